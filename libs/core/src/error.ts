@@ -6,7 +6,11 @@ export class HansaError extends Error {
   readonly details: Readonly<Record<string, unknown>>;
 
   /** `message` = `where: what is wrong, and what to do`. */
-  constructor(code: Code, message: string, options: { cause?: unknown; details?: Record<string, unknown> } = {}) {
+  constructor(
+    code: Code,
+    message: string,
+    options: { cause?: unknown; details?: Record<string, unknown> } = {},
+  ) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.name = "HansaError";
     this.code = code;
