@@ -1,0 +1,41 @@
+/**
+ * Every npm script of the checkout: `node deploy/tools/run.mjs NAME [ARGUMENT…]`.
+ * Imports node:* alone, so that a script also starts where nothing is installed yet.
+ */
+import { check, checks, format } from "./check.mjs";
+import { launch, trySetUp } from "./launch.mjs";
+import { printTotal, runTests } from "./tests.mjs";
+
+const entries = {
+  start: ["services/lab/src/main.ts", "tour"],
+  migrate: ["services/hub/src/main.ts", "migrate"],
+  conformance: ["test/conformance/main.ts"],
+  soak: ["test/sim/main.ts"],
+  bench: ["test/bench/main.ts"],
+};
+
+const [name = "", ...args] = process.argv.slice(2);
+process.exitCode = await script();
+
+async function script() {
+  const entry = entries[name];
+  if (entry !== undefined) return await launch(entry[0], [...entry.slice(1), ...args]);
+  if (!trySetUp()) return 1;
+  if (name === "format") return await format();
+  if (name === "check") return failed(await check(Object.keys(checks)));
+  if (name in checks) return failed(await check([name]));
+  if (name === "test") return failed(printTotal(await runTests(args)));
+  if (name === "ci") return failed(await ci());
+  process.stderr.write(`run.mjs: no script ${JSON.stringify(name)}; see "scripts" in package.json\n`);
+  return 2;
+}
+
+async function ci() {
+  const checked = await check(Object.keys(checks));
+  const tested = await runTests(args);
+  return printTotal({ passed: checked.passed + tested.passed, failed: checked.failed + tested.failed });
+}
+
+function failed(count) {
+  return count.failed === 0 ? 0 : 1;
+}
