@@ -1,1 +1,3 @@
-export {};
+/** @hansa/xds: Envoy resources from the model's views, and the delta xDS server as a pure state machine. */
+export * as proto from "./gen/index.ts";
+export * from "./src/type-urls.ts";
