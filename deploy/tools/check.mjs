@@ -3,10 +3,11 @@ import { run } from "./launch.mjs";
 import { root } from "./paths.mjs";
 
 const biome = "node_modules/@biomejs/biome/bin/biome";
+const colours = process.stdout.isTTY ? [] : ["--colors=off"];
 
 /** Node arguments of every check by name. */
 export const checks = {
-  lint: [biome, "ci", "."],
+  lint: [biome, "ci", ...colours, "."],
   types: ["node_modules/typescript/bin/tsc", "--project", "."],
   boundaries: [
     "node_modules/dependency-cruiser/bin/dependency-cruise.mjs",
@@ -32,5 +33,5 @@ export async function check(names) {
 
 /** Formats and applies the safe fixes of the lint rules. Resolves to the exit code. */
 export async function format() {
-  return await run([biome, "check", "--write", "."], { cwd: root });
+  return await run([biome, "check", "--write", ...colours, "."], { cwd: root });
 }

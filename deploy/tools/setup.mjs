@@ -18,7 +18,9 @@ export function setUp() {
   installPackages();
   if (node24() === undefined) {
     const { platform, arch, version } = process;
-    throw new SetupError(`node: ${version} is older than 24 and npm has none for ${platform}-${arch}; install Node 24`);
+    throw new SetupError(
+      `node: ${version} is older than 24 and npm has none for ${platform}-${arch}; install Node 24`,
+    );
   }
   mendPostgres();
   installTools();
@@ -33,19 +35,22 @@ function installPackages() {
     stdio: ["ignore", 2, 2],
   });
   if (done.error) throw new SetupError(`npm: cannot be started (${done.error.message}); install npm`);
-  if (done.status !== 0) throw new SetupError(`npm ci: ended with ${done.status ?? done.signal}; see its output above`);
+  if (done.status !== 0)
+    throw new SetupError(`npm ci: ended with ${done.status ?? done.signal}; see its output above`);
 }
 
 /** True where every package that the lock asks of this machine is there in its version. */
 function packagesAreCurrent() {
   const installed = readJson(join(root, "node_modules/.package-lock.json"))?.packages;
   const wanted = readJson(join(root, "package-lock.json"))?.packages;
-  if (wanted === undefined) throw new SetupError("package-lock.json: missing or not JSON; restore it from git");
+  if (wanted === undefined)
+    throw new SetupError("package-lock.json: missing or not JSON; restore it from git");
   if (installed === undefined) return false;
   return Object.entries(wanted).every(([path, entry]) => {
     if (!path.startsWith("node_modules/") && !path.includes("/node_modules/")) return true;
     const there = installed[path];
-    if (there === undefined) return entry.optional === true || entry.devOptional === true || entry.peer === true;
+    if (there === undefined)
+      return entry.optional === true || entry.devOptional === true || entry.peer === true;
     return entry.link === true ? existsSync(join(root, path)) : there.version === entry.version;
   });
 }
@@ -55,7 +60,9 @@ function mendPostgres() {
   if (process.env.HANSA_POSTGRES_URL) return;
   const dir = postgresPackage();
   if (dir === undefined) {
-    say(`no Postgres for ${process.platform}-${process.arch} on npm: set HANSA_POSTGRES_URL to use a server of yours`);
+    say(
+      `no Postgres for ${process.platform}-${process.arch} on npm: set HANSA_POSTGRES_URL to use a server of yours`,
+    );
     return;
   }
   const links = readJson(join(dir, "native/pg-symlinks.json")) ?? [];
