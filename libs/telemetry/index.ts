@@ -1,1 +1,4 @@
-export {};
+/** @hansa/telemetry: the Log port on pino and the Metrics port on prom-client. Adapter; knows nothing of the mesh. */
+export * from "./src/catalogue.ts";
+export * from "./src/log.ts";
+export * from "./src/metrics.ts";

@@ -1,0 +1,54 @@
+/** Names, kinds and help texts of every metric. Base units: seconds and bytes. The one list; operators read it. */
+
+export interface MetricDefinition {
+  readonly kind: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly buckets?: readonly number[];
+}
+
+const PROPAGATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+const counter = (help: string, ...labels: string[]): MetricDefinition => ({ kind: "counter", help, labels });
+const gauge = (help: string, ...labels: string[]): MetricDefinition => ({ kind: "gauge", help, labels });
+const histogram = (help: string, ...labels: string[]): MetricDefinition => ({
+  kind: "histogram",
+  help,
+  labels,
+  buckets: PROPAGATION_BUCKETS,
+});
+
+export const METRICS: Readonly<Record<string, MetricDefinition>> = {
+  federation_propagation_seconds: histogram("From an event's time to the ACK of the last local Envoy that wants it", "source", "importer"),
+  hansa_apply_seconds: histogram("From an event's time to its fold here", "source"),
+  hansa_build_seconds: histogram("Time to rebuild the resources of the dirty services"),
+  hansa_source_lag_records: gauge("Records known to exist (heartbeats) and not folded yet", "source", "lane"),
+  hansa_source_degraded: gauge("1 while a source has a gap that could not be filled", "source"),
+  hansa_records_total: counter("Records by what the fold did with them", "source", "outcome"),
+  hansa_quarantined_total: counter("Records refused under a known key or undecodable", "source", "code"),
+  hansa_published_total: counter("Records published and stored", "lane"),
+  hansa_publish_refused_total: counter("Publishes that the fence refused", "lane"),
+  hansa_publish_seconds: histogram("From a publish to its acknowledgement", "lane"),
+  hansa_queue_depth: gauge("Entries in a bounded queue", "queue"),
+  hansa_queue_bound: gauge("Bound of that queue", "queue"),
+  hansa_xds_acks_total: counter("Responses that a proxy accepted", "type"),
+  hansa_xds_nacks_total: counter("Responses that a proxy refused", "proxy", "type"),
+  hansa_xds_refused_total: counter("Streams refused because the node does not own the socket"),
+  hansa_xds_resources: gauge("Resources served", "type"),
+  hansa_xds_inconsistent_total: counter("Snapshots that failed the consistency check and were not served"),
+  hansa_certificate_expiry_seconds: gauge("Time until a certificate ends", "kind"),
+  hansa_certificates_issued_total: counter("Certificates issued", "kind"),
+  hansa_lease_age_seconds: gauge("Time since the last control evidence of a peer", "peer"),
+  hansa_probe_rtt_seconds: gauge("Round trip of the last good gateway probe", "peer"),
+  hansa_probe_failures_total: counter("Failed gateway probes by stage", "peer", "stage"),
+  hansa_link_state: gauge("0 normal, 1 unreachable, 2 stale, 3 lost", "peer"),
+  hansa_self_doubt: gauge("1 while this agent distrusts its own evidence"),
+  hansa_loop_lag_seconds: gauge("Worst delay of the event loop in the last second"),
+  hansa_bus_up: gauge("1 while NATS is connected"),
+  hansa_hub_up: gauge("1 while the hub's heartbeat is fresh"),
+  hansa_source_reloads_total: counter("Reloads of the file source", "outcome"),
+  hansa_hub_commit_seconds: histogram("From a record's arrival at the hub to its commit"),
+  hansa_hub_lag_records: gauge("Records in the stream that are not committed yet"),
+  hansa_http_requests_total: counter("Requests of the HTTP API", "route", "status"),
+  hansa_http_seconds: histogram("Time to answer a request of the HTTP API", "route"),
+};
