@@ -1,0 +1,16 @@
+export interface Count {
+  readonly passed: number;
+  readonly failed: number;
+}
+/** The part of vitest's JSON report that is counted. */
+export interface VitestReport {
+  readonly numTotalTests: number;
+  readonly numPassedTests: number;
+  readonly testResults: readonly {
+    readonly status: string;
+    readonly assertionResults: readonly { readonly status: string }[];
+  }[];
+}
+export function runTests(args: readonly string[]): Promise<Count>;
+export function countTests(report: VitestReport | undefined, exitCode: number): Count;
+export function printTotal(count: Count): Count;

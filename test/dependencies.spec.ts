@@ -1,0 +1,59 @@
+/** Every package that the workspaces depend on can be imported under the Node that runs them. */
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { root } from "../deploy/tools/paths.mjs";
+
+interface Manifest {
+  readonly name: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+}
+
+const folders = ["libs", "services"].flatMap((dir) =>
+  readdirSync(join(root, dir)).map((name) => join(root, dir, name)),
+);
+const packages = [root, ...folders].map((folder) => ({ folder, manifest: manifestOf(folder) }));
+
+describe("dependencies", () => {
+  it("are tried under Node 24 or newer", () => {
+    expect(Number(process.versions.node.split(".")[0])).toBeGreaterThanOrEqual(24);
+  });
+
+  it.each(packages.map(({ folder, manifest }) => [manifest.name, folder, manifest] as const))(
+    "of %s can be imported",
+    async (_name, folder, { dependencies = {} }) => {
+      const code = Object.keys(dependencies).map((name) => `await import(${JSON.stringify(name)});`);
+      const node = promisify(execFile)(process.execPath, ["--input-type=module", "-e", code.join("\n")], {
+        cwd: folder,
+      });
+      await expect(node).resolves.toMatchObject({ stderr: "" });
+    },
+    60_000,
+  );
+
+  it("are pinned to one exact version", () => {
+    const ranges = packages.flatMap(({ manifest }) =>
+      Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })
+        .filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))
+        .map(([name, version]) => `${manifest.name}: ${name}@${version}`),
+    );
+    expect(ranges).toEqual([]);
+  });
+
+  it("are locked by content and without the host they came from", () => {
+    const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+      packages: Readonly<Record<string, { resolved?: string; integrity?: string; link?: boolean }>>;
+    };
+    const entries = Object.entries(lock.packages).filter(([path]) => path.includes("node_modules/"));
+    expect(entries.length).toBeGreaterThan(100);
+    expect(entries.filter(([, { link, integrity }]) => link !== true && integrity === undefined)).toEqual([]);
+    expect(entries.filter(([, { resolved = "" }]) => resolved.includes("://"))).toEqual([]);
+  });
+});
+
+function manifestOf(folder: string): Manifest {
+  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
+}
