@@ -1,0 +1,3 @@
+/** What the generator offers to the agent. */
+export * from "./names.ts";
+export type * from "./types.ts";

@@ -1,0 +1,23 @@
+/** Names of the resources, in one place. A name is part of the contract between generator, agent and tests. */
+import type { TrustDomain } from "@hansa/core";
+
+/** STATIC cluster without endpoints: a connection sent there is reset. */
+export const BLACK_HOLE = "BlackHole";
+export const OUTBOUND_LISTENER = "outbound";
+export const OUTBOUND_ROUTES = "outbound";
+export const INBOUND_LISTENER = "inbound";
+export const GATEWAY_LISTENER = "gateway";
+/** The proxy's own certificate and key. */
+export const SVID_SECRET = "svid";
+/** Roots of the trust domains that may call this sidecar. */
+export const CALLERS_SECRET = "bundles/inbound";
+/** Roots of the members whose agents may probe this gateway. */
+export const MEMBERS_SECRET = "bundles/members";
+
+export const bundleSecretName = (domain: TrustDomain): string => `bundle/${domain}`;
+export const accessPolicyName = (sni: string): string => `rbac/${sni}`;
+export const appClusterName = (sni: string): string => `app/${sni}`;
+/** The gateway's own view of an exported port: local endpoints, no TLS of its own. */
+export const passthroughClusterName = (sni: string): string => `passthrough/${sni}`;
+export const tcpListenerName = (sni: string): string => `tcp/${sni}`;
+export const probeSni = (cluster: string, federation: string): string => `probe.${cluster}.gw.${federation}`;

@@ -1,0 +1,78 @@
+/**
+ * Inputs and output of the resource generator. Types only.
+ * Everything here is data: the same input gives the same bytes, so that content versions are stable over restarts.
+ */
+import type { ClusterName, FederationName, SpiffeId, TrustDomain } from "@hansa/core";
+import type { Protocol } from "@hansa/events";
+import type { ServicePortView, ServingPort, Vantage } from "@hansa/model";
+
+/** Resource name → encoded message, per type. The order of names is ascending. */
+export interface Resources {
+  readonly clusters: ReadonlyMap<string, Uint8Array>;
+  readonly endpoints: ReadonlyMap<string, Uint8Array>;
+  readonly listeners: ReadonlyMap<string, Uint8Array>;
+  readonly routes: ReadonlyMap<string, Uint8Array>;
+  readonly secrets: ReadonlyMap<string, Uint8Array>;
+  readonly extensionConfigs: ReadonlyMap<string, Uint8Array>;
+}
+
+/** An X.509 SVID with its key, PEM, leaf first. */
+export interface TlsIdentity {
+  readonly certPem: string;
+  readonly keyPem: string;
+}
+
+/** Roots of each trust domain that may be trusted at all, base64 DER (BundleValue.roots). An empty list = no bundle. */
+export type TrustBundles = ReadonlyMap<TrustDomain, readonly string[]>;
+
+/** Where the sidecar finds the application behind one served service port. */
+export interface AppTarget {
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: Protocol;
+}
+
+export interface SidecarListen {
+  /** Address of all this proxy's listeners. */
+  readonly address: string;
+  /** HTTP and gRPC from the application, by authority (15001). */
+  readonly outboundPort: number;
+  /** mTLS from other proxies, by SNI (15006). */
+  readonly inboundPort: number;
+}
+
+export interface SidecarProxy {
+  /** `<ns>/<workload>/<replica id>`. */
+  readonly id: string;
+  readonly trustDomain: TrustDomain;
+  readonly spiffeId: SpiffeId;
+  readonly listen: SidecarListen;
+  /** Served SNI → application. A served port without an entry gets no chain. */
+  readonly apps: ReadonlyMap<string, AppTarget>;
+}
+
+export interface SidecarInput {
+  readonly federation: FederationName;
+  readonly self: Vantage;
+  readonly proxy: SidecarProxy;
+  /** What this proxy may call. */
+  readonly views: readonly ServicePortView[];
+  /** What this proxy's workload serves. */
+  readonly serving: readonly ServingPort[];
+  /** SNI of a TCP service port → local port that the application dials. */
+  readonly tcpPorts: ReadonlyMap<string, number>;
+  readonly svid: TlsIdentity;
+  readonly bundles: TrustBundles;
+}
+
+export interface GatewayInput {
+  readonly federation: FederationName;
+  readonly cluster: ClusterName;
+  readonly listen: { readonly address: string; readonly port: number };
+  /** All service ports of the cluster; only the exported ones get a chain. */
+  readonly serving: readonly ServingPort[];
+  /** Clusters whose agents may probe this gateway. */
+  readonly members: readonly ClusterName[];
+  readonly svid: TlsIdentity;
+  readonly bundles: TrustBundles;
+}
