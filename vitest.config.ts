@@ -1,50 +1,44 @@
-// One project per tier of test. `vitest run --project NAME [FILTER]` runs one tier or one file.
+// One project per tier of test: `npm test -- --project NAME [FILTER]` runs one tier or one file of it.
 import { defineConfig } from "vitest/config";
+
+interface Tier {
+  readonly name: string;
+  readonly include: readonly string[];
+  readonly timeoutMs: number;
+  /** True for tiers whose files each own the machine: a lab is about forty processes. */
+  readonly oneFileAtATime?: boolean;
+}
+
+// In the order in which they run: what is quick to tell comes first.
+const tiers: readonly Tier[] = [
+  {
+    name: "unit",
+    include: ["libs/**/*.spec.ts", "services/**/*.spec.ts", "test/*.spec.ts"],
+    timeoutMs: 10_000,
+  },
+  { name: "sim", include: ["test/sim/**/*.spec.ts"], timeoutMs: 120_000 },
+  { name: "contract", include: ["test/contract/**/*.spec.ts"], timeoutMs: 60_000 },
+  {
+    name: "conformance",
+    include: ["test/conformance/**/*.spec.ts"],
+    timeoutMs: 60_000,
+    oneFileAtATime: true,
+  },
+  { name: "e2e", include: ["test/e2e/**/*.spec.ts"], timeoutMs: 240_000, oneFileAtATime: true },
+];
 
 export default defineConfig({
   test: {
-    passWithNoTests: false,
-    projects: [
-      {
-        test: {
-          name: "unit",
-          include: ["libs/**/*.spec.ts", "services/**/*.spec.ts", "test/*.spec.ts"],
-        },
+    allowOnly: false,
+    projects: tiers.map(({ name, include, timeoutMs, oneFileAtATime = false }, groupOrder) => ({
+      test: {
+        name,
+        include: [...include],
+        testTimeout: timeoutMs,
+        hookTimeout: timeoutMs,
+        fileParallelism: !oneFileAtATime,
+        sequence: { groupOrder },
       },
-      {
-        test: {
-          name: "contract",
-          include: ["test/contract/**/*.spec.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-        },
-      },
-      {
-        test: {
-          name: "sim",
-          include: ["test/sim/**/*.spec.ts"],
-          testTimeout: 120_000,
-        },
-      },
-      {
-        test: {
-          name: "conformance",
-          include: ["test/conformance/**/*.spec.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          fileParallelism: false,
-        },
-      },
-      {
-        // One lab at a time: about forty processes each.
-        test: {
-          name: "e2e",
-          include: ["test/e2e/**/*.spec.ts"],
-          testTimeout: 180_000,
-          hookTimeout: 240_000,
-          fileParallelism: false,
-        },
-      },
-    ],
+    })),
   },
 });
