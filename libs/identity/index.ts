@@ -1,4 +1,5 @@
 /** @hansa/identity: keys, certificates and the one place that says which SVID is well formed. Adapter over node:crypto. */
+export * from "./src/api-client.ts";
 export * from "./src/authority.ts";
 export * from "./src/bundle.ts";
 export * from "./src/chain.ts";

@@ -3,7 +3,14 @@
  * where it rests is the key store's matter. Signs the raw public key it is given and never sees a workload's key.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { type Clock, HansaError, parseWorkloadId, type Random, type SpiffeId, type TrustDomain } from "@hansa/core";
+import {
+  type Clock,
+  HansaError,
+  parseWorkloadId,
+  type Random,
+  type SpiffeId,
+  type TrustDomain,
+} from "@hansa/core";
 import { buildCertificate, keyIdentifier, nameOf, newSerial } from "./certificate.ts";
 import { parseCertificate } from "./parse-certificate.ts";
 
@@ -47,10 +54,16 @@ function checkRequest(request: IssueRequest, trustDomain: TrustDomain): void {
     throw new HansaError("HSA3008", `${request.spiffeId}: not a workload id of trust domain ${trustDomain}`);
   const spki = Buffer.from(request.publicKeySpki);
   if (spki.length !== 91 || !spki.subarray(0, P256_SPKI_PREFIX.length).equals(P256_SPKI_PREFIX))
-    throw new HansaError("HSA3008", `${request.spiffeId}: the public key is not an uncompressed EC P-256 key`);
+    throw new HansaError(
+      "HSA3008",
+      `${request.spiffeId}: the public key is not an uncompressed EC P-256 key`,
+    );
   const ttlMs = request.ttlMs ?? SVID_TTL_MS;
   if (!(ttlMs > 0 && ttlMs <= SVID_TTL_MAX_MS))
-    throw new HansaError("HSA3008", `${request.spiffeId}: lifetime ${ttlMs} ms is not within 0..${SVID_TTL_MAX_MS}`);
+    throw new HansaError(
+      "HSA3008",
+      `${request.spiffeId}: lifetime ${ttlMs} ms is not within 0..${SVID_TTL_MAX_MS}`,
+    );
 }
 
 function authorityOf(
@@ -64,7 +77,8 @@ function authorityOf(
   if (root.uris.length !== 1 || uri === undefined || !uri.startsWith("spiffe://"))
     throw new HansaError("HSA3008", "root certificate: no trust domain id");
   const spki = createPublicKey(key).export({ format: "der", type: "spki" });
-  if (!spki.equals(root.spki)) throw new HansaError("HSA3008", "root certificate: the key does not belong to it");
+  if (!spki.equals(root.spki))
+    throw new HansaError("HSA3008", "root certificate: the key does not belong to it");
   const trustDomain = uri.slice("spiffe://".length) as TrustDomain;
   const keyId = keyIdentifier(root.spki);
   return {

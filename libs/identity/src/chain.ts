@@ -18,7 +18,8 @@ function signs(rootDer: Uint8Array, leaf: X509Certificate, trustDomain: string, 
   const root = parseCertificate(rootDer);
   if (root.kind === "malformed" || !root.ca || root.keyUsage?.bits.has(KEY_CERT_SIGN) !== true) return false;
   // A root that names a trust domain vouches for that one only.
-  if (root.uris.length > 1 || (root.uris.length === 1 && root.uris[0] !== `spiffe://${trustDomain}`)) return false;
+  if (root.uris.length > 1 || (root.uris.length === 1 && root.uris[0] !== `spiffe://${trustDomain}`))
+    return false;
   if (nowMs < root.notBeforeMs || nowMs >= root.notAfterMs) return false;
   try {
     const certificate = new X509Certificate(rootDer);

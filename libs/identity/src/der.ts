@@ -49,7 +49,12 @@ export function time(ms: number): Der {
   const date = new Date(ms);
   return date.getUTCFullYear() < 2050
     ? asn1.create(Class.UNIVERSAL, Type.UTCTIME, false, asn1.dateToUtcTime(date) as unknown as string)
-    : asn1.create(Class.UNIVERSAL, Type.GENERALIZEDTIME, false, asn1.dateToGeneralizedTime(date) as unknown as string);
+    : asn1.create(
+        Class.UNIVERSAL,
+        Type.GENERALIZEDTIME,
+        false,
+        asn1.dateToGeneralizedTime(date) as unknown as string,
+      );
 }
 
 export const encode = (value: Der): Uint8Array => ofBinary(asn1.toDer(value).getBytes());
@@ -83,7 +88,9 @@ export const isContext = (value: Der | undefined, tag: number): value is Der =>
   value !== undefined && value.tagClass === Class.CONTEXT_SPECIFIC && (value.type as number) === tag;
 
 export function readOid(value: Der | undefined): string | undefined {
-  return isUniversal(value, Type.OID) && typeof value.value === "string" ? asn1.derToOid(value.value) : undefined;
+  return isUniversal(value, Type.OID) && typeof value.value === "string"
+    ? asn1.derToOid(value.value)
+    : undefined;
 }
 
 export function readTimeMs(value: Der | undefined): number | undefined {

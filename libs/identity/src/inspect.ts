@@ -33,6 +33,8 @@ export interface RefusedSvid {
   readonly message: string;
 }
 
+/** SPIFFE-ID §2.3. */
+const SPIFFE_ID_BYTES_MAX = 2048;
 const DIGITAL_SIGNATURE = 0;
 const KEY_CERT_SIGN = 5;
 const CRL_SIGN = 6;
@@ -67,13 +69,14 @@ function inspectDer(der: Uint8Array): InspectedSvid | RefusedSvid {
   const [uri] = certificate.uris;
   if (certificate.uris.length !== 1 || uri === undefined)
     return refuse("one-uri", `${certificate.uris.length} URI SANs, exactly one is allowed (§2)`);
-  if (parseWorkloadId(uri) === undefined)
+  if (uri.length > SPIFFE_ID_BYTES_MAX || parseWorkloadId(uri) === undefined)
     return refuse("spiffe-id", `${shown(uri)} is not spiffe://<trust domain>/ns/<ns>/sa/<sa>`);
   if (certificate.subjectEmpty && !certificate.altNameCritical)
     return refuse("critical-san", "the subject is empty and the SAN is not critical (§3.1)");
   const problem = usageProblem(certificate);
   if (problem !== undefined) return problem;
-  if (certificate.notAfterMs <= certificate.notBeforeMs) return refuse("validity", "it ends before it starts");
+  if (certificate.notAfterMs <= certificate.notBeforeMs)
+    return refuse("validity", "it ends before it starts");
   return {
     kind: "svid",
     spiffeId: uri as SpiffeId,

@@ -1,5 +1,15 @@
 /** Secrets on disk: one file each, mode 0600 in a directory of mode 0700, replaced atomically and durably. */
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { assert, HansaError } from "@hansa/core";
 
@@ -20,7 +30,10 @@ function readSecret(path: string): string | undefined {
     throw error;
   }
   if ((mode & 0o077) !== 0)
-    throw new HansaError("HSA3002", `${path}: others may read this key; make it private again with chmod 600, and replace it if anyone did`);
+    throw new HansaError(
+      "HSA3002",
+      `${path}: others may read this key; make it private again with chmod 600, and replace it if anyone did`,
+    );
   return readFileSync(path, "utf8");
 }
 

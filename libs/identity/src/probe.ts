@@ -68,7 +68,9 @@ function within<Value>(
       timer?.cancel();
       resolve(value);
     };
-    timer = ports.timers.after(timeoutMs, () => fail(new StageError(stage(), `no answer within ${timeoutMs} ms`)));
+    timer = ports.timers.after(timeoutMs, () =>
+      fail(new StageError(stage(), `no answer within ${timeoutMs} ms`)),
+    );
     work(done, fail);
   });
 }
@@ -76,10 +78,16 @@ function within<Value>(
 function openTcp(ports: ProbePorts, target: ProbeTarget): Promise<{ socket: Socket; rttMs: number }> {
   const startMs = ports.clock.monotonicMs();
   const socket = connectTcp({ host: target.address, port: target.port, noDelay: true });
-  return within(ports, target.timeoutMs, socket, () => "tcp", (resolve, reject) => {
-    socket.once("connect", () => resolve({ socket, rttMs: ports.clock.monotonicMs() - startMs }));
-    socket.on("error", (error) => reject(new StageError("tcp", error.message)));
-  });
+  return within(
+    ports,
+    target.timeoutMs,
+    socket,
+    () => "tcp",
+    (resolve, reject) => {
+      socket.once("connect", () => resolve({ socket, rttMs: ports.clock.monotonicMs() - startMs }));
+      socket.on("error", (error) => reject(new StageError("tcp", error.message)));
+    },
+  );
 }
 
 function openTls(ports: ProbePorts, target: ProbeTarget, tcp: Socket): Promise<TLSSocket> {
@@ -100,50 +108,62 @@ function openTls(ports: ProbePorts, target: ProbeTarget, tcp: Socket): Promise<T
         : new StageError("san", `it is ${leaf.spiffeId}, not ${target.expectedId}`);
     },
   });
-  return within(ports, target.timeoutMs, socket, () => "tls", (resolve, reject) => {
-    socket.once("secureConnect", () => resolve(socket));
-    socket.on("error", (error) =>
-      reject(error instanceof StageError ? error : new StageError("tls", error.message)),
-    );
-    socket.once("close", () => reject(new StageError("tls", "closed during the handshake")));
-  });
+  return within(
+    ports,
+    target.timeoutMs,
+    socket,
+    () => "tls",
+    (resolve, reject) => {
+      socket.once("secureConnect", () => resolve(socket));
+      socket.on("error", (error) =>
+        reject(error instanceof StageError ? error : new StageError("tls", error.message)),
+      );
+      socket.once("close", () => reject(new StageError("tls", "closed during the handshake")));
+    },
+  );
 }
 
 /** A TLS alert after the client's own handshake arrives here: it belongs to stage `tls`. */
 const stageOf = (error: Error): ProbeStage => (/alert|certificate|SSL/i.test(error.message) ? "tls" : "http");
 
 function ask(ports: ProbePorts, target: ProbeTarget, socket: TLSSocket): Promise<void> {
-  return within<void>(ports, target.timeoutMs, socket, () => "http", (resolve, reject) => {
-    let answer = "";
-    const stop = (): void => {
-      socket.off("data", onData);
-      socket.off("error", onError);
-      socket.off("close", onClose);
-    };
-    const onError = (error: Error): void => {
-      stop();
-      reject(new StageError(stageOf(error), error.message));
-    };
-    const onClose = (): void => {
-      stop();
-      reject(new StageError("http", "closed before the answer"));
-    };
-    const onData = (chunk: Buffer): void => {
-      answer += chunk.toString("latin1");
-      const status = /^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1];
-      const bodyAt = answer.indexOf("\r\n\r\n");
-      if (bodyAt < 0 && answer.length < ANSWER_BYTES_MAX) return;
-      const length = Number(/\r\ncontent-length: *(\d+)/i.exec(answer)?.[1] ?? 0);
-      if (bodyAt >= 0 && answer.length < bodyAt + 4 + length && answer.length < ANSWER_BYTES_MAX) return;
-      stop();
-      if (status === "200") resolve();
-      else reject(new StageError("http", `status ${status ?? "unreadable"} instead of 200`));
-    };
-    socket.on("data", onData);
-    socket.on("error", onError);
-    socket.on("close", onClose);
-    socket.write(`GET ${PROBE_PATH} HTTP/1.1\r\nHost: ${target.sni}\r\nContent-Length: 0\r\n\r\n`);
-  });
+  return within<void>(
+    ports,
+    target.timeoutMs,
+    socket,
+    () => "http",
+    (resolve, reject) => {
+      let answer = "";
+      const stop = (): void => {
+        socket.off("data", onData);
+        socket.off("error", onError);
+        socket.off("close", onClose);
+      };
+      const onError = (error: Error): void => {
+        stop();
+        reject(new StageError(stageOf(error), error.message));
+      };
+      const onClose = (): void => {
+        stop();
+        reject(new StageError("http", "closed before the answer"));
+      };
+      const onData = (chunk: Buffer): void => {
+        answer += chunk.toString("latin1");
+        const status = /^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1];
+        const bodyAt = answer.indexOf("\r\n\r\n");
+        if (bodyAt < 0 && answer.length < ANSWER_BYTES_MAX) return;
+        const length = Number(/\r\ncontent-length: *(\d+)/i.exec(answer)?.[1] ?? 0);
+        if (bodyAt >= 0 && answer.length < bodyAt + 4 + length && answer.length < ANSWER_BYTES_MAX) return;
+        stop();
+        if (status === "200") resolve();
+        else reject(new StageError("http", `status ${status ?? "unreadable"} instead of 200`));
+      };
+      socket.on("data", onData);
+      socket.on("error", onError);
+      socket.on("close", onClose);
+      socket.write(`GET ${PROBE_PATH} HTTP/1.1\r\nHost: ${target.sni}\r\nContent-Length: 0\r\n\r\n`);
+    },
+  );
 }
 
 async function open(ports: ProbePorts, target: ProbeTarget): Promise<Connection> {
@@ -189,7 +209,8 @@ export class GatewayProber {
     const nowMs = this.ports.clock.monotonicMs();
     const kept = this.kept;
     if (kept !== undefined) {
-      const usable = !kept.socket.destroyed && kept.key === key && nowMs - kept.openedMs < this.handshakeEveryMs;
+      const usable =
+        !kept.socket.destroyed && kept.key === key && nowMs - kept.openedMs < this.handshakeEveryMs;
       if (!usable) this.close();
     }
     try {

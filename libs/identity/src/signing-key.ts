@@ -22,7 +22,10 @@ function signerOf(privateKey: KeyObject): Signer {
 
 export function newSigningKey(): SigningKey {
   const { privateKey } = generateKeyPairSync("ed25519");
-  return { signer: signerOf(privateKey), pkcs8: privateKey.export({ format: "pem", type: "pkcs8" }) as string };
+  return {
+    signer: signerOf(privateKey),
+    pkcs8: privateKey.export({ format: "pem", type: "pkcs8" }) as string,
+  };
 }
 
 /** Throws HSA1004 where the text is not an Ed25519 private key in PKCS#8 PEM. */
@@ -31,7 +34,10 @@ export function loadSigner(pkcs8: string): Signer {
   try {
     key = createPrivateKey(pkcs8);
   } catch {
-    throw new HansaError("HSA1004", "signing key: not a PKCS#8 PEM private key; restore the file from its backup");
+    throw new HansaError(
+      "HSA1004",
+      "signing key: not a PKCS#8 PEM private key; restore the file from its backup",
+    );
   }
   if (key.asymmetricKeyType !== "ed25519")
     throw new HansaError("HSA1004", `signing key: ${key.asymmetricKeyType} instead of ed25519`);

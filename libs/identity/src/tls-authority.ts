@@ -32,7 +32,8 @@ interface Ports {
 function ipBytes(text: string): Uint8Array {
   if (isIPv4(text)) return Uint8Array.from(text.split(".").map(Number));
   const [head = "", tail] = text.split("::");
-  const groups = (part: string) => (part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16)));
+  const groups = (part: string) =>
+    part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16));
   const before = groups(head);
   const after = groups(tail ?? "");
   const middle = new Array<number>(8 - before.length - after.length).fill(0);
@@ -54,7 +55,10 @@ function authorityOf(key: KeyObject, rootDer: Uint8Array, ports: Ports): TlsAuth
     issueServer(names, ttlMs = TLS_SERVER_TTL_MS) {
       const pair = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
       const nowMs = Math.floor(ports.clock.nowMs() / 1000) * 1000;
-      const validity = { notBeforeMs: nowMs - BACKDATE_MS, notAfterMs: Math.min(nowMs + ttlMs, root.notAfterMs) };
+      const validity = {
+        notBeforeMs: nowMs - BACKDATE_MS,
+        notAfterMs: Math.min(nowMs + ttlMs, root.notAfterMs),
+      };
       const leaf = buildCertificate(
         {
           ...validity,
@@ -101,7 +105,9 @@ export function createTlsAuthority(name: string, ports: Ports): TlsAuthority {
 }
 
 /** Throws HSA1004 where the texts are not one CA certificate and its key. */
-export function loadTlsAuthority(options: Ports & { readonly keyPem: string; readonly certPem: string }): TlsAuthority {
+export function loadTlsAuthority(
+  options: Ports & { readonly keyPem: string; readonly certPem: string },
+): TlsAuthority {
   const [der] = fromPem(options.certPem);
   if (der === undefined) throw new HansaError("HSA1004", "TLS root: no certificate in the PEM");
   return authorityOf(createPrivateKey(options.keyPem), der, options);

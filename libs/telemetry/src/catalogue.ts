@@ -19,7 +19,11 @@ const histogram = (help: string, ...labels: string[]): MetricDefinition => ({
 });
 
 export const METRICS: Readonly<Record<string, MetricDefinition>> = {
-  federation_propagation_seconds: histogram("From an event's time to the ACK of the last local Envoy that wants it", "source", "importer"),
+  federation_propagation_seconds: histogram(
+    "From an event's time to the ACK of the last local Envoy that wants it",
+    "source",
+    "importer",
+  ),
   hansa_apply_seconds: histogram("From an event's time to its fold here", "source"),
   hansa_build_seconds: histogram("Time to rebuild the resources of the dirty services"),
   hansa_source_lag_records: gauge("Records known to exist (heartbeats) and not folded yet", "source", "lane"),

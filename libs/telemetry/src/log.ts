@@ -2,7 +2,18 @@
 import type { Log, LogFields } from "@hansa/core";
 import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from "pino";
 
-const SECRET_FIELDS = ["token", "secret", "password", "key", "keyPem", "pkcs8", "seed", "jwt", "authorization", "creds"];
+const SECRET_FIELDS = [
+  "token",
+  "secret",
+  "password",
+  "key",
+  "keyPem",
+  "pkcs8",
+  "seed",
+  "jwt",
+  "authorization",
+  "creds",
+];
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
