@@ -1,8 +1,8 @@
 /** Every package that the workspaces depend on can be imported under the Node that runs them. */
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { promisify } from "node:util";
+import { join, relative } from "node:path";
+import { isDeepStrictEqual, promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { root } from "../deploy/tools/paths.mjs";
 
@@ -10,12 +10,22 @@ interface Manifest {
   readonly name: string;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+interface Locked extends Omit<Manifest, "name"> {
+  readonly resolved?: string;
+  readonly integrity?: string;
+  readonly link?: boolean;
 }
 
 const folders = ["libs", "services"].flatMap((dir) =>
   readdirSync(join(root, dir)).map((name) => join(root, dir, name)),
 );
 const packages = [root, ...folders].map((folder) => ({ folder, manifest: manifestOf(folder) }));
+const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+  readonly packages: Readonly<Record<string, Locked>>;
+};
 
 describe("dependencies", () => {
   it("are tried under Node 24 or newer", () => {
@@ -43,10 +53,17 @@ describe("dependencies", () => {
     expect(ranges).toEqual([]);
   });
 
+  it("are locked as the packages ask for them", () => {
+    const differing = packages.filter(({ folder, manifest }) => {
+      const { dependencies, devDependencies, optionalDependencies } =
+        lock.packages[relative(root, folder)] ?? {};
+      const asked = [manifest.dependencies, manifest.devDependencies, manifest.optionalDependencies];
+      return !isDeepStrictEqual([dependencies, devDependencies, optionalDependencies], asked);
+    });
+    expect(differing.map(({ manifest }) => manifest.name)).toEqual([]);
+  });
+
   it("are locked by content and without the host they came from", () => {
-    const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
-      packages: Readonly<Record<string, { resolved?: string; integrity?: string; link?: boolean }>>;
-    };
     const entries = Object.entries(lock.packages).filter(([path]) => path.includes("node_modules/"));
     expect(entries.length).toBeGreaterThan(100);
     expect(entries.filter(([, { link, integrity }]) => link !== true && integrity === undefined)).toEqual([]);

@@ -50,7 +50,7 @@ export function postgresBinaries() {
   checkExecutable(
     "postgres",
     join(found.bin, "postgres"),
-    "run `npm ci`, or set HANSA_POSTGRES_URL to a server",
+    "run `node deploy/tools/setup.mjs`, or set HANSA_POSTGRES_URL to a server",
   );
   return found;
 }

@@ -30,13 +30,13 @@ function installPackages() {
   if (packagesAreCurrent()) return;
   say("installing npm packages (once)");
   const npm = npmCommand();
-  const done = spawnSync(npm.file, [...npm.args, "ci", "--no-audit", "--no-fund", "--loglevel=error"], {
-    cwd: root,
-    stdio: ["ignore", 2, 2],
-  });
+  // Not `npm ci`: it refuses a lock without the optional packages of other platforms, and a mirror of the registry may
+  // lack those. `install --no-save` takes versions and hashes from the lock as well, and leaves the lock alone.
+  const flags = ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"];
+  const done = spawnSync(npm.file, [...npm.args, ...flags], { cwd: root, stdio: ["ignore", 2, 2] });
   if (done.error) throw new SetupError(`npm: cannot be started (${done.error.message}); install npm`);
   if (done.status !== 0)
-    throw new SetupError(`npm ci: ended with ${done.status ?? done.signal}; see its output above`);
+    throw new SetupError(`npm install: ended with ${done.status ?? done.signal}; see its output above`);
 }
 
 /** True where every package that the lock asks of this machine is there in its version. */
