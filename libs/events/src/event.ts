@@ -16,7 +16,9 @@ export type RegisterEvent = {
   readonly [Type in RegisterType]: Envelope<Type, RegisterValues[Type] | null>;
 }[RegisterType];
 
-export type MarkerEvent = Envelope<"SnapshotBegin", SnapshotBegin> | Envelope<"SnapshotComplete", SnapshotComplete>;
+export type MarkerEvent =
+  | Envelope<"SnapshotBegin", SnapshotBegin>
+  | Envelope<"SnapshotComplete", SnapshotComplete>;
 
 /** A type that this version does not know: it is archived and counted, and has no effect. */
 export interface UnknownEvent {

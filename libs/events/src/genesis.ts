@@ -1,5 +1,5 @@
 /** Genesis: the federation's birth certificate. Its hash is the fingerprint that everything else names (design §4). */
-import { canonicalBytes, hex, type Crypto, type FederationName } from "@hansa/core";
+import { type Crypto, canonicalBytes, type FederationName, hex } from "@hansa/core";
 
 export interface Genesis {
   readonly format: 1;

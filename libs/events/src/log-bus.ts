@@ -30,9 +30,7 @@ export interface BusBeat {
   readonly bytes: Uint8Array;
 }
 
-export interface Unsubscribe {
-  (): void;
-}
+export type Unsubscribe = () => void;
 
 export interface LogBus {
   readonly account: AccountKey;
@@ -44,7 +42,11 @@ export interface LogBus {
    * Stored records at or after `fromStreamSeq`, in stream order, at most `max` (≤ 256); of one log, or of all where
    * `of` is null. Fewer than `max` means the end was reached. Throws HSA2010.
    */
-  read(of: { readonly account: AccountKey; readonly lane: Lane } | null, fromStreamSeq: number, max: number): Promise<BusRecord[]>;
+  read(
+    of: { readonly account: AccountKey; readonly lane: Lane } | null,
+    fromStreamSeq: number,
+    max: number,
+  ): Promise<BusRecord[]>;
   /** Live records from now on. Delivery may lose and repeat. */
   tail(handle: (record: BusRecord) => void): Promise<Unsubscribe>;
   publishBeat(bytes: Uint8Array): Promise<void>;

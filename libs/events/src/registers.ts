@@ -194,10 +194,29 @@ export interface SignatureOf {
 
 /** What operators may say. `incarnation` is that of the named cluster's membership. */
 export type OperatorOrder =
-  | { readonly do: "drain" | "undrain" | "evict" | "admit"; readonly cluster: string; readonly incarnation: number }
-  | { readonly do: "rekey"; readonly cluster: string; readonly incarnation: number; readonly signingKey: string }
+  | {
+      readonly do: "drain" | "undrain" | "evict" | "admit";
+      readonly cluster: string;
+      readonly incarnation: number;
+    }
+  | {
+      readonly do: "rekey";
+      readonly cluster: string;
+      readonly incarnation: number;
+      readonly signingKey: string;
+    }
   | { readonly do: "hubkey"; readonly key: string }
-  | { readonly do: "operators"; readonly keys: readonly string[]; readonly threshold: number };
+  | {
+      readonly do: "operators";
+      /** base64 raw Ed25519. */
+      readonly keys: readonly string[];
+      readonly threshold: number;
+      /**
+       * Hashes (command.ts) of earlier commands that stay in force. All others signed by the replaced operators lose
+       * their effect, so that keys stolen after a rotation cannot back-date a command.
+       */
+      readonly keeps: readonly string[];
+    };
 
 /** Canonical JSON of this is what operators sign. */
 export interface OperatorPayload {

@@ -1,0 +1,43 @@
+/**
+ * Writer of one lane: turns wanted register values into signed records, one in flight at a time.
+ *
+ * Use: `new LaneWriter(options)`, set all facts, `synced()` once the source of facts is complete (a cache that is not
+ * synced never writes), then loop: `next()` → publish(record, expectedStreamSeq) → `stored(seq)`, or on refused and on
+ * unknown outcomes read the subject's last record and call `refused(last)`; "retry" means call `next()` again, "fenced"
+ * that this replica must stop writing until it is elected again and calls `startEpoch`.
+ *
+ * Changes that wait are coalesced by key; a record that was once formed is never formed again (it is offered verbatim
+ * until it is stored or given up with its epoch). Persist `position()` with every record before it is published, and
+ * `state()` at leisure: with a position alone a restart begins a new epoch with a snapshot.
+ */
+import type { AccountKey, Crypto, Signer } from "@hansa/core";
+import type { Head, RegisterEvent, WireRecord } from "../event.ts";
+import type { BusRecord } from "../log-bus.ts";
+import type { Lane } from "../registers.ts";
+
+export interface LaneWriterOptions {
+  readonly source: AccountKey;
+  readonly lane: Lane;
+  readonly signer: Signer;
+  readonly fingerprint: string;
+  readonly crypto: Crypto;
+  /** What the last run persisted. */
+  readonly restored?: LanePosition | LaneState | undefined;
+  /** Trace context for each record; "" by default. */
+  readonly traceparent?: (() => string) | undefined;
+}
+
+/** Small; persisted with every record. */
+export interface LanePosition {
+  readonly epoch: number;
+  readonly seq: number;
+  /** Hex hash of the last record formed, 64 zeros where none. */
+  readonly head: string;
+  /** Stream position of the last own record known to be stored; 0 where none. */
+  readonly streamSeq: number;
+}
+
+/** The whole lane: lets a restart continue its epoch without a snapshot. JSON-serialisable. */
+export interface LaneState extends LanePosition {
+  readonly registers: readonly RegisterEvent[];
+}
