@@ -1,4 +1,7 @@
 /** @hansa/xds: Envoy resources from the model's views, and the delta xDS server as a pure state machine. */
 export * as proto from "./gen/index.ts";
 export * from "./src/resources/index.ts";
+export * from "./src/encode/cluster-load-assignment.ts";
+export * from "./src/encode/delta-request.ts";
+export * from "./src/encode/delta-response.ts";
 export * from "./src/type-urls.ts";

@@ -1,0 +1,38 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { create, DeltaDiscoveryResponseSchema, toBinary } from "../../gen/index.ts";
+import { encodeDeltaResponse, encodeResourceField } from "./delta-response.ts";
+
+const text = fc.string({ unit: "grapheme", maxLength: 20 });
+const response = fc.record({
+  typeUrl: text,
+  nonce: text,
+  removed: fc.array(text, { maxLength: 5 }),
+  resources: fc.array(fc.record({ name: text, version: text, message: fc.uint8Array({ maxLength: 300 }) }), {
+    maxLength: 6,
+  }),
+});
+
+test("the hand encoder gives the bytes of the generated code", () => {
+  fc.assert(
+    fc.property(response, ({ typeUrl, nonce, removed, resources }) => {
+      const resourceFields = resources.map(({ name, version, message }) =>
+        encodeResourceField(typeUrl, name, version, message),
+      );
+      const message = create(DeltaDiscoveryResponseSchema, {
+        typeUrl,
+        nonce,
+        removedResources: removed,
+        resources: resources.map(({ name, version, message: value }) => ({
+          name,
+          version,
+          resource: { typeUrl, value },
+        })),
+      });
+      expect(encodeDeltaResponse({ typeUrl, nonce, removed, resourceFields })).toEqual(
+        toBinary(DeltaDiscoveryResponseSchema, message),
+      );
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,43 @@
+/**
+ * Hand encoder of DeltaDiscoveryResponse. A resource is encoded once per version as a whole field of the response
+ * (`encodeResourceField`); a response is those shared bytes joined, plus type, nonce and removals.
+ */
+import { ReverseWriter } from "./reverse-writer.ts";
+
+const writer = new ReverseWriter(65_536);
+
+/** Field 2 of DeltaDiscoveryResponse: Resource{version = 1, resource = 2 Any{type_url, value}, name = 3}. */
+export function encodeResourceField(
+  typeUrl: string,
+  name: string,
+  version: string,
+  message: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  const resource = writer.written;
+  writer.string(3, name);
+  const any = writer.written;
+  writer.bytes(2, message);
+  writer.string(1, typeUrl);
+  writer.nested(2, any);
+  writer.string(1, version);
+  writer.nested(2, resource);
+  return writer.finish();
+}
+
+export interface DeltaResponse {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  /** Results of encodeResourceField. */
+  readonly resourceFields: readonly Uint8Array[];
+  readonly removed: readonly string[];
+}
+
+export function encodeDeltaResponse(response: DeltaResponse): Uint8Array<ArrayBuffer> {
+  for (let index = response.removed.length - 1; index >= 0; index -= 1)
+    writer.presentString(6, response.removed[index] as string);
+  writer.string(5, response.nonce);
+  writer.string(4, response.typeUrl);
+  for (let index = response.resourceFields.length - 1; index >= 0; index -= 1)
+    writer.raw(response.resourceFields[index] as Uint8Array);
+  return writer.finish();
+}
