@@ -12,3 +12,4 @@ export * from "./src/membership.ts";
 export * from "./src/record.ts";
 export * from "./src/registers.ts";
 export * from "./src/upcast.ts";
+export * from "./src/writer/lane-writer.ts";

@@ -41,3 +41,44 @@ export interface LanePosition {
 export interface LaneState extends LanePosition {
   readonly registers: readonly RegisterEvent[];
 }
+
+export class LaneWriter {
+  constructor(_options: LaneWriterOptions) {}
+  /** Sets a register; a value equal to the wanted one changes nothing. Answers why the event is refused (HSA2002). */
+  set(_event: RegisterEvent): string | undefined {
+    throw new Error("being written");
+  }
+  /** Writes a tombstone where the register is live. */
+  remove(_key: string, _atMs: number): void {}
+  /** Keys of registers that are wanted now. */
+  keys(): Iterable<string> {
+    return [];
+  }
+  wanted(_key: string): RegisterEvent | undefined {
+    return undefined;
+  }
+  /** All facts are set: writing may begin. */
+  synced(): void {}
+  /** Begins an epoch above every one seen, with a snapshot; lifts a fence. */
+  startEpoch(_highestSeen: number): void {}
+  /** A snapshot in the present epoch. Nothing where one is under way. */
+  requestSnapshot(_id?: string): void {}
+  /** null: nothing to send, one in flight, not synced, or fenced. */
+  next(): { readonly record: WireRecord; readonly expectedStreamSeq: number } | null {
+    return null;
+  }
+  stored(_streamSeq: number): void {}
+  refused(_last: BusRecord | null): "retry" | "fenced" {
+    return "fenced";
+  }
+  /** Last stored record with the digest of the lane there; undefined before the first. */
+  head(): (Head & { readonly digest: string }) | undefined {
+    return undefined;
+  }
+  position(): LanePosition {
+    throw new Error("being written");
+  }
+  state(): LaneState {
+    throw new Error("being written");
+  }
+}
