@@ -1,0 +1,173 @@
+/**
+ * The hub's own writes: one transaction per command that fences, decides under row locks, records the decision, queues
+ * the events for the hub's lane and leaves an audit entry. All or nothing.
+ */
+import { HansaError } from "@hansa/core";
+import type { MembershipValue, RegisterEvent } from "@hansa/events";
+import type { Db, Queryable } from "./db.ts";
+import { fence } from "./leader.ts";
+
+export type MemberState = "active" | "left" | "evicted";
+
+/** Command side of one member. The name stays pinned to `signingKey` for ever. */
+export interface Member {
+  readonly cluster: string;
+  /** base64 raw Ed25519. */
+  readonly signingKey: string;
+  readonly account: string;
+  readonly incarnation: number;
+  readonly state: MemberState;
+  readonly membership: MembershipValue;
+  readonly accountJwt: string;
+  readonly userKey: string;
+  readonly suspended: boolean;
+}
+
+export interface AuditEntry {
+  readonly actor: string;
+  readonly action: string;
+  readonly subject: string;
+  /** Never a secret. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export interface CommandTx {
+  /** Commit clock, ms. */
+  readonly nowMs: number;
+  readonly position: number;
+  readonly sql: Queryable;
+  /** Locks the row. */
+  member(cluster: string): Promise<Member | null>;
+  memberOfAccount(account: string): Promise<Member | null>;
+  saveMember(member: Member): Promise<void>;
+  enqueue(event: RegisterEvent): Promise<void>;
+  audit(entry: AuditEntry): Promise<void>;
+}
+
+interface MemberRow {
+  cluster: string;
+  signing_key: string;
+  account: string;
+  incarnation: number;
+  state: MemberState;
+  membership: MembershipValue;
+  account_jwt: string;
+  user_key: string;
+  suspended: boolean;
+}
+
+const memberOf = (row: MemberRow): Member => ({
+  cluster: row.cluster,
+  signingKey: row.signing_key,
+  account: row.account,
+  incarnation: row.incarnation,
+  state: row.state,
+  membership: row.membership,
+  accountJwt: row.account_jwt,
+  userKey: row.user_key,
+  suspended: row.suspended,
+});
+
+export function command<Result>(
+  db: Db,
+  leaderEpoch: number,
+  decide: (tx: CommandTx) => Promise<Result>,
+): Promise<Result> {
+  return db.transaction(async (sql) => {
+    const { committedMs, position } = await fence(sql, leaderEpoch);
+    return decide(commandTx(sql, committedMs, position));
+  });
+}
+
+function commandTx(sql: Queryable, nowMs: number, position: number): CommandTx {
+  const one = async (column: "cluster" | "account", value: string): Promise<Member | null> => {
+    const rows = await sql.query<MemberRow>(`select * from member where ${column} = $1 for update`, [value]);
+    return rows[0] === undefined ? null : memberOf(rows[0]);
+  };
+  return {
+    nowMs,
+    position,
+    sql,
+    member: (cluster) => one("cluster", cluster),
+    memberOfAccount: (account) => one("account", account),
+    async saveMember(member) {
+      await sql.query(
+        `insert into member (cluster, signing_key, account, incarnation, state, membership, account_jwt, user_key, suspended)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         on conflict (cluster) do update set signing_key = excluded.signing_key, account = excluded.account,
+           incarnation = excluded.incarnation, state = excluded.state, membership = excluded.membership,
+           account_jwt = excluded.account_jwt, user_key = excluded.user_key, suspended = excluded.suspended`,
+        [
+          member.cluster,
+          member.signingKey,
+          member.account,
+          member.incarnation,
+          member.state,
+          JSON.stringify(member.membership),
+          member.accountJwt,
+          member.userKey,
+          member.suspended,
+        ],
+      );
+    },
+    async enqueue(event) {
+      await sql.query("insert into outbox (event) values ($1)", [JSON.stringify(event)]);
+    },
+    async audit({ actor, action, subject, details }) {
+      await sql.query("insert into audit (at, actor, action, subject, details) values ($1, $2, $3, $4, $5)", [
+        new Date(nowMs).toISOString(),
+        actor,
+        action,
+        subject,
+        JSON.stringify(details),
+      ]);
+    },
+  };
+}
+
+export async function readMembers(db: Queryable): Promise<Member[]> {
+  return (await db.query<MemberRow>("select * from member order by cluster")).map(memberOf);
+}
+
+// === outbox and writer state of the hub's lane ===
+
+export interface OutboxRow {
+  readonly id: number;
+  readonly event: RegisterEvent;
+}
+
+export const OUTBOX_READ_MAX = 1000;
+
+export const readOutbox = (db: Queryable, afterId: number): Promise<OutboxRow[]> =>
+  db.query("select id, event from outbox where id > $1 order by id limit $2", [afterId, OUTBOX_READ_MAX]);
+
+export async function outboxDepth(db: Queryable): Promise<number> {
+  const rows = await db.query<{ depth: number }>("select count(*) as depth from outbox");
+  return rows[0]?.depth ?? 0;
+}
+
+/** Forgets events whose record is archived. */
+export async function clearOutbox(db: Queryable, throughId: number): Promise<void> {
+  await db.query("delete from outbox where id <= $1", [throughId]);
+}
+
+export async function saveOwnLane(db: Db, leaderEpoch: number, lane: string, state: unknown): Promise<void> {
+  await db.transaction(async (tx) => {
+    await fence(tx, leaderEpoch);
+    await tx.query(
+      "insert into own_lane (lane, state) values ($1, $2) on conflict (lane) do update set state = excluded.state",
+      [lane, JSON.stringify(state)],
+    );
+  });
+}
+
+export async function readOwnLane(db: Queryable, lane: string): Promise<unknown> {
+  const rows = await db.query<{ state: unknown }>("select state from own_lane where lane = $1", [lane]);
+  return rows[0]?.state ?? null;
+}
+
+/** Refuses a plain error where a row that must exist does not. */
+export function required<Row>(row: Row | null | undefined, what: string): Row {
+  if (row === null || row === undefined) throw new HansaError("HSA1005", `${what}: not known`);
+  return row;
+}

@@ -1,0 +1,114 @@
+/**
+ * Connections and transactions. Owns the pool; the only file that creates clients. Every failure of the connection
+ * itself becomes HSA2011, so that callers tell "Postgres is away" from "the statement is wrong".
+ */
+import { HansaError } from "@hansa/core";
+import pg from "pg";
+
+export interface Queryable {
+  query<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+}
+
+export interface Db extends Queryable {
+  readonly pool: pg.Pool;
+  /** Commits what `work` did, or rolls it all back and rethrows. */
+  transaction<Result>(work: (tx: Queryable) => Promise<Result>): Promise<Result>;
+  /** A connection of its own, for session locks and LISTEN. The caller ends it. */
+  connect(): Promise<pg.Client>;
+  close(): Promise<void>;
+}
+
+const INT8 = 20;
+
+/** int8 as number: positions and sequences stay far below 2^53. */
+const types = {
+  getTypeParser: ((oid: number, format?: "text" | "binary") =>
+    oid === INT8 && format !== "binary"
+      ? Number
+      : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+};
+
+const CONNECTION_STATES = /^(08|57P0|53300|25006)/;
+
+/** HSA2011 for a lost or refused connection, the error itself otherwise. */
+export function databaseError(error: unknown): unknown {
+  if (error instanceof HansaError || !(error instanceof Error)) return error;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const away =
+    CONNECTION_STATES.test(code) ||
+    /^(ECONN|EPIPE|ENOTFOUND|ETIMEDOUT|ENOENT|EAI_)/.test(code) ||
+    /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/.test(
+      error.message,
+    );
+  return away ? new HansaError("HSA2011", `Postgres: ${error.message}`, { cause: error }) : error;
+}
+
+const over = (client: pg.Pool | pg.ClientBase): Queryable => ({
+  async query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    try {
+      return (await client.query<Row>(text, values as unknown[])).rows;
+    } catch (error) {
+      throw databaseError(error);
+    }
+  },
+});
+
+export interface DbOptions {
+  readonly url: string;
+  readonly connectionsMax?: number;
+  readonly connectTimeoutMs?: number;
+  readonly statementTimeoutMs?: number;
+  /** Errors of idle connections; the pool replaces them by itself. */
+  readonly onIdleError?: (error: Error) => void;
+}
+
+export function openDb(options: DbOptions): Db {
+  const config: pg.PoolConfig = {
+    connectionString: options.url,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
+    statement_timeout: options.statementTimeoutMs ?? 30_000,
+    application_name: "hansa-hub",
+    types,
+  };
+  const pool = new pg.Pool({ ...config, max: options.connectionsMax ?? 10 });
+  pool.on("error", (error) => options.onIdleError?.(error));
+
+  return {
+    ...over(pool),
+    pool,
+    async transaction<Result>(work: (tx: Queryable) => Promise<Result>): Promise<Result> {
+      const client = await pool.connect().catch((error: unknown) => {
+        throw databaseError(error);
+      });
+      let broken: Error | undefined;
+      const onError = (error: Error): void => {
+        broken = error;
+      };
+      client.on("error", onError);
+      try {
+        await client.query("begin");
+        const result = await work(over(client));
+        await client.query("commit");
+        return result;
+      } catch (error) {
+        await client.query("rollback").catch((failure: Error) => {
+          broken = failure;
+        });
+        throw databaseError(error);
+      } finally {
+        client.off("error", onError);
+        client.release(broken);
+      }
+    },
+    async connect(): Promise<pg.Client> {
+      const client = new pg.Client({ ...config, statement_timeout: 0, keepAlive: true });
+      try {
+        await client.connect();
+      } catch (error) {
+        throw databaseError(error);
+      }
+      return client;
+    },
+    close: () => pool.end(),
+  };
+}

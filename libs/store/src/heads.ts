@@ -1,0 +1,210 @@
+/**
+ * Contiguous end of every archived log. A head moves along the hash chain only; where the chain breaks it waits until
+ * the missing records arrive, until the source starts a new chain, or until the gap is given up. Agents may drop their
+ * own records up to the head, so a head never moves over a hole that could still be filled.
+ */
+import type { AccountKey } from "@hansa/core";
+import type { Head, Lane, Position, RecordHeader } from "@hansa/events";
+import type { Queryable } from "./db.ts";
+
+export interface Gap {
+  readonly source: AccountKey;
+  readonly lane: Lane;
+  readonly after: Position;
+  readonly before: Position;
+  /** `lost`: the archive's explicit hole. */
+  readonly closed: "filled" | "lost" | null;
+}
+
+interface Link extends Position {
+  readonly hash: string;
+}
+
+interface Candidate {
+  readonly record: { readonly header: RecordHeader };
+  readonly hash: string;
+}
+
+const CHAIN_START = "0".repeat(64);
+/** Chain links read at once when a gap was filled. */
+const FOLLOW_MAX = 1000;
+
+const isAfter = (a: Position, b: Position): boolean =>
+  a.epoch > b.epoch || (a.epoch === b.epoch && a.seq > b.seq);
+
+export async function advanceHeads(
+  tx: Queryable,
+  placed: readonly Candidate[],
+  notedAt: string,
+): Promise<{ heads: Head[]; gaps: Gap[] }> {
+  const heads: Head[] = [];
+  const gaps: Gap[] = [];
+  for (const items of byLog(placed)) {
+    const { source, lane } = items[0]!.record.header;
+    const start = await headOf(tx, source, lane);
+    const walked = walk(start, items);
+    const isHeld = walked.waiting !== null || (await hasOpenGap(tx, source, lane));
+    const end = isHeld ? await follow(tx, source, lane, walked.end) : walked.end;
+    for (const hole of walked.holes) gaps.push({ source, lane, ...hole, closed: "lost" });
+    if (walked.waiting !== null && isAfter(walked.waiting, end))
+      gaps.push({ source, lane, after: place(end), before: place(walked.waiting), closed: null });
+    if (isAfter(end, start)) heads.push({ source, lane, ...place(end), head: end.hash });
+  }
+  await saveHeads(tx, heads);
+  await saveGaps(tx, gaps, notedAt);
+  return { heads, gaps };
+}
+
+const place = ({ epoch, seq }: Position): Position => ({ epoch, seq });
+
+function byLog(placed: readonly Candidate[]): Candidate[][] {
+  const logs = new Map<string, Candidate[]>();
+  for (const item of placed) {
+    const id = `${item.record.header.source} ${item.record.header.lane}`;
+    logs.set(id, [...(logs.get(id) ?? []), item]);
+  }
+  const order = (a: Candidate, b: Candidate): number => (isAfter(a.record.header, b.record.header) ? 1 : -1);
+  return [...logs.values()].map((items) => items.sort(order));
+}
+
+/** Goes along the new records. A chain that starts anew in a higher epoch leaves a declared hole behind. */
+function walk(
+  start: Link,
+  items: readonly Candidate[],
+): { end: Link; waiting: Position | null; holes: { after: Position; before: Position }[] } {
+  let end = start;
+  let waiting: Position | null = null;
+  const holes: { after: Position; before: Position }[] = [];
+  for (const { record, hash } of items) {
+    const { epoch, seq, prev } = record.header;
+    if (!isAfter(record.header, end)) continue;
+    const isNewChain = prev === CHAIN_START && epoch > end.epoch;
+    if (prev !== end.hash && !isNewChain) {
+      waiting ??= { epoch, seq };
+      continue;
+    }
+    if (prev !== end.hash) holes.push({ after: place(end), before: { epoch, seq } });
+    end = { epoch, seq, hash };
+  }
+  return { end, waiting: waiting !== null && isAfter(waiting, end) ? waiting : null, holes };
+}
+
+async function headOf(tx: Queryable, source: string, lane: string): Promise<Link> {
+  const rows = await tx.query<{ epoch: number; seq: number; hash: string }>(
+    "select epoch, seq, hash from head where source = $1 and lane = $2",
+    [source, lane],
+  );
+  return rows[0] ?? { epoch: 0, seq: 0, hash: CHAIN_START };
+}
+
+async function hasOpenGap(tx: Queryable, source: string, lane: string): Promise<boolean> {
+  const rows = await tx.query(
+    "select 1 from gap where source = $1 and lane = $2 and closed is null limit 1",
+    [source, lane],
+  );
+  return rows.length > 0;
+}
+
+/** Goes on over records archived earlier that connect now. */
+async function follow(tx: Queryable, source: string, lane: string, from: Link): Promise<Link> {
+  let end = from;
+  for (;;) {
+    const rows = await tx.query<{ epoch: number; seq: number; hash: string; prev: string }>(
+      `select epoch, seq, hash, prev from record
+        where source = $1 and lane = $2 and (epoch, seq) > ($3::bigint, $4::bigint)
+        order by epoch, seq limit ${FOLLOW_MAX}`,
+      [source, lane, end.epoch, end.seq],
+    );
+    const broken = rows.findIndex((row, index) => row.prev !== (rows[index - 1] ?? end).hash);
+    const last = rows[(broken < 0 ? rows.length : broken) - 1];
+    if (last !== undefined) end = last;
+    if (broken >= 0 || rows.length < FOLLOW_MAX) return end;
+  }
+}
+
+async function saveHeads(tx: Queryable, heads: readonly Head[]): Promise<void> {
+  if (heads.length === 0) return;
+  await tx.query(
+    `insert into head (source, lane, epoch, seq, hash)
+     select source, lane, epoch, seq, head
+       from jsonb_to_recordset($1) as r(source text, lane text, epoch bigint, seq bigint, head text)
+     on conflict (source, lane) do update set epoch = excluded.epoch, seq = excluded.seq, hash = excluded.hash`,
+    [JSON.stringify(heads)],
+  );
+  await tx.query(
+    `update gap set closed = 'filled' from head
+      where head.source = gap.source and head.lane = gap.lane and gap.closed is null
+        and (head.epoch, head.seq) >= (gap.before_epoch, gap.before_seq)`,
+  );
+}
+
+async function saveGaps(tx: Queryable, gaps: readonly Gap[], notedAt: string): Promise<void> {
+  if (gaps.length === 0) return;
+  const rows = gaps.map(({ source, lane, after, before, closed }) => ({
+    source,
+    lane,
+    after_epoch: after.epoch,
+    after_seq: after.seq,
+    before_epoch: before.epoch,
+    before_seq: before.seq,
+    closed,
+  }));
+  await tx.query(
+    `insert into gap (source, lane, after_epoch, after_seq, before_epoch, before_seq, noted_at, closed)
+     select source, lane, after_epoch, after_seq, before_epoch, before_seq, $2, closed
+       from jsonb_to_recordset($1) as r(source text, lane text, after_epoch bigint, after_seq bigint,
+            before_epoch bigint, before_seq bigint, closed text)
+     on conflict do nothing`,
+    [JSON.stringify(rows), notedAt],
+  );
+}
+
+/** Gives up on gaps noted before `notedBefore`: the head moves past them, the row stays as the explicit hole. */
+export async function closeLostGaps(tx: Queryable, notedBefore: string): Promise<Head[]> {
+  const lost = await tx.query<{
+    source: AccountKey;
+    lane: Lane;
+    before_epoch: number;
+    before_seq: number;
+  }>(
+    `update gap set closed = 'lost' where closed is null and noted_at < $1
+     returning source, lane, before_epoch, before_seq`,
+    [notedBefore],
+  );
+  const heads: Head[] = [];
+  for (const { source, lane, before_epoch: epoch, before_seq: seq } of lost) {
+    const rows = await tx.query<{ hash: string }>(
+      "select hash from record where source = $1 and lane = $2 and epoch = $3 and seq = $4",
+      [source, lane, epoch, seq],
+    );
+    const hash = rows[0]?.hash;
+    if (hash === undefined || !isAfter({ epoch, seq }, await headOf(tx, source, lane))) continue;
+    const end = await follow(tx, source, lane, { epoch, seq, hash });
+    const head: Head = { source, lane, ...place(end), head: end.hash };
+    await saveHeads(tx, [head]);
+    heads.push(head);
+  }
+  return heads;
+}
+
+export const readHeads = (db: Queryable): Promise<Head[]> =>
+  db.query("select source, lane, epoch, seq, hash as head from head order by source, lane");
+
+export async function readGaps(db: Queryable): Promise<Gap[]> {
+  const rows = await db.query<{
+    source: AccountKey;
+    lane: Lane;
+    after_epoch: number;
+    after_seq: number;
+    before_epoch: number;
+    before_seq: number;
+    closed: Gap["closed"];
+  }>("select * from gap where closed is distinct from 'filled' order by noted_at desc limit 1000");
+  return rows.map((row) => ({
+    source: row.source,
+    lane: row.lane,
+    after: { epoch: row.after_epoch, seq: row.after_seq },
+    before: { epoch: row.before_epoch, seq: row.before_seq },
+    closed: row.closed,
+  }));
+}

@@ -1,0 +1,232 @@
+/**
+ * The one way into the archive. A commit is one transaction: fence, records (idempotent by primary key), their events
+ * with positions, heads, quarantine, projections, checkpoint. The caller acknowledges the bus only afterwards, so a
+ * crash anywhere repeats the batch and repeats no effect. Must not judge records: the fold does.
+ */
+import type { AccountKey } from "@hansa/core";
+import { assert, base64, HansaError } from "@hansa/core";
+import type { Event, Head, Lane, Position, WireRecord } from "@hansa/events";
+import type { Db, Queryable } from "./db.ts";
+import { advanceHeads, type Gap } from "./heads.ts";
+import { fence } from "./leader.ts";
+import { type ProjectionChanges, writeProjections } from "./upsert.ts";
+
+export const COMMIT_RECORDS_MAX = 1000;
+
+export interface ArchiveRecord {
+  readonly record: WireRecord;
+  /** Hex hash of the record, as in the successor's `prev`. */
+  readonly hash: string;
+  readonly via: "bus" | "http" | "own";
+  readonly streamSeq: number | null;
+  /** Decoded events, at least one: poison is archived as its bytes and one `Quarantined` event. */
+  readonly events: readonly Event[];
+}
+
+export interface Quarantined extends Position {
+  readonly source: AccountKey;
+  readonly lane: Lane;
+  readonly hash: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface CommitInput {
+  readonly leaderEpoch: number;
+  readonly records: readonly ArchiveRecord[];
+  readonly quarantine: readonly Quarantined[];
+  readonly projections: ProjectionChanges;
+  readonly sources: readonly { readonly account: AccountKey; readonly cluster: string }[];
+  readonly checkpoint: { readonly incarnation: string; readonly streamSeq: number } | null;
+}
+
+export interface CommitOutcome {
+  /** Archive position after this commit. */
+  readonly position: number;
+  readonly committedMs: number;
+  readonly recordsNew: number;
+  readonly eventsNew: number;
+  /** Logs whose committed end moved. */
+  readonly heads: readonly Head[];
+  readonly gaps: readonly Gap[];
+  /** Two different hashes for one place: the earlier stays (HSA2008). */
+  readonly equivocations: readonly Quarantined[];
+}
+
+interface Placed extends ArchiveRecord {
+  /** Counter after this record's last event. */
+  readonly position: number;
+}
+
+export function commit(db: Db, input: CommitInput): Promise<CommitOutcome> {
+  assert(input.records.length <= COMMIT_RECORDS_MAX, `a commit takes at most ${COMMIT_RECORDS_MAX} records`);
+  return db.transaction(async (tx) => {
+    const before = await fence(tx, input.leaderEpoch);
+    const committedAt = new Date(before.committedMs).toISOString();
+    const { fresh, equivocations } = await sortOut(tx, input.records);
+    let position = before.position;
+    const placed = fresh.map((item): Placed => {
+      assert(item.events.length > 0, "every archived record has a position of its own");
+      position += item.events.length;
+      return { ...item, position };
+    });
+    if (placed.length > 0) {
+      await tx.query("select ensure_event_partition($1)", [committedAt]);
+      await insertRecords(tx, placed, committedAt);
+      await insertEvents(tx, placed, committedAt);
+    }
+    const moved = await advanceHeads(tx, placed, committedAt);
+    await insertQuarantine(tx, [...input.quarantine, ...equivocations], committedAt);
+    await insertSources(tx, input.sources);
+    await writeProjections(tx, input.projections, position);
+    if (input.checkpoint !== null) await saveCheckpoint(tx, input.checkpoint, position);
+    await tx.query("update archive set position = $1, committed_at = $2 where id = 1", [
+      position,
+      committedAt,
+    ]);
+    return {
+      position,
+      committedMs: before.committedMs,
+      recordsNew: placed.length,
+      eventsNew: position - before.position,
+      ...moved,
+      equivocations,
+    };
+  });
+}
+
+/** New records in the given order; a repeated place within the batch counts once. */
+async function sortOut(
+  tx: Queryable,
+  records: readonly ArchiveRecord[],
+): Promise<{ fresh: ArchiveRecord[]; equivocations: Quarantined[] }> {
+  if (records.length === 0) return { fresh: [], equivocations: [] };
+  const known = new Map<string, string>();
+  const rows = await tx.query<{ source: string; lane: string; epoch: number; seq: number; hash: string }>(
+    `select record.source, record.lane, record.epoch, record.seq, record.hash
+       from jsonb_to_recordset($1) as r(source text, lane text, epoch bigint, seq bigint)
+       join record using (source, lane, epoch, seq)`,
+    [JSON.stringify(records.map(({ record: { header } }) => place(header)))],
+  );
+  for (const row of rows) known.set(`${row.source} ${row.lane} ${row.epoch} ${row.seq}`, row.hash);
+  const fresh: ArchiveRecord[] = [];
+  const equivocations: Quarantined[] = [];
+  for (const item of records) {
+    const { header } = item.record;
+    const id = `${header.source} ${header.lane} ${header.epoch} ${header.seq}`;
+    const seen = known.get(id);
+    if (seen === undefined) {
+      known.set(id, item.hash);
+      fresh.push(item);
+    } else if (seen !== item.hash) {
+      const message = `record ${header.lane}/${header.epoch}/${header.seq}: hash ${item.hash.slice(0, 16)}, archived is ${seen.slice(0, 16)}`;
+      equivocations.push({ ...place(header), hash: item.hash, code: "HSA2008", message });
+    }
+  }
+  return { fresh, equivocations };
+}
+
+const place = ({ source, lane, epoch, seq }: WireRecord["header"]) => ({ source, lane, epoch, seq });
+
+async function insertRecords(tx: Queryable, placed: readonly Placed[], committedAt: string): Promise<void> {
+  const rows = placed.map(({ record: { header, body }, hash, via, streamSeq, position }) => ({
+    ...place(header),
+    hash,
+    prev: header.prev,
+    signature: header.sig,
+    header,
+    body: base64(body),
+    via,
+    stream_seq: streamSeq,
+    position,
+  }));
+  await tx.query(
+    `insert into record (source, lane, epoch, seq, hash, prev, signature, header, body, via, stream_seq, position, committed_at)
+     select source, lane, epoch, seq, hash, prev, signature, header, decode(body, 'base64'), via, stream_seq, position, $2
+       from jsonb_to_recordset($1) as r(source text, lane text, epoch bigint, seq bigint, hash text, prev text,
+            signature text, header jsonb, body text, via text, stream_seq bigint, position bigint)`,
+    [JSON.stringify(rows), committedAt],
+  );
+}
+
+async function insertEvents(tx: Queryable, placed: readonly Placed[], committedAt: string): Promise<void> {
+  const rows = placed.flatMap(({ record: { header }, events, position }) =>
+    events.map((event, index) => ({
+      position: position - events.length + index + 1,
+      ...place(header),
+      index,
+      type: event.type,
+      v: event.v,
+      key: event.key,
+      at_ms: event.at,
+      data: event.data,
+    })),
+  );
+  if (rows.length === 0) return;
+  await tx.query(
+    `insert into event (position, committed_at, source, lane, epoch, seq, index, type, v, key, at_ms, data)
+     select position, $2, source, lane, epoch, seq, index, type, v, key, at_ms, nullif(data, 'null'::jsonb)
+       from jsonb_to_recordset($1) as r(position bigint, source text, lane text, epoch bigint, seq bigint,
+            index smallint, type text, v smallint, key text, at_ms bigint, data jsonb)`,
+    [jsonText(rows), committedAt],
+  );
+}
+
+/** Postgres text and jsonb cannot hold U+0000; the record's bytes keep it, the readable copy shows U+FFFD. */
+const jsonText = (value: unknown): string =>
+  JSON.stringify(value).replace(/(?<!\\)((?:\\\\)*)\\u0000/g, "$1\\ufffd");
+
+async function insertQuarantine(
+  tx: Queryable,
+  items: readonly Quarantined[],
+  notedAt: string,
+): Promise<void> {
+  if (items.length === 0) return;
+  await tx.query(
+    `insert into quarantine (source, lane, epoch, seq, hash, code, message, noted_at)
+     select source, lane, epoch, seq, hash, code, message, $2
+       from jsonb_to_recordset($1) as r(source text, lane text, epoch bigint, seq bigint, hash text, code text, message text)
+     on conflict do nothing`,
+    [jsonText(items), notedAt],
+  );
+}
+
+async function insertSources(tx: Queryable, sources: CommitInput["sources"]): Promise<void> {
+  if (sources.length === 0) return;
+  await tx.query(
+    `insert into source (account, cluster)
+     select account, cluster from jsonb_to_recordset($1) as r(account text, cluster text)
+     on conflict (account) do update set cluster = excluded.cluster`,
+    [JSON.stringify(sources)],
+  );
+}
+
+async function saveCheckpoint(
+  tx: Queryable,
+  checkpoint: NonNullable<CommitInput["checkpoint"]>,
+  position: number,
+): Promise<void> {
+  await tx.query(
+    `insert into checkpoint (id, incarnation, stream_seq, position) values ('projector', $1, $2, $3)
+     on conflict (id) do update set incarnation = excluded.incarnation, position = excluded.position,
+       stream_seq = case when checkpoint.incarnation = excluded.incarnation
+                         then greatest(checkpoint.stream_seq, excluded.stream_seq) else excluded.stream_seq end`,
+    [checkpoint.incarnation, checkpoint.streamSeq, position],
+  );
+}
+
+export interface Checkpoint {
+  readonly incarnation: string;
+  readonly streamSeq: number;
+  readonly position: number;
+}
+
+export async function readCheckpoint(db: Queryable): Promise<Checkpoint | null> {
+  const rows = await db.query<{ incarnation: string; stream_seq: number; position: number }>(
+    "select incarnation, stream_seq, position from checkpoint where id = 'projector'",
+  );
+  const row = rows[0];
+  if (row === undefined) return null;
+  if (row.stream_seq < 0) throw new HansaError("HSA1011", "checkpoint: negative stream position");
+  return { incarnation: row.incarnation, streamSeq: row.stream_seq, position: row.position };
+}
