@@ -47,6 +47,9 @@ describe("the count of a test run", () => {
   ) => ({
     numPassedTests,
     numTotalTests,
+    numFailedTests: testResults
+      .flatMap((each) => each.assertionResults)
+      .filter(({ status }) => status === "failed").length,
     testResults,
   });
 

@@ -6,11 +6,16 @@ export interface Count {
 export interface VitestReport {
   readonly numTotalTests: number;
   readonly numPassedTests: number;
+  readonly numFailedTests: number;
   readonly testResults: readonly {
     readonly status: string;
     readonly assertionResults: readonly { readonly status: string }[];
   }[];
 }
 export function runTests(args: readonly string[]): Promise<Count>;
-export function countTests(report: VitestReport | undefined, exitCode: number): Count;
+export function countTests(
+  report: VitestReport | undefined,
+  exitCode: number,
+  choice?: { readonly byName: boolean },
+): Count;
 export function printTotal(count: Count): Count;

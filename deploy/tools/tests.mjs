@@ -12,7 +12,8 @@ export async function runTests(args) {
     const report = join(dir, "report.json");
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
     const code = await run(["node_modules/vitest/vitest.mjs", "run", ...reporters, ...args], { cwd: root });
-    return countTests(read(report), code);
+    const byName = args.some((arg) => /^(-t|--testNamePattern)(=|$)/.test(arg));
+    return countTests(read(report), code, { byName });
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -20,15 +21,16 @@ export async function runTests(args) {
 
 /**
  * Counts from vitest's JSON report. A file that cannot be loaded counts as one failure, and so does a run that ends
- * badly without a failed test to show for it. A skipped test counts as failed: nothing here may be skipped.
+ * badly without a failed test to show for it. A skipped test counts as failed: nothing here may be skipped, save what a
+ * choice of tests by name left out.
  */
-export function countTests(report, exitCode) {
+export function countTests(report, exitCode, { byName = false } = {}) {
   if (report === undefined) return { passed: 0, failed: 1 };
   const brokenFiles = report.testResults.filter(
     (file) => file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed"),
   ).length;
   const passed = report.numPassedTests;
-  const failed = report.numTotalTests - passed + brokenFiles;
+  const failed = (byName ? report.numFailedTests : report.numTotalTests - passed) + brokenFiles;
   return { passed, failed: failed === 0 && exitCode !== 0 ? 1 : failed };
 }
 
