@@ -1,0 +1,103 @@
+/**
+ * One supervised process: its states and what moves them. Signals go to its pid. Knows nothing of what the process is
+ * for (fleet.ts) nor of the order in which a lab starts (lab.ts).
+ */
+import { HansaError } from "@hansa/core";
+import type { Child } from "../../../../deploy/tools/child.ts";
+
+export type ComponentKind = "hub" | "nats" | "postgres" | "agent" | "gateway" | "sidecar" | "app";
+export type ComponentState = "stopped" | "starting" | "running" | "paused" | "exited";
+
+export interface ComponentSpec {
+  /** Path-like and unique: `hub`, `eu/agent`, `eu/shop/pay/pay-1/app`. */
+  readonly name: string;
+  readonly kind: ComponentKind;
+  /** "" for the shared ones. */
+  readonly cluster: string;
+  readonly log: string;
+  /** What it serves, for people: purpose → address. */
+  readonly ports: Readonly<Record<string, string>>;
+  /** URL of its admin interface, "" where it has none. */
+  readonly admin: string;
+  /** Starts it and resolves when it does its work; throws with the end of its log. */
+  readonly start: () => Promise<Child>;
+}
+
+export class Component {
+  readonly spec: ComponentSpec;
+  state: ComponentState = "stopped";
+  /** Times that it was started. */
+  starts = 0;
+  #child: Child | undefined;
+  readonly #changed: (component: Component) => void;
+
+  /** `changed` is called after each change of `state`, whoever caused it. */
+  constructor(spec: ComponentSpec, changed: (component: Component) => void) {
+    this.spec = spec;
+    this.#changed = changed;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Throws HSA6005 where it does not become healthy. */
+  async start(): Promise<void> {
+    if (this.#child || this.state === "starting") return;
+    this.#enter("starting");
+    this.starts += 1;
+    const child = await this.spec.start().catch((cause: unknown) => {
+      this.#enter("exited");
+      throw new HansaError("HSA6005", `${this.spec.name}: ${(cause as Error).message}`, { cause });
+    });
+    this.#child = child;
+    void child.exited.then(() => {
+      if (this.#child !== child) return;
+      this.#child = undefined;
+      this.#enter("exited");
+    });
+    this.#enter("running");
+  }
+
+  async stop(): Promise<void> {
+    await this.#end((child) => child.stop());
+    this.#enter("stopped");
+  }
+
+  /** SIGKILL: no farewell of any kind. */
+  async kill(): Promise<void> {
+    await this.#end((child) => child.kill());
+    this.#enter("exited");
+  }
+
+  pause(): void {
+    process.kill(this.#need("running").pid, "SIGSTOP");
+    this.#enter("paused");
+  }
+
+  resume(): void {
+    process.kill(this.#need("paused").pid, "SIGCONT");
+    this.#enter("running");
+  }
+
+  async #end(end: (child: Child) => Promise<unknown>): Promise<void> {
+    const child = this.#child;
+    if (!child) return;
+    // A stopped process would never see the signal that asks it to end.
+    if (this.state === "paused") process.kill(child.pid, "SIGCONT");
+    this.#child = undefined;
+    await end(child);
+  }
+
+  #need(state: ComponentState): Child {
+    if (!this.#child || this.state !== state)
+      throw new HansaError("HSA6004", `${this.spec.name}: is ${this.state} and must be ${state} for this`);
+    return this.#child;
+  }
+
+  #enter(state: ComponentState): void {
+    if (this.state === state) return;
+    this.state = state;
+    this.#changed(this);
+  }
+}

@@ -1,0 +1,30 @@
+/** Whether something answers: what the lab waits for while it starts a component. */
+import { get } from "node:http";
+import { connect } from "node:net";
+
+const TIMEOUT_MS = 1000;
+
+/** True where a TCP connection is accepted. */
+export function accepts(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: TIMEOUT_MS });
+    const finish = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once("connect", () => finish(true));
+    for (const event of ["error", "timeout"]) socket.once(event, () => finish(false));
+  });
+}
+
+/** True where `GET url` (plain HTTP) answers 200. */
+export function answersOk(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = get(url, { timeout: TIMEOUT_MS, agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    request.once("timeout", () => request.destroy());
+    request.once("error", () => resolve(false));
+  });
+}
