@@ -1,0 +1,60 @@
+/** The client's Envoy cluster of one service port: all localities of all exporters behind one SNI (design §5). */
+import { assert } from "@hansa/core";
+import type { ServicePortView } from "@hansa/model";
+import {
+  type CircuitBreakersSchema,
+  type Cluster_CommonLbConfigSchema,
+  Cluster_DiscoveryType,
+  ClusterSchema,
+} from "../../gen/index.ts";
+import { isHttp, meshHttpOptions } from "./http-protocol.ts";
+import { CONNECT_TIMEOUT_MS, CONNECTIONS_MAX, REQUESTS_MAX, RETRIES_MAX } from "./limits.ts";
+import { ADS, byText, duration, encoded, type Init } from "./message.ts";
+import { outlierDetection } from "./outlier.ts";
+import { upstreamTls } from "./upstream-tls.ts";
+
+/** The default of 3 retries in flight turns a failover into `UO` (envoy-dataplane §4.1). */
+export const BREAKERS: Init<typeof CircuitBreakersSchema> = {
+  thresholds: [
+    {
+      maxRetries: RETRIES_MAX,
+      maxRequests: REQUESTS_MAX,
+      maxPendingRequests: REQUESTS_MAX,
+      maxConnections: CONNECTIONS_MAX,
+    },
+  ],
+};
+
+/** No panic: nothing healthy = fail fast. No merge window: the second ejection would wait up to 1 s (§4.1). */
+export const FAILOVER_LB: Init<typeof Cluster_CommonLbConfigSchema> = {
+  healthyPanicThreshold: { value: 0 },
+  updateMergeWindow: duration(0),
+};
+
+/** `view.exporters` must not be empty: a model without allowed ids produces no cluster (see usableView). */
+export function clusterFor(view: ServicePortView): Uint8Array {
+  const exporters = [...view.exporters].sort((a, b) => byText(a.cluster, b.cluster));
+  const [first] = exporters;
+  assert(first !== undefined, `${view.sni}: no exporter`);
+  const http = isHttp(view.port.protocol);
+  const alpn = http ? ["h2"] : [];
+  const viaGateway = view.localities.some((locality) => locality.via === "gateway");
+  return encoded(ClusterSchema, {
+    name: view.sni,
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
+    edsClusterConfig: { edsConfig: ADS },
+    connectTimeout: duration(CONNECT_TIMEOUT_MS),
+    ignoreHealthOnHostRemoval: true,
+    commonLbConfig: FAILOVER_LB,
+    circuitBreakers: BREAKERS,
+    outlierDetection: outlierDetection(viaGateway ? "ignore" : "eject"),
+    ...(http ? { typedExtensionProtocolOptions: meshHttpOptions(viaGateway) } : {}),
+    // An endpoint that matches no exporter still meets TLS and fails closed.
+    transportSocket: upstreamTls(view.sni, first, alpn),
+    transportSocketMatches: exporters.map((exporter) => ({
+      name: exporter.cluster,
+      match: { cluster: exporter.cluster },
+      transportSocket: upstreamTls(view.sni, exporter, alpn),
+    })),
+  });
+}

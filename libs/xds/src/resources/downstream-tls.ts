@@ -1,0 +1,41 @@
+/**
+ * Server side of mesh TLS. `validation_context: {}` without matchers would admit everyone, even without a certificate;
+ * the `spiffe://` matcher in the default context turns that push into a NACK (envoy-dataplane §1.5).
+ */
+import {
+  DownstreamTlsContextSchema,
+  SubjectAltNameMatcher_SanType,
+  type TransportSocketSchema,
+} from "../../gen/index.ts";
+import { ADS, extension, type Init } from "./message.ts";
+import { SVID_SECRET } from "./names.ts";
+
+/** `callersSecret` names the roots that a caller may chain to; `alpn` is empty for plain TCP. */
+export const downstreamTls = (
+  callersSecret: string,
+  alpn: readonly string[],
+): Init<typeof TransportSocketSchema> =>
+  extension("envoy.transport_sockets.tls", DownstreamTlsContextSchema, {
+    requireClientCertificate: true,
+    // A resumed session is not verified again.
+    sessionTicketKeysType: { case: "disableStatelessSessionResumption", value: true },
+    disableStatefulSessionResumption: true,
+    commonTlsContext: {
+      alpnProtocols: [...alpn],
+      tlsCertificateSdsSecretConfigs: [{ name: SVID_SECRET, sdsConfig: ADS }],
+      validationContextType: {
+        case: "combinedValidationContext",
+        value: {
+          defaultValidationContext: {
+            matchTypedSubjectAltNames: [
+              {
+                sanType: SubjectAltNameMatcher_SanType.URI,
+                matcher: { matchPattern: { case: "prefix", value: "spiffe://" } },
+              },
+            ],
+          },
+          validationContextSdsSecretConfig: { name: callersSecret, sdsConfig: ADS },
+        },
+      },
+    },
+  });

@@ -1,0 +1,78 @@
+/** The HTTP connection manager in its three places: outbound, inbound, probe. Ages and hygiene are the same rules. */
+import {
+  HttpConnectionManager_ForwardClientCertDetails as ClientCert,
+  HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
+  type FilterSchema,
+  HttpConnectionManagerSchema,
+  type HttpFilterSchema,
+  type RouteConfigurationSchema,
+  RouterSchema,
+  CoreHttpProtocolOptions_HeadersWithUnderscoresAction as Underscores,
+} from "../../gen/index.ts";
+import { httpLog } from "./access-log.ts";
+import { SERVER_CONNECTION_MS, STREAM_MS, STREAMS_MAX } from "./limits.ts";
+import { inboundReplies, outboundReplies } from "./local-reply.ts";
+import { ADS, duration, extension, type Init } from "./message.ts";
+import { OUTBOUND_ROUTES } from "./names.ts";
+
+type Manager = Init<typeof HttpConnectionManagerSchema>;
+type HttpFilter = Init<typeof HttpFilterSchema>;
+type Filter = Init<typeof FilterSchema>;
+
+const router = (): HttpFilter =>
+  extension("envoy.filters.http.router", RouterSchema, { suppressEnvoyHeaders: true });
+
+const manager = (init: Manager): Filter =>
+  extension("envoy.filters.network.http_connection_manager", HttpConnectionManagerSchema, init);
+
+const common = (kind: string): Manager => ({
+  statPrefix: kind,
+  http2ProtocolOptions: { allowConnect: true, maxConcurrentStreams: STREAMS_MAX },
+  upgradeConfigs: [{ upgradeType: "websocket" }],
+  normalizePath: true,
+  mergeSlashes: true,
+  pathWithEscapedSlashesAction: EscapedSlashes.KEEP_UNCHANGED,
+  accessLog: [httpLog(kind)],
+});
+
+/** From the own application, in plain text: routes by authority. A forged XFCC is dropped (SANITIZE). */
+export const outboundManager = (): Filter =>
+  manager({
+    ...common("outbound"),
+    routeSpecifier: { case: "rds", value: { routeConfigName: OUTBOUND_ROUTES, configSource: ADS } },
+    httpFilters: [router()],
+    forwardClientCertDetails: ClientCert.SANITIZE,
+    localReplyConfig: outboundReplies(),
+  });
+
+/**
+ * From a verified caller. No address counts as internal, so x-envoy-* headers of a caller steer nothing here; the
+ * application learns the caller from XFCC alone, which replaces whatever the caller sent.
+ */
+const verified = (
+  kind: string,
+  filters: readonly HttpFilter[],
+  routes: Init<typeof RouteConfigurationSchema>,
+): Filter =>
+  manager({
+    ...common(kind),
+    routeSpecifier: { case: "routeConfig", value: routes },
+    httpFilters: [...filters, router()],
+    useRemoteAddress: true,
+    skipXffAppend: true,
+    internalAddressConfig: { unixSockets: false, cidrRanges: [] },
+    forwardClientCertDetails: ClientCert.SANITIZE_SET,
+    setCurrentClientCertDetails: { uri: true },
+    commonHttpProtocolOptions: {
+      maxConnectionDuration: duration(SERVER_CONNECTION_MS),
+      maxStreamDuration: duration(STREAM_MS),
+      headersWithUnderscoresAction: Underscores.REJECT_REQUEST,
+    },
+    localReplyConfig: inboundReplies(),
+  });
+
+export const inboundManager = (access: HttpFilter, routes: Init<typeof RouteConfigurationSchema>): Filter =>
+  verified("inbound", [access], routes);
+
+export const probeManager = (access: HttpFilter, routes: Init<typeof RouteConfigurationSchema>): Filter =>
+  verified("probe", [access], routes);

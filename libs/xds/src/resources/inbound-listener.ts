@@ -1,0 +1,101 @@
+/**
+ * The server side of a sidecar: one named filter chain per served SNI. Every chain is mTLS, then the one-URI guard,
+ * then the port's access policy, then the application. What no chain serves is counted, logged and reset.
+ */
+import type { TrustDomain } from "@hansa/core";
+import type { ServingPort } from "@hansa/model";
+import {
+  type FilterChainSchema,
+  type FilterSchema,
+  ListenerSchema,
+  type RouteConfigurationSchema,
+} from "../../gen/index.ts";
+import { listenerLog } from "./access-log.ts";
+import { accessFilter, accessRules, tcpAccessFilter } from "./access-policy.ts";
+import { downstreamTls } from "./downstream-tls.ts";
+import { oneUriGuard } from "./guard.ts";
+import { inboundManager } from "./http-manager.ts";
+import { isHttp } from "./http-protocol.ts";
+import { listenerFrame } from "./listener-frame.ts";
+import { UNSENT_HEADER } from "./local-reply.ts";
+import { byText, encoded, type Init } from "./message.ts";
+import { accessPolicyName, appClusterName, CALLERS_SECRET, INBOUND_LISTENER } from "./names.ts";
+import { streamTimeouts } from "./outbound-routes.ts";
+import { servingTcpProxy, unknownSniProxy } from "./tcp-proxy.ts";
+
+type FilterChain = Init<typeof FilterChainSchema>;
+type Filter = Init<typeof FilterSchema>;
+
+export const ALPN_HTTP: readonly string[] = ["h2", "http/1.1"];
+
+/** `tls` only: plaintext never matches. */
+export const sniMatch = (sni: string): NonNullable<FilterChain["filterChainMatch"]> => ({
+  serverNames: [sni],
+  transportProtocol: "tls",
+});
+
+export const defaultChain = (): FilterChain => ({ name: "unknown-sni", filters: [unknownSniProxy()] });
+
+const appRoutes = (serving: ServingPort): Init<typeof RouteConfigurationSchema> => ({
+  name: serving.sni,
+  virtualHosts: [
+    {
+      name: "app",
+      domains: ["*"],
+      routes: [
+        {
+          match: { pathSpecifier: { case: "prefix", value: "/" } },
+          action: {
+            case: "route",
+            value: {
+              clusterSpecifier: { case: "cluster", value: appClusterName(serving.sni) },
+              ...streamTimeouts(serving),
+            },
+          },
+        },
+      ],
+    },
+  ],
+  // Only this sidecar may say that the application saw nothing.
+  responseHeadersToRemove: [UNSENT_HEADER],
+});
+
+function chainFilters(serving: ServingPort, ownDomain: TrustDomain): Filter[] {
+  if (isHttp(serving.port.protocol))
+    return [oneUriGuard(), inboundManager(accessFilter(accessPolicyName(serving.sni)), appRoutes(serving))];
+  return [
+    oneUriGuard(),
+    tcpAccessFilter(accessRules(ownDomain, serving.callers)),
+    servingTcpProxy(appClusterName(serving.sni)),
+  ];
+}
+
+const servingChain = (serving: ServingPort, ownDomain: TrustDomain): FilterChain => ({
+  name: serving.sni,
+  filterChainMatch: sniMatch(serving.sni),
+  transportSocket: downstreamTls(CALLERS_SECRET, isHttp(serving.port.protocol) ? ALPN_HTTP : []),
+  filters: chainFilters(serving, ownDomain),
+});
+
+export interface InboundInput {
+  readonly address: string;
+  readonly port: number;
+  readonly trustDomain: TrustDomain;
+  /** Served ports, each with an application behind it; SNIs are unique. */
+  readonly serving: readonly ServingPort[];
+}
+
+export const inboundListenerFor = (input: InboundInput): Uint8Array =>
+  encoded(ListenerSchema, {
+    ...listenerFrame({
+      name: INBOUND_LISTENER,
+      address: input.address,
+      port: input.port,
+      direction: "inbound",
+      log: listenerLog("inbound_cx"),
+    }),
+    filterChains: [...input.serving]
+      .sort((a, b) => byText(a.sni, b.sni))
+      .map((serving) => servingChain(serving, input.trustDomain)),
+    defaultFilterChain: defaultChain(),
+  });

@@ -1,0 +1,86 @@
+/**
+ * The TCP filter in its three places. Retries of a plain connection need a pause, or all attempts are spent in the
+ * dead priority before its ejection arrives (envoy-dataplane §4.2: 0 of 100 lost with, 100 without).
+ */
+import {
+  anyPack,
+  BackoffStrategySchema,
+  create,
+  type FilterSchema,
+  PercentSchema,
+  type TcpProxy,
+  TcpProxySchema,
+  toBinary,
+} from "../../gen/index.ts";
+import { tcpLog, unknownSniLog } from "./access-log.ts";
+import {
+  TCP_BACKOFF_BASE_MS,
+  TCP_BACKOFF_MAX_MS,
+  TCP_CONNECT_ATTEMPTS,
+  TCP_CONNECTION_MS,
+  TCP_JITTER_PERCENT,
+} from "./limits.ts";
+import { duration, encoded, type Init, newerField } from "./message.ts";
+import { BLACK_HOLE } from "./names.ts";
+
+type Filter = Init<typeof FilterSchema>;
+
+// Envoy 1.40's tcp_proxy.proto; the package that our code is generated from stops before them.
+const BACKOFF_OPTIONS = 18;
+const DURATION_JITTER = 20;
+
+const filter = (proxy: TcpProxy): Filter => ({
+  name: "envoy.filters.network.tcp_proxy",
+  configType: { case: "typedConfig", value: anyPack(TcpProxySchema, proxy) },
+});
+
+const backoff = (): { no: number; wireType: 2; data: Uint8Array } =>
+  newerField(
+    BACKOFF_OPTIONS,
+    encoded(BackoffStrategySchema, {
+      baseInterval: duration(TCP_BACKOFF_BASE_MS),
+      maxInterval: duration(TCP_BACKOFF_MAX_MS),
+    }),
+  );
+
+function connecting(kind: string, cluster: string): TcpProxy {
+  const proxy = create(TcpProxySchema, {
+    statPrefix: kind,
+    clusterSpecifier: { case: "cluster", value: cluster },
+    maxConnectAttempts: TCP_CONNECT_ATTEMPTS,
+    accessLog: [tcpLog(kind)],
+  });
+  proxy.$unknown = [backoff()];
+  return proxy;
+}
+
+/** Client side and gateway: tries other endpoints; sets no age (a gateway's would cut requests, §7). */
+export const connectingTcpProxy = (kind: string, cluster: string): Filter =>
+  filter(connecting(kind, cluster));
+
+/** Server side: the one application; the only place where a plain connection has an age. */
+export function servingTcpProxy(cluster: string): Filter {
+  const proxy = create(TcpProxySchema, {
+    statPrefix: "inbound_tcp",
+    clusterSpecifier: { case: "cluster", value: cluster },
+    maxDownstreamConnectionDuration: duration(TCP_CONNECTION_MS),
+    accessLog: [tcpLog("inbound_tcp")],
+  });
+  proxy.$unknown = [
+    newerField(
+      DURATION_JITTER,
+      toBinary(PercentSchema, create(PercentSchema, { value: TCP_JITTER_PERCENT })),
+    ),
+  ];
+  return filter(proxy);
+}
+
+/** Counts (`tcp.unknown_sni.downstream_cx_total`), logs and resets what no chain serves, plaintext too. */
+export const unknownSniProxy = (): Filter =>
+  filter(
+    create(TcpProxySchema, {
+      statPrefix: "unknown_sni",
+      clusterSpecifier: { case: "cluster", value: BLACK_HOLE },
+      accessLog: [unknownSniLog()],
+    }),
+  );
