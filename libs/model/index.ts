@@ -1,3 +1,20 @@
 /** @hansa/model: the fold of all logs and the decisions taken from it. Pure. */
 export * from "./src/fold/federation.ts";
 export * from "./src/fold/types.ts";
+export * from "./src/grant.ts";
+export * from "./src/policy/access.ts";
+export * from "./src/policy/callers.ts";
+export * from "./src/policy/explain-access.ts";
+export * from "./src/view/affected.ts";
+export * from "./src/view/conflicts.ts";
+export * from "./src/view/explain-route.ts";
+export { FailbackMemory, type FailbackRule } from "./src/view/failback.ts";
+export { FAILOVER_DEFAULT } from "./src/view/failover-policy.ts";
+export type { ViewInput } from "./src/view/input.ts";
+export type { FederationReader, Participant } from "./src/view/reader.ts";
+export * from "./src/view/service-port-view.ts";
+export * from "./src/view/serving-ports.ts";
+export * from "./src/view/share.ts";
+export * from "./src/view/sni.ts";
+export * from "./src/view/threshold.ts";
+export * from "./src/view/types.ts";
