@@ -3,7 +3,7 @@
  * newer versions are kept as UnknownEvent; everything else that does not fit makes the whole record poison.
  */
 import { type Code, canonicalJson, fromUtf8, utf8 } from "@hansa/core";
-import { asObject, at, BadValue, bad, type Check, integer, textLike } from "./check.ts";
+import { asObject, at, BadValue, bad, integer, textLike } from "./check.ts";
 import type { Event, RegisterEvent } from "./event.ts";
 import { parseKey } from "./keys.ts";
 import {
@@ -131,20 +131,29 @@ function checkJson(value: unknown, depth: number): void {
   for (const member of Object.values(value)) checkJson(member, depth - 1);
 }
 
-/** undefined where a reader of this version takes the event; else what it would answer. For writers. */
-export function checkEvent(event: Event): string | undefined {
-  const check: Check<Event> = (value) => {
-    checkJson((value as Event).data, DEPTH_MAX);
-    return decodeEvent(value, UPCASTERS);
-  };
+export interface PreparedEvent {
+  readonly event: RegisterEvent;
+  /** As it travels; joined by commas inside brackets this is a body. */
+  readonly json: string;
+  readonly sizeBytes: number;
+  /** Canonical JSON of the data. */
+  readonly canonical: string;
+}
+
+/** Rebuilds an event from its known fields and encodes it once. A text = why readers would refuse it. For writers. */
+export function prepareEvent(event: RegisterEvent): PreparedEvent | string {
   try {
-    check(event);
+    checkJson(event.data, DEPTH_MAX);
+    const decoded = decodeEvent(event, UPCASTERS);
+    if ("unknown" in decoded || decoded.type === "SnapshotBegin" || decoded.type === "SnapshotComplete")
+      return `${event.key}: version ${event.v} of ${event.type} is not one that this build writes`;
+    const canonical = canonicalJson(decoded.data);
+    const json = encodeEvent(decoded);
+    const sizeBytes = utf8(json).length;
+    if (sizeBytes > EVENT_BYTES_MAX) return `${event.key}: ${sizeBytes} bytes exceed ${EVENT_BYTES_MAX}`;
+    return { event: decoded, json, sizeBytes, canonical };
   } catch (error) {
-    if (error instanceof BadValue) return error.place;
+    if (error instanceof BadValue) return `${String(event.key)}: ${error.place}`;
     throw error;
   }
-  const sizeBytes = utf8(encodeEvent(event)).length;
-  return sizeBytes > EVENT_BYTES_MAX
-    ? `${event.key}: ${sizeBytes} bytes exceed ${EVENT_BYTES_MAX}`
-    : undefined;
 }

@@ -44,6 +44,11 @@ export class LaneDigest {
     return this.#count;
   }
 
+  /** Value hash of a live register. */
+  get(key: string): string | undefined {
+    return this.#buckets.get(bucketOf(key))?.hashes.get(key);
+  }
+
   /** `hash` null removes the key. */
   set(key: string, hash: string | null): void {
     const number = bucketOf(key);

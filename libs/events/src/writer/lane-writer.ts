@@ -1,19 +1,28 @@
 /**
- * Writer of one lane: turns wanted register values into signed records, one in flight at a time.
+ * Writer of one lane: turns wanted register values into signed records, one in flight at a time (design §3). Pure: the
+ * caller publishes, reads and persists.
  *
- * Use: `new LaneWriter(options)`, set all facts, `synced()` once the source of facts is complete (a cache that is not
- * synced never writes), then loop: `next()` → publish(record, expectedStreamSeq) → `stored(seq)`, or on refused and on
- * unknown outcomes read the subject's last record and call `refused(last)`; "retry" means call `next()` again, "fenced"
- * that this replica must stop writing until it is elected again and calls `startEpoch`.
+ * Use: set all facts; `synced()` once the source of facts is complete (a cache that is not synced never writes);
+ * `open(last own record on the bus, highest epoch seen)` when elected; then loop: `next()` → publish → `stored(seq)`,
+ * or, on a refused or unknown outcome, read the subject's last record and call `refused(last)`. "retry" = call `next()`
+ * again; "fenced" = another writer has taken over: keep serving, write again only after the next election and `open`.
  *
- * Changes that wait are coalesced by key; a record that was once formed is never formed again (it is offered verbatim
- * until it is stored or given up with its epoch). Persist `position()` with every record before it is published, and
- * `state()` at leisure: with a position alone a restart begins a new epoch with a snapshot.
+ * Changes that wait are coalesced by key. A record once formed is never formed anew: it is offered verbatim until it is
+ * stored or given up together with its epoch. Persist `position()` before each publish; with `state()` as well a
+ * restart can continue its epoch, with a position alone it begins a new one with a snapshot.
  */
-import type { AccountKey, Crypto, Signer } from "@hansa/core";
+import { type AccountKey, assert, type Crypto, type Signer } from "@hansa/core";
+import { type PreparedEvent, prepareEvent } from "../decode.ts";
+import { LaneDigest, valueHash } from "../digest.ts";
 import type { Head, RegisterEvent, WireRecord } from "../event.ts";
+import { laneOf } from "../keys.ts";
+import { EVENTS_PER_RECORD_MAX } from "../limits.ts";
 import type { BusRecord } from "../log-bus.ts";
+import { keyIdOf, recordHash, signRecord, verifyRecord, ZERO_HASH } from "../record.ts";
 import type { Lane } from "../registers.ts";
+import { currentVersion } from "../upcast.ts";
+import { Batch, type Outgoing } from "./batch.ts";
+import { judge, type LastRecord } from "./verdict.ts";
 
 export interface LaneWriterOptions {
   readonly source: AccountKey;
@@ -29,56 +38,347 @@ export interface LaneWriterOptions {
 
 /** Small; persisted with every record. */
 export interface LanePosition {
+  /** 0 before the first epoch. */
   readonly epoch: number;
+  /** Of the last record formed, in flight or stored. */
   readonly seq: number;
-  /** Hex hash of the last record formed, 64 zeros where none. */
+  /** Its hex hash, 64 zeros where none. */
   readonly head: string;
-  /** Stream position of the last own record known to be stored; 0 where none. */
-  readonly streamSeq: number;
 }
 
-/** The whole lane: lets a restart continue its epoch without a snapshot. JSON-serialisable. */
+/** The whole lane. JSON-serialisable. */
 export interface LaneState extends LanePosition {
+  /** Live registers as of the last record formed. */
   readonly registers: readonly RegisterEvent[];
+  /** A snapshot was not complete: a restart begins it again. */
+  readonly snapshotOpen: boolean;
 }
+
+export interface Publication {
+  readonly record: WireRecord;
+  /** Stream position of the subject's last record, 0 where it has none: the fence. */
+  readonly expectedStreamSeq: number;
+}
+
+interface InFlight {
+  readonly record: WireRecord;
+  readonly hash: string;
+  readonly changes: readonly Outgoing[];
+  offered: boolean;
+}
+
+interface Snapshot {
+  readonly id: string;
+  /** Registers of its beginning that no record since has set. */
+  readonly remaining: Set<string>;
+  begun: boolean;
+}
+
+/** Of a record, while a snapshot is under way: so that neither fresh changes nor the snapshot wait for the other. */
+const FRESH_SHARE = EVENTS_PER_RECORD_MAX / 2;
 
 export class LaneWriter {
-  constructor(_options: LaneWriterOptions) {}
-  /** Sets a register; a value equal to the wanted one changes nothing. Answers why the event is refused (HSA2002). */
-  set(_event: RegisterEvent): string | undefined {
-    throw new Error("being written");
+  readonly #options: LaneWriterOptions;
+  readonly #keyId: string;
+  /** Live registers as the source of facts wants them. */
+  readonly #wanted = new Map<string, Outgoing>();
+  /** Live registers as of the last record formed. */
+  readonly #formed = new Map<string, Outgoing>();
+  /** Changes that are in no record yet. */
+  readonly #pending = new Map<string, Outgoing>();
+  /** Digest over stored records, or over the one in flight too while `#digestAtHead` is set. */
+  #digest: LaneDigest;
+  #digestAtHead: string | undefined;
+  #epoch: number;
+  #seq: number;
+  #hash: string;
+  #streamSeq = 0;
+  #stored: { readonly epoch: number; readonly seq: number; readonly hash: string } | undefined;
+  #inFlight: InFlight | undefined;
+  #snapshot: Snapshot | undefined;
+  #synced = false;
+  #mode: "closed" | "open" | "fenced" = "closed";
+  readonly #resumable: boolean;
+  /** The wall-clock label of markers: the latest `at` seen. */
+  #lastAt = 0;
+
+  constructor(options: LaneWriterOptions) {
+    const { restored, crypto, signer } = options;
+    this.#options = options;
+    this.#keyId = keyIdOf(signer.publicKey, crypto);
+    this.#digest = new LaneDigest(crypto);
+    this.#epoch = restored?.epoch ?? 0;
+    this.#seq = restored?.seq ?? 0;
+    this.#hash = restored?.head ?? ZERO_HASH;
+    this.#resumable = restored !== undefined && "registers" in restored && !restored.snapshotOpen;
+    if (restored !== undefined && "registers" in restored)
+      for (const event of restored.registers) this.#restore(event);
   }
+
+  get mode(): "closed" | "open" | "fenced" {
+    return this.#mode;
+  }
+
+  /** Changes that are in no record yet. */
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
+  // === facts ===
+
+  /** Sets a register. A value equal to the wanted one changes nothing. Answers why an event is refused (HSA2002). */
+  set(event: RegisterEvent): string | undefined {
+    if (laneOf(event.type) !== this.#options.lane)
+      return `${event.key}: ${event.type} does not travel on this lane`;
+    if (event.data === null) {
+      this.remove(event.key, event.at);
+      return undefined;
+    }
+    const prepared = prepareEvent(event);
+    if (typeof prepared === "string") return prepared;
+    const outgoing = this.#outgoing(prepared);
+    if (this.#wanted.get(event.key)?.hash === outgoing.hash) return undefined;
+    this.#wanted.set(event.key, outgoing);
+    if (this.#formed.get(event.key)?.hash === outgoing.hash) this.#pending.delete(event.key);
+    else this.#pending.set(event.key, outgoing);
+    return undefined;
+  }
+
   /** Writes a tombstone where the register is live. */
-  remove(_key: string, _atMs: number): void {}
-  /** Keys of registers that are wanted now. */
+  remove(key: string, atMs: number): void {
+    const wanted = this.#wanted.get(key);
+    if (wanted === undefined) return;
+    this.#wanted.delete(key);
+    this.#pending.delete(key);
+    // In an epoch that has not repeated the key yet, readers may still hold it from the epoch before.
+    if (!this.#formed.has(key) && this.#snapshot === undefined) return;
+    const { type } = wanted.event;
+    const tombstone = { type, v: currentVersion(type), key, at: atMs, data: null } as RegisterEvent;
+    const prepared = prepareEvent(tombstone);
+    assert(typeof prepared !== "string", `a tombstone of ${key} is refused`);
+    this.#pending.set(key, this.#outgoing(prepared));
+  }
+
+  /** Keys of the registers that are wanted now. */
   keys(): Iterable<string> {
-    return [];
+    return this.#wanted.keys();
   }
-  wanted(_key: string): RegisterEvent | undefined {
-    return undefined;
+
+  wanted(key: string): RegisterEvent | undefined {
+    return this.#wanted.get(key)?.event;
   }
+
   /** All facts are set: writing may begin. */
-  synced(): void {}
-  /** Begins an epoch above every one seen, with a snapshot; lifts a fence. */
-  startEpoch(_highestSeen: number): void {}
-  /** A snapshot in the present epoch. Nothing where one is under way. */
-  requestSnapshot(_id?: string): void {}
-  /** null: nothing to send, one in flight, not synced, or fenced. */
-  next(): { readonly record: WireRecord; readonly expectedStreamSeq: number } | null {
-    return null;
+  synced(): void {
+    this.#synced = true;
   }
-  stored(_streamSeq: number): void {}
-  refused(_last: BusRecord | null): "retry" | "fenced" {
-    return "fenced";
+
+  // === epochs ===
+
+  /**
+   * Takes the lane after an election. Continues the epoch where the whole state was restored and the bus ends with
+   * exactly its last record; else begins a new epoch above all seen, with a snapshot.
+   */
+  open(last: BusRecord | null, highestSeen: number): "continued" | "new-epoch" {
+    this.#streamSeq = last?.streamSeq ?? 0;
+    const seen = Math.max(highestSeen, last?.record.header.epoch ?? 0);
+    const same = last !== null && recordHash(last.record, this.#options.crypto) === this.#hash;
+    if (same && this.#resumable && this.#mode === "closed" && seen === this.#epoch) {
+      this.#mode = "open";
+      this.#stored = { epoch: this.#epoch, seq: this.#seq, hash: this.#hash };
+      return "continued";
+    }
+    this.startEpoch(seen);
+    return "new-epoch";
   }
-  /** Last stored record with the digest of the lane there; undefined before the first. */
+
+  /** Begins an epoch above every one seen, with a snapshot; what was in flight is given up. Lifts a fence. */
+  startEpoch(highestSeen: number): void {
+    this.#mode = "open";
+    this.#epoch = 1 + Math.max(this.#epoch, highestSeen);
+    this.#seq = 0;
+    this.#hash = this.#stored?.hash ?? this.#hash;
+    this.#stored = undefined;
+    this.#inFlight = undefined;
+    this.#formed.clear();
+    this.#digest = new LaneDigest(this.#options.crypto);
+    this.#digestAtHead = undefined;
+    this.#snapshot = undefined;
+    this.requestSnapshot();
+  }
+
+  /** A snapshot within the present epoch. Nothing where one is under way. */
+  requestSnapshot(): void {
+    if (this.#snapshot !== undefined) return;
+    const id = `${this.#epoch}.${this.#seq + (this.#inFlight ? 1 : 0)}`;
+    this.#snapshot = { id, remaining: new Set(this.#wanted.keys()), begun: false };
+  }
+
+  /** True until the last requested snapshot is in a record. */
+  get snapshotOpen(): boolean {
+    return this.#snapshot !== undefined;
+  }
+
+  // === records ===
+
+  /** null: nothing to send, one in flight already, not synced, or not open. */
+  next(): Publication | null {
+    if (this.#mode !== "open" || !this.#synced) return null;
+    if (this.#inFlight === undefined) this.#form();
+    const inFlight = this.#inFlight;
+    if (inFlight === undefined || inFlight.offered) return null;
+    inFlight.offered = true;
+    return { record: inFlight.record, expectedStreamSeq: this.#streamSeq };
+  }
+
+  stored(streamSeq: number): void {
+    const inFlight = this.#inFlight;
+    assert(inFlight !== undefined, "stored() without a record in flight");
+    if (this.#digestAtHead === undefined) this.#applyToDigest(inFlight.changes);
+    this.#digestAtHead = undefined;
+    this.#inFlight = undefined;
+    this.#streamSeq = streamSeq;
+    this.#stored = { epoch: this.#epoch, seq: this.#seq, hash: this.#hash };
+  }
+
+  /** After a refused or unknown outcome: `last` is the subject's last record, null where it has none. */
+  refused(last: BusRecord | null): "retry" | "fenced" {
+    const inFlight = this.#inFlight;
+    if (inFlight === undefined) return "retry";
+    this.#streamSeq = last?.streamSeq ?? 0;
+    const standing = {
+      epoch: this.#epoch,
+      keyId: this.#keyId,
+      inFlight: inFlight.hash,
+      stored: this.#stored,
+    };
+    switch (judge(last && this.#read(last), standing)) {
+      case "stored":
+        this.stored(this.#streamSeq);
+        return "retry";
+      case "again":
+        inFlight.offered = false;
+        return "retry";
+      case "new-epoch":
+        this.startEpoch(this.#epoch);
+        return "retry";
+      case "fenced":
+        this.#mode = "fenced";
+        this.#inFlight = undefined;
+        return "fenced";
+    }
+  }
+
+  #read({ record }: BusRecord): LastRecord {
+    const { signer, fingerprint, crypto, source, lane } = this.#options;
+    const { header } = record;
+    const mine = header.source === source && header.lane === lane;
+    return {
+      header,
+      hash: recordHash(record, crypto),
+      own: mine && verifyRecord(record, signer.publicKey, fingerprint, crypto),
+    };
+  }
+
+  // === state ===
+
+  /** Last stored record and the digest of the lane there; undefined before the first of this run. */
   head(): (Head & { readonly digest: string }) | undefined {
-    return undefined;
+    if (this.#stored === undefined) return undefined;
+    const { epoch, seq, hash } = this.#stored;
+    const { source, lane } = this.#options;
+    return { source, lane, epoch, seq, head: hash, digest: this.#digestAtHead ?? this.#digest.digest() };
   }
+
   position(): LanePosition {
-    throw new Error("being written");
+    return { epoch: this.#epoch, seq: this.#seq, head: this.#hash };
   }
+
   state(): LaneState {
-    throw new Error("being written");
+    const registers = [...this.#formed.values()].map((outgoing) => outgoing.event);
+    return { ...this.position(), registers, snapshotOpen: this.#snapshot !== undefined };
+  }
+
+  // === forming ===
+
+  #form(): void {
+    if (this.#pending.size === 0 && this.#snapshot === undefined) return;
+    const batch = new Batch();
+    const { source, lane, signer, fingerprint, crypto } = this.#options;
+    this.#fill(batch);
+    const header = {
+      source,
+      lane,
+      epoch: this.#epoch,
+      seq: this.#seq + 1,
+      prev: this.#hash,
+      key: this.#keyId,
+      traceparent: this.#options.traceparent?.() ?? "",
+    };
+    const record = signRecord(header, batch.body(), signer, fingerprint, crypto);
+    const hash = recordHash(record, crypto);
+    this.#seq += 1;
+    this.#hash = hash;
+    this.#inFlight = { record, hash, changes: batch.changes, offered: false };
+  }
+
+  #fill(batch: Batch): void {
+    const snapshot = this.#snapshot;
+    if (snapshot !== undefined && !snapshot.begun) {
+      snapshot.begun = true;
+      batch.addMarker({ type: "SnapshotBegin", v: 1, key: "", at: this.#lastAt, data: { id: snapshot.id } });
+    }
+    const freshMax = snapshot === undefined ? EVENTS_PER_RECORD_MAX : FRESH_SHARE;
+    for (const outgoing of this.#pending.values())
+      if (batch.changes.length >= freshMax || !this.#take(batch, outgoing)) break;
+    if (snapshot === undefined) return;
+    for (const key of snapshot.remaining) {
+      const outgoing = this.#wanted.get(key);
+      if (outgoing === undefined) snapshot.remaining.delete(key);
+      else if (!this.#take(batch, outgoing)) return;
+    }
+    this.#complete(batch, snapshot);
+  }
+
+  #take(batch: Batch, outgoing: Outgoing): boolean {
+    if (!batch.add(outgoing)) return false;
+    const { key } = outgoing.event;
+    this.#pending.delete(key);
+    this.#snapshot?.remaining.delete(key);
+    if (outgoing.hash === null) this.#formed.delete(key);
+    else this.#formed.set(key, outgoing);
+    return true;
+  }
+
+  #complete(batch: Batch, snapshot: Snapshot): void {
+    this.#digestAtHead = this.#digest.digest();
+    this.#applyToDigest(batch.changes);
+    const data = { id: snapshot.id, digest: this.#digest.digest(), count: this.#digest.count };
+    batch.addMarker({ type: "SnapshotComplete", v: 1, key: "", at: this.#lastAt, data });
+    this.#snapshot = undefined;
+  }
+
+  #applyToDigest(changes: readonly Outgoing[]): void {
+    for (const { event, hash } of changes) this.#digest.set(event.key, hash);
+  }
+
+  #outgoing(prepared: PreparedEvent): Outgoing {
+    const { event, json, sizeBytes, canonical } = prepared;
+    this.#lastAt = Math.max(this.#lastAt, event.at);
+    return {
+      event,
+      json,
+      sizeBytes,
+      hash: event.data === null ? null : valueHash(canonical, this.#options.crypto),
+    };
+  }
+
+  #restore(event: RegisterEvent): void {
+    const prepared = prepareEvent(event);
+    if (typeof prepared === "string") return;
+    const outgoing = this.#outgoing(prepared);
+    this.#wanted.set(event.key, outgoing);
+    this.#formed.set(event.key, outgoing);
+    this.#digest.set(event.key, outgoing.hash);
   }
 }
