@@ -1,0 +1,77 @@
+/** The agent's configuration file: shape, defaults and every check. Reads no file and starts nothing. */
+import { HansaError, isLabel, parseClusterName } from "@hansa/core";
+import { parse } from "yaml";
+import { z } from "zod";
+import { problemsOf } from "./source/problems.ts";
+
+const port = z.number().int().min(1).max(65_535);
+const label = z.string().refine(isLabel, "must be a lower-case RFC 1123 label");
+
+const schema = z.strictObject({
+  cluster: z.string().refine((name) => parseClusterName(name) !== undefined, "must be a free cluster name (RFC 1123 label)"),
+  /** Keys, certificates, outbox and snapshots. Made with mode 0700. */
+  dataDir: z.string().min(1),
+  /** Unix sockets of the proxies. Short: a socket's path has at most 107 bytes. */
+  socketDir: z.string().min(1),
+  source: z.strictObject({ file: z.string().min(1) }),
+  region: label,
+  zones: z.array(label).min(1).max(16),
+  network: label.default("default"),
+  /** What the join asks for. */
+  namespaces: z.array(z.string()).min(1).max(1000).default(["*"]),
+  cidrs: z.array(z.string()).min(1).max(64),
+  claims: z.array(z.string()).max(64).default([]),
+  hub: z.strictObject({
+    url: z.url({ protocol: /^https$/ }),
+    /** PEM of the hub API's CA, or the hex SHA-256 of its DER. A join token carries both; then none is needed. */
+    caPem: z.string().optional(),
+    caPin: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, "must be 64 hex digits")
+      .optional(),
+  }),
+  /** Needed at the first start only. */
+  joinToken: z.string().min(1).optional(),
+  joinTokenFile: z.string().min(1).optional(),
+  nats: z.strictObject({ servers: z.array(z.string().min(1)).min(1).max(16), caPem: z.string().optional() }),
+  admin: z.strictObject({
+    host: z.string().min(1),
+    port,
+    /** Bearer tokens by their SHA-256 (hex); without any the agent makes one for role admin in dataDir/admin.token. */
+    tokens: z
+      .array(
+        z.strictObject({
+          name: z.string().min(1).max(100),
+          role: z.enum(["viewer", "operator", "admin"]),
+          sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 hex digits"),
+        }),
+      )
+      .max(1000)
+      .default([]),
+  }),
+  gateway: z.strictObject({ name: label, address: z.string().min(1), port }),
+  sidecar: z
+    .strictObject({
+      outboundPort: port.default(15_001),
+      /** First local port of TCP services, allocated per cluster and kept. */
+      tcpPortFirst: port.default(16_000),
+      adminPort: port.default(15_000),
+    })
+    .prefault({}),
+  logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
+});
+
+export type AgentConfig = z.infer<typeof schema>;
+
+/** Throws HSA1004 with every problem and its place. */
+export function parseConfig(text: string, where: string): AgentConfig {
+  let document: unknown;
+  try {
+    document = parse(text);
+  } catch (error) {
+    throw new HansaError("HSA1004", `${where}: not YAML or JSON: ${(error as Error).message}`);
+  }
+  const result = schema.safeParse(document);
+  if (!result.success) throw new HansaError("HSA1004", `${where}: ${problemsOf(result.error).join("; ")}`);
+  return result.data;
+}

@@ -1,0 +1,105 @@
+/**
+ * Heartbeats: this agent's own every two seconds, and what others' say. Checks signature and order before anything
+ * else; judges nothing itself but hands findings on.
+ */
+import type { AccountKey, Signer } from "@hansa/core";
+import {
+  type BusBeat,
+  decodeHeartbeat,
+  type Head,
+  type Heartbeat,
+  isLaterBeat,
+  type LogBus,
+  signHeartbeat,
+  verifyHeartbeat,
+} from "@hansa/events";
+import type { BeatFindings, Federation } from "@hansa/model";
+import type { Ports } from "../ports.ts";
+
+export const BEAT_MS = 2000;
+
+export interface BeatsOptions {
+  readonly fed: Federation;
+  readonly bus: LogBus;
+  readonly account: AccountKey;
+  readonly signer: Signer;
+  readonly fingerprint: string;
+  readonly ports: Pick<Ports, "clock" | "timers" | "log" | "metrics" | "crypto">;
+  readonly own: () => Heartbeat["own"];
+  readonly acked: () => readonly Head[];
+  /** A fresh, verified beat; `live` false for one that was read from storage and proves nothing about now. */
+  readonly onBeat: (beat: Heartbeat, findings: BeatFindings, live: boolean) => void;
+}
+
+export class Beats {
+  readonly #options: BeatsOptions;
+  readonly #bootMs: number;
+  readonly #last = new Map<AccountKey, Pick<Heartbeat, "bootMs" | "counter">>();
+  #counter = 0;
+  #stops: (() => void)[] = [];
+
+  constructor(options: BeatsOptions) {
+    this.#options = options;
+    this.#bootMs = options.ports.clock.nowMs();
+  }
+
+  async start(): Promise<void> {
+    const { bus, ports } = this.#options;
+    this.#stops.push(await bus.beats((beat) => this.#receive(beat, true)));
+    const timer = ports.timers.every(BEAT_MS, () => void this.send());
+    this.#stops.push(() => timer.cancel());
+    this.#stops.push(bus.connection((up) => (up ? void this.#connected() : undefined)));
+  }
+
+  stop(): void {
+    for (const stop of this.#stops.splice(0)) stop();
+  }
+
+  async #connected(): Promise<void> {
+    try {
+      for (const beat of await this.#options.bus.lastBeats()) this.#receive(beat, false);
+    } catch {
+      // The next live beats say the same.
+    }
+    await this.send();
+  }
+
+  async send(): Promise<void> {
+    const { bus, account, signer, fingerprint, fed, ports } = this.#options;
+    const beat: Heartbeat = {
+      source: account,
+      bootMs: this.#bootMs,
+      counter: this.#counter++,
+      own: this.#options.own(),
+      known: fed.heads().filter((head) => head.source !== account),
+      acked: this.#options.acked(),
+      committed: [],
+    };
+    try {
+      await bus.publishBeat(signHeartbeat(beat, signer, fingerprint, ports.crypto));
+    } catch (error) {
+      ports.log.warn("beat: not sent", { reason: String(error) });
+    }
+  }
+
+  #receive({ account, bytes }: BusBeat, live: boolean): void {
+    const { fed, fingerprint, ports } = this.#options;
+    if (account === this.#options.account && live) return;
+    const source = fed.source(account);
+    const signed = decodeHeartbeat(bytes);
+    // Not known yet is no finding: beats come before memberships at a start.
+    if (source === undefined || !source.live) return;
+    if (
+      signed === undefined ||
+      signed.beat.source !== account ||
+      !verifyHeartbeat(signed, source.signingKey, fingerprint, ports.crypto)
+    ) {
+      ports.metrics.count("hansa_quarantined_total", { source: source.cluster, code: "HSA2004" });
+      return;
+    }
+    const last = this.#last.get(account);
+    if (last !== undefined && !isLaterBeat(signed.beat, last)) return;
+    this.#last.set(account, { bootMs: signed.beat.bootMs, counter: signed.beat.counter });
+    this.#options.onBeat(signed.beat, fed.observeBeat(signed.beat), live);
+  }
+}

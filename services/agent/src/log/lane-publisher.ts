@@ -1,0 +1,120 @@
+/**
+ * Publishes one lane: one record in flight, the outcome of every publish decided by what the subject then holds.
+ * Never gives up; while the bus is away it waits and the writer coalesces.
+ */
+import type { BusRecord, Lane, LaneWriter, LogBus, WireRecord } from "@hansa/events";
+import type { Ports } from "../ports.ts";
+import type { Outbox } from "./outbox.ts";
+
+const RETRY_FIRST_MS = 50;
+const RETRY_MAX_MS = 2000;
+/** A rival with a higher epoch writes: look again this much later (HSA2003). */
+const FENCED_MS = 10_000;
+
+export interface LanePublisherOptions {
+  readonly lane: Lane;
+  readonly writer: LaneWriter;
+  readonly bus: LogBus;
+  readonly outbox: Outbox;
+  readonly ports: Pick<Ports, "clock" | "timers" | "log" | "metrics" | "random">;
+  /** The record is on the stream. */
+  readonly onStored: (record: BusRecord) => void;
+  /** Highest epoch of this lane that is known anywhere but on its subject. */
+  readonly highestEpoch: () => number;
+}
+
+export class LanePublisher {
+  readonly #options: LanePublisherOptions;
+  #running = false;
+  #stopped = false;
+  #elected = false;
+  #delayMs = RETRY_FIRST_MS;
+
+  constructor(options: LanePublisherOptions) {
+    this.#options = options;
+  }
+
+  elected(yes: boolean): void {
+    this.#elected = yes;
+    this.kick();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Something may be waiting: publish it now, unless a record is in flight. */
+  kick(): void {
+    if (this.#running || this.#stopped || !this.#elected) return;
+    this.#running = true;
+    void this.#run().finally(() => {
+      this.#running = false;
+    });
+  }
+
+  async #run(): Promise<void> {
+    const { writer, outbox, ports, lane } = this.#options;
+    while (!this.#stopped && this.#elected) {
+      const next = writer.next();
+      if (next === null) return;
+      outbox.append(next.record, writer.position());
+      const startMs = ports.clock.monotonicMs();
+      const outcome = await this.#options.bus.publish(next.record, next.expectedStreamSeq);
+      if (outcome.kind === "stored") {
+        ports.metrics.observe("hansa_publish_seconds", (ports.clock.monotonicMs() - startMs) / 1000, { lane });
+        this.#delayMs = RETRY_FIRST_MS;
+        this.#stored(next.record, outcome.streamSeq, next.expectedStreamSeq);
+        continue;
+      }
+      if (outcome.kind === "refused") ports.metrics.count("hansa_publish_refused_total", { lane });
+      await this.#decide(next.record, outcome.kind === "refused" ? "refused" : outcome.reason);
+    }
+  }
+
+  #stored(record: WireRecord, streamSeq: number, previousStreamSeq: number): void {
+    const { writer, bus, ports, lane } = this.#options;
+    writer.stored(streamSeq);
+    ports.metrics.count("hansa_published_total", { lane });
+    this.#options.onStored({ record, account: bus.account, lane, streamSeq, previousStreamSeq });
+  }
+
+  /** Reads the subject's last record until it answers, and lets the writer judge by it. */
+  async #decide(record: WireRecord, reason: string): Promise<void> {
+    const { bus, lane, ports, writer } = this.#options;
+    while (!this.#stopped) {
+      await this.#pause();
+      let last: BusRecord | null;
+      try {
+        last = await bus.lastOwn(lane);
+      } catch {
+        continue;
+      }
+      const verdict = writer.refused(last);
+      ports.log.info("log: publish was not confirmed", {
+        lane,
+        reason,
+        epoch: record.header.epoch,
+        seq: record.header.seq,
+        lastEpoch: last?.record.header.epoch ?? null,
+        lastSeq: last?.record.header.seq ?? null,
+        verdict,
+      });
+      if (verdict === "fenced") await this.#standAgain(last);
+      return;
+    }
+  }
+
+  async #standAgain(last: BusRecord | null): Promise<void> {
+    const { lane, ports, writer, highestEpoch } = this.#options;
+    const rival = last?.record.header.epoch ?? 0;
+    ports.log.error("log: another writer of this cluster has a higher epoch", { code: "HSA2003", lane, epoch: rival });
+    await ports.timers.sleep(FENCED_MS * (0.75 + ports.random.float() / 2));
+    writer.startEpoch(Math.max(rival, highestEpoch()));
+  }
+
+  async #pause(): Promise<void> {
+    const { timers, random } = this.#options.ports;
+    await timers.sleep(this.#delayMs * (0.5 + random.float()));
+    this.#delayMs = Math.min(RETRY_MAX_MS, this.#delayMs * 2);
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * This cluster's log: both lanes, their writers and what they want to say. The one place that turns facts into own
+ * events. Writes nothing before the facts are complete and this replica is elected.
+ */
+import { canonicalJson, type AccountKey, type Signer } from "@hansa/core";
+import {
+  type BusRecord,
+  type Head,
+  LANES,
+  type Lane,
+  type LanePosition,
+  type LaneState,
+  LaneWriter,
+  laneOf,
+  type LogBus,
+  type Position,
+  type RegisterEvent,
+  type RegisterType,
+  type RegisterValues,
+} from "@hansa/events";
+import { readJson, writeJson } from "../disk.ts";
+import type { Ports } from "../ports.ts";
+import { LanePublisher } from "./lane-publisher.ts";
+import type { Outbox } from "./outbox.ts";
+import { OwnRegisters } from "./own-registers.ts";
+import type { Election } from "./writer-lock.ts";
+
+const ELECTION_MS = 1000;
+const STATE_MS = 5000;
+/** At most one snapshot per lane in this time on others' wants (design §3). */
+const SNAPSHOT_EVERY_MS = 30_000;
+
+export interface OwnLogOptions {
+  readonly account: AccountKey;
+  readonly signer: Signer;
+  readonly fingerprint: string;
+  readonly bus: LogBus;
+  readonly outbox: Outbox;
+  readonly election: Election;
+  readonly ports: Ports;
+  readonly onStored: (record: BusRecord) => void;
+  /** Highest epoch of the own lane that others' heads and the fold name. */
+  readonly highestSeen: (lane: Lane) => number;
+}
+
+interface LaneParts {
+  readonly writer: LaneWriter;
+  readonly publisher: LanePublisher;
+  /** True where the last run's registers came back whole, so that its epoch goes on without a snapshot. */
+  readonly continued: boolean;
+}
+
+const stateFile = (lane: Lane): string => `writer-${lane}.json`;
+
+export class OwnLog {
+  readonly registers = new OwnRegisters();
+  readonly #options: OwnLogOptions;
+  readonly #lanes: ReadonlyMap<Lane, LaneParts>;
+  readonly #lastSnapshotMs = new Map<Lane, number>();
+  readonly #stops: (() => void)[] = [];
+  #elected = false;
+  #synced = false;
+  #dirty = false;
+
+  constructor(options: OwnLogOptions) {
+    this.#options = options;
+    this.#lanes = new Map(LANES.map((lane) => [lane, this.#lane(lane)]));
+    for (const { writer } of this.#lanes.values())
+      for (const key of writer.keys()) {
+        const event = writer.wanted(key);
+        if (event !== undefined) this.registers.set(event);
+      }
+  }
+
+  get elected(): boolean {
+    return this.#elected;
+  }
+
+  #lane(lane: Lane): LaneParts {
+    const { account, signer, fingerprint, bus, outbox, ports } = this.#options;
+    const position = outbox.position(lane);
+    const state = this.#readState(lane);
+    const continued =
+      position !== undefined && state !== undefined && state.epoch === position.epoch && state.seq === position.seq;
+    const restored: LanePosition | LaneState | undefined = continued ? state : position;
+    const writer = new LaneWriter({
+      source: account,
+      lane,
+      signer,
+      fingerprint,
+      crypto: ports.crypto,
+      ...(restored === undefined ? {} : { restored }),
+    });
+    const publisher = new LanePublisher({
+      lane,
+      writer,
+      bus,
+      outbox,
+      ports,
+      onStored: (record) => {
+        this.#dirty = true;
+        this.#options.onStored(record);
+      },
+      highestEpoch: () => Math.max(this.#options.highestSeen(lane), writer.position().epoch),
+    });
+    return { writer, publisher, continued };
+  }
+
+  #readState(lane: Lane): LaneState | undefined {
+    const state = readJson(this.#options.ports.disk, stateFile(lane)) as LaneState | undefined;
+    return Array.isArray(state?.registers) ? state : undefined;
+  }
+
+  start(): void {
+    const { timers } = this.#options.ports;
+    this.#elect();
+    const election = timers.every(ELECTION_MS, () => this.#elect());
+    const states = timers.every(STATE_MS, () => this.#saveStates());
+    this.#stops.push(() => election.cancel(), () => states.cancel());
+  }
+
+  /** The file source was read whole: from now on what is not wanted is withdrawn, and writing may begin. */
+  synced(): void {
+    if (this.#synced) return;
+    this.#synced = true;
+    for (const { writer } of this.#lanes.values()) writer.synced();
+    this.#kick();
+  }
+
+  #elect(): void {
+    if (this.#elected || !this.#options.election.tryLock()) return;
+    this.#elected = true;
+    for (const [lane, { writer, publisher, continued }] of this.#lanes) {
+      if (!continued) writer.startEpoch(Math.max(this.#options.highestSeen(lane), writer.position().epoch));
+      publisher.elected(true);
+    }
+    this.#options.ports.log.info("log: elected as this cluster's writer");
+  }
+
+  /** Takes effect here at once and is published as soon as the lane is free. Answers the keys that changed. */
+  set(events: readonly RegisterEvent[]): RegisterEvent[] {
+    const changed: RegisterEvent[] = [];
+    for (const event of events) {
+      const before = this.registers.get(event.key);
+      if (event.data === null ? before === undefined : before !== undefined && sameData(before, event)) continue;
+      const writer = this.#lanes.get(laneOf(event.type))?.writer;
+      if (event.data === null) writer?.remove(event.key, event.at);
+      else {
+        const problem = writer?.set(event);
+        if (problem !== undefined) {
+          this.#options.ports.log.error("log: a fact does not fit the log and is left out", {
+            code: "HSA2002",
+            register: event.key,
+            problem,
+          });
+          continue;
+        }
+      }
+      this.registers.set(event);
+      changed.push(event);
+    }
+    if (changed.length > 0) {
+      this.#dirty = true;
+      this.#kick();
+    }
+    return changed;
+  }
+
+  put<Type extends RegisterType>(type: Type, key: string, data: RegisterValues[Type] | null): RegisterEvent[] {
+    return this.set([{ type, v: 1, key, at: this.#options.ports.clock.nowMs(), data } as RegisterEvent]);
+  }
+
+  #kick(): void {
+    for (const { publisher } of this.#lanes.values()) publisher.kick();
+  }
+
+  /** A peer wants a snapshot. */
+  wanted(): void {
+    const nowMs = this.#options.ports.clock.monotonicMs();
+    for (const [lane, { writer, publisher }] of this.#lanes) {
+      const lastMs = this.#lastSnapshotMs.get(lane);
+      if (lastMs !== undefined && nowMs - lastMs < SNAPSHOT_EVERY_MS) continue;
+      this.#lastSnapshotMs.set(lane, nowMs);
+      writer.requestSnapshot();
+      publisher.kick();
+    }
+  }
+
+  heads(): (Head & { readonly digest: string })[] {
+    return [...this.#lanes.values()].flatMap(({ writer }) => writer.head() ?? []);
+  }
+
+  position(lane: Lane): Position | undefined {
+    return this.#lanes.get(lane)?.writer.position();
+  }
+
+  /** The hub has committed this far. */
+  committed(lane: Lane, upTo: Position): void {
+    this.#options.outbox.drop(lane, upTo);
+  }
+
+  #saveStates(): void {
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    for (const [lane, { writer }] of this.#lanes) writeJson(this.#options.ports.disk, stateFile(lane), writer.state());
+  }
+
+  stop(): void {
+    for (const stop of this.#stops) stop();
+    for (const { publisher } of this.#lanes.values()) publisher.stop();
+    this.#dirty = true;
+    if (this.#elected) this.#saveStates();
+    this.#options.election.release();
+  }
+}
+
+const sameData = (a: RegisterEvent, b: RegisterEvent): boolean =>
+  a.type === b.type && canonicalJson(a.data) === canonicalJson(b.data);

@@ -1,0 +1,191 @@
+/**
+ * A document's facts as registers: what this cluster says of itself. Pure: the same document gives the same registers,
+ * and the difference of two sets of registers gives the events.
+ */
+import { workloadId, type TrustDomain } from "@hansa/core";
+import {
+  type EndpointValue,
+  endpointKey,
+  type FailoverPolicy,
+  gatewayKey,
+  identityKey,
+  type Lane,
+  type LoadValue,
+  laneOf,
+  loadKey,
+  policyKey,
+  portKeyOf,
+  type RegisterEvent,
+  type RegisterType,
+  type RegisterValues,
+  type ServiceValue,
+  serviceKey,
+} from "@hansa/events";
+import type { SourceDocument, SourceReplica, SourceService, SourceWorkload } from "./document.ts";
+
+export interface Fact<Type extends RegisterType = RegisterType> {
+  readonly type: Type;
+  readonly lane: Lane;
+  readonly key: string;
+  readonly value: RegisterValues[Type];
+}
+
+/** Key → fact. Keys of the two lanes never coincide. */
+export type Facts = ReadonlyMap<string, Fact>;
+
+export interface Place {
+  readonly trustDomain: TrustDomain;
+  readonly region: string;
+  /** The cluster's zones; the first one stands in where a replica names none. */
+  readonly zones: readonly string[];
+  readonly gateways: readonly { readonly name: string; readonly address: string; readonly port: number }[];
+}
+
+export const factOf = <Type extends RegisterType>(
+  type: Type,
+  key: string,
+  value: RegisterValues[Type],
+): Fact<Type> => ({ type, lane: laneOf(type), key, value });
+
+const zoneOf = (replica: SourceReplica, place: Place): string => replica.zone ?? place.zones[0] ?? "default";
+
+/** Replicas that others can dial: without a sidecar there is no mTLS, so they are not endpoints (federation §1.3). */
+const dialable = (workload: SourceWorkload): readonly SourceReplica[] =>
+  workload.replicas.filter((replica) => replica.sidecar);
+
+export interface WithoutAddress {
+  readonly namespace: string;
+  readonly service: string;
+  readonly count: number;
+}
+
+/** Replicas that are left out because nobody can dial them (HSA4009), per service. */
+export function undialable(document: SourceDocument): WithoutAddress[] {
+  return document.workloads.flatMap((workload) => {
+    const count = workload.replicas.length - dialable(workload).length;
+    return count === 0
+      ? []
+      : workload.services.map((service) => ({ namespace: workload.namespace, service, count }));
+  });
+}
+
+interface Sums {
+  healthy: number;
+  total: number;
+  desired: number;
+  weight: number;
+}
+
+/** One service's sums per zone. Absent replicas count where the workload's first replica stands (federation §1.4). */
+function sumsOf(workloads: readonly SourceWorkload[], place: Place): Map<string, Sums> {
+  const zones = new Map<string, Sums>();
+  const at = (zone: string): Sums => {
+    const sums = zones.get(zone) ?? { healthy: 0, total: 0, desired: 0, weight: 0 };
+    zones.set(zone, sums);
+    return sums;
+  };
+  for (const workload of workloads) {
+    const replicas = dialable(workload);
+    for (const replica of replicas) {
+      const sums = at(zoneOf(replica, place));
+      sums.total += 1;
+      sums.desired += 1;
+      if (!replica.ready) continue;
+      sums.healthy += 1;
+      sums.weight += replica.weight;
+    }
+    const absent = workload.desired - replicas.length;
+    if (absent > 0) {
+      const [first] = replicas;
+      const sums = at(first === undefined ? (place.zones[0] ?? "default") : zoneOf(first, place));
+      sums.total += absent;
+      sums.desired += absent;
+    }
+  }
+  return zones;
+}
+
+function serviceFacts(service: SourceService, workloads: readonly SourceWorkload[], place: Place): Fact[] {
+  const value: ServiceValue = {
+    type: service.type,
+    ports: service.ports,
+    serviceAccounts: [...new Set(workloads.map(({ serviceAccount }) => serviceAccount))].sort(),
+    createdMs: service.created,
+    export: service.export === null ? null : { sinceMs: service.export.since, to: service.export.to },
+  };
+  const facts: Fact[] = [factOf("ServiceSet", serviceKey(service.namespace, service.name), value)];
+  for (const [zone, sums] of sumsOf(workloads, place))
+    for (const port of service.ports) {
+      const key = loadKey(service.namespace, service.name, portKeyOf(port), place.region, zone);
+      facts.push(factOf("LoadSet", key, { ...sums } satisfies LoadValue));
+    }
+  for (const workload of workloads)
+    for (const replica of dialable(workload)) facts.push(endpointFact(service, workload, replica, place));
+  return facts;
+}
+
+function endpointFact(
+  service: SourceService,
+  workload: SourceWorkload,
+  replica: SourceReplica,
+  place: Place,
+): Fact<"EndpointSet"> {
+  const value: EndpointValue = {
+    address: replica.address,
+    ports: Object.fromEntries(service.ports.map((port) => [portKeyOf(port), replica.port])),
+    ready: replica.ready,
+    region: place.region,
+    zone: zoneOf(replica, place),
+    weight: replica.weight,
+    serviceAccount: workload.serviceAccount,
+    workload: workload.name,
+  };
+  // Two workloads behind one service may use the same replica ids.
+  return factOf("EndpointSet", endpointKey(service.namespace, service.name, `${workload.name}.${replica.id}`), value);
+}
+
+function policyFacts(document: SourceDocument): Fact[] {
+  return [
+    ...document.allows.map(({ namespace, name, service, from }) =>
+      factOf("PolicySet", policyKey("allow", namespace, name), { service, from }),
+    ),
+    ...document.failover.map(({ namespace, name, ...policy }) =>
+      factOf("PolicySet", policyKey("failover", namespace, name), policy satisfies FailoverPolicy),
+    ),
+  ];
+}
+
+export function factsOf(document: SourceDocument, place: Place): Facts {
+  const facts: Fact[] = [];
+  for (const service of document.services) {
+    const workloads = document.workloads.filter(
+      (workload) => workload.namespace === service.namespace && workload.services.includes(service.name),
+    );
+    facts.push(...serviceFacts(service, workloads, place));
+  }
+  for (const { namespace, serviceAccount } of document.workloads) {
+    const spiffeId = workloadId(place.trustDomain, namespace, serviceAccount);
+    facts.push(factOf("IdentitySet", identityKey(namespace, serviceAccount), { spiffeId }));
+  }
+  const gateways = document.gateways ?? place.gateways.map((gateway) => ({ ...gateway, ready: true }));
+  for (const { name, ...gateway } of gateways)
+    facts.push(factOf("GatewaySet", gatewayKey(name), { ...gateway, region: place.region }));
+  facts.push(...policyFacts(document));
+  return new Map(facts.map((fact) => [fact.key, fact]));
+}
+
+/** Events that bring `before` to `after`: whole values for what is new or changed, tombstones for what is gone. */
+export function difference(
+  before: ReadonlyMap<string, { readonly type: RegisterType; readonly canonical: string }>,
+  after: Facts,
+  canonical: (value: unknown) => string,
+  atMs: number,
+): RegisterEvent[] {
+  const events: RegisterEvent[] = [];
+  const event = (type: RegisterType, key: string, data: unknown): RegisterEvent =>
+    ({ type, v: 1, key, at: atMs, data }) as RegisterEvent;
+  for (const [key, fact] of after)
+    if (before.get(key)?.canonical !== canonical(fact.value)) events.push(event(fact.type, key, fact.value));
+  for (const [key, { type }] of before) if (!after.has(key)) events.push(event(type, key, null));
+  return events;
+}
