@@ -4,15 +4,236 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { HansaError } from "@hansa/core";
-import { type ApiTarget, callApi, newSigningKey } from "@hansa/identity";
-import { startChild } from "../../../../deploy/tools/child.ts";
-import { type LabPaths, makePrivate } from "../../../../deploy/tools/lab-paths.ts";
+import { type Argv, startChild } from "../../../../deploy/tools/child.ts";
+import type { LabPaths } from "../../../../deploy/tools/lab-paths.ts";
 import { startNats } from "../../../../deploy/tools/nats.ts";
-import { envoyBinary } from "../../../../deploy/tools/paths.mjs";
+import { envoyBinary, root } from "../../../../deploy/tools/paths.mjs";
 import { openPostgres } from "../../../../deploy/tools/postgres.ts";
 import { type AddressPlan, PORTS } from "../addresses.ts";
 import type { Topology, TopologyCluster } from "../topology/types.ts";
 import type { ComponentKind, ComponentSpec } from "./component.ts";
+import { agentTarget, Federation, fetchBootstrap } from "./federation.ts";
 import { accepts, answersOk } from "./probes.ts";
 import { proxyIdOf, type Replica, type Replicas, replicaName } from "./replicas.ts";
+
+/** Gateways let go of a removed export's connections within this time (design §6). */
+const ENVOY_DRAIN_S = 45;
+
+export interface FleetOptions {
+  readonly topology: Topology;
+  readonly paths: LabPaths;
+  readonly plan: AddressPlan;
+}
+
+export class Fleet {
+  readonly #options: FleetOptions;
+  readonly federation: Federation;
+  #postgresUrl = "";
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+    this.federation = new Federation(options);
+  }
+
+  sourceFile(cluster: string): string {
+    return join(this.federation.clusterFolder(cluster), "source.yaml");
+  }
+
+  postgres(): ComponentSpec {
+    const host = this.#options.plan.shared("postgres");
+    const dataDir = join(this.#options.paths.state, "postgres");
+    return this.#spec("postgres", "postgres", "", { sql: `${host}:${PORTS.postgres}` }, "", async (log) => {
+      const { server, url } = await openPostgres({ dataDir, host, port: PORTS.postgres, log });
+      this.#postgresUrl = url;
+      // A server that was given by HANSA_POSTGRES_URL is not the lab's to end.
+      return server ?? borrowed();
+    });
+  }
+
+  nats(): ComponentSpec {
+    const host = this.#options.plan.shared("nats");
+    const dir = join(this.#options.paths.state, "nats");
+    return this.#spec("nats", "nats", "", { nats: `${host}:${PORTS.nats}` }, "", async () =>
+      startNats({
+        dir,
+        host,
+        port: PORTS.nats,
+        config: await this.federation.natsConfig(dir, host, PORTS.nats),
+      }),
+    );
+  }
+
+  hub(): ComponentSpec {
+    const host = this.#options.plan.shared("hub");
+    const admin = `https://${host}:${PORTS.hubApi}`;
+    return this.#spec("hub", "hub", "", { api: `${host}:${PORTS.hubApi}` }, admin, (log) => {
+      const config = this.federation.writeHubConfig(this.#postgresUrl);
+      return this.#node(["services/hub/src/main.ts", "--config", config], log, () =>
+        this.federation.hubReady(),
+      );
+    });
+  }
+
+  async agent(cluster: TopologyCluster): Promise<ComponentSpec> {
+    const number = this.#clusterNumber(cluster.name);
+    const host = this.#options.plan.agent(number);
+    const config = await this.federation.writeAgentConfig(cluster, number, this.sourceFile(cluster.name));
+    const admin = `https://${host}:${PORTS.agentAdmin}`;
+    return this.#spec(
+      `${cluster.name}/agent`,
+      "agent",
+      cluster.name,
+      { admin: `${host}:${PORTS.agentAdmin}` },
+      admin,
+      (log) =>
+        this.#node(["services/agent/src/main.ts", "--config", config], log, () =>
+          this.federation.agentReady(cluster.name),
+        ),
+    );
+  }
+
+  async gateway(cluster: TopologyCluster): Promise<ComponentSpec> {
+    const host = this.#options.plan.gateway(this.#clusterNumber(cluster.name));
+    return this.#envoy(`${cluster.name}/gateway`, "gateway", cluster.name, host, "gateway/gw", {
+      mtls: `${host}:${PORTS.gateway}`,
+    });
+  }
+
+  sidecar(replica: Replica): ComponentSpec {
+    const { address } = replica;
+    const ports = { inbound: `${address}:${PORTS.inbound}`, outbound: `${address}:${PORTS.outbound}` };
+    return this.#envoy(
+      `${replicaName(replica)}/sidecar`,
+      "sidecar",
+      replica.cluster,
+      address,
+      proxyIdOf(replica),
+      ports,
+    );
+  }
+
+  app(replica: Replica): ComponentSpec {
+    const { workload, cluster, id, address } = replica;
+    const protocol =
+      this.#options.topology.services.find(
+        (service) => service.namespace === workload.namespace && workload.services.includes(service.name),
+      )?.ports[0]?.protocol ?? "http";
+    const about = {
+      address,
+      port: PORTS.app,
+      protocol,
+      cluster,
+      namespace: workload.namespace,
+      workload: workload.name,
+      replica: id,
+      version: workload.version,
+    };
+    const args = Object.entries(about).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    return this.#spec(
+      `${replicaName(replica)}/app`,
+      "app",
+      cluster,
+      { [protocol]: `${address}:${PORTS.app}` },
+      "",
+      (log) =>
+        this.#node(["services/lab/src/workload/main.ts", ...args], log, () => accepts(address, PORTS.app)),
+    );
+  }
+
+  /** Where callers find everything (control API `/place`). */
+  place(replicas: Replicas) {
+    const { topology } = this.#options;
+    return {
+      federation: topology.federation,
+      fingerprint: this.federation.fingerprint,
+      outboundPort: PORTS.outbound,
+      services: topology.services,
+      replicas: topology.clusters
+        .flatMap(({ name }) => replicas.of(name))
+        .map((replica) => ({
+          cluster: replica.cluster,
+          namespace: replica.workload.namespace,
+          workload: replica.workload.name,
+          id: replica.id,
+          address: replica.address,
+          proxy: proxyIdOf(replica),
+          admin: `http://${replica.address}:${PORTS.envoyAdmin}`,
+        })),
+    };
+  }
+
+  #clusterNumber(cluster: string): number {
+    return this.#options.topology.clusters.findIndex(({ name }) => name === cluster) + 1;
+  }
+
+  #envoy(
+    name: string,
+    kind: ComponentKind,
+    cluster: string,
+    host: string,
+    proxy: string,
+    ports: Record<string, string>,
+  ): ComponentSpec {
+    const admin = `http://${host}:${PORTS.envoyAdmin}`;
+    return this.#spec(name, kind, cluster, ports, admin, async (log) => {
+      const bootstrap = await fetchBootstrap(agentTarget(this.federation, cluster), proxy);
+      const file = join(
+        this.federation.clusterFolder(cluster),
+        `bootstrap-${proxy.replaceAll("/", "-")}.json`,
+      );
+      writeFileSync(file, JSON.stringify(bootstrap), { mode: 0o600 });
+      const flags = [
+        "--use-dynamic-base-id",
+        "--concurrency",
+        "1",
+        "--drain-time-s",
+        String(ENVOY_DRAIN_S),
+        "--log-level",
+        "warning",
+      ];
+      return await this.#start([envoyBinary(), "-c", file, ...flags], log, () => answersOk(`${admin}/ready`));
+    });
+  }
+
+  #node(args: readonly [string, ...string[]], log: string, isReady: () => Promise<boolean>) {
+    const [file, ...rest] = args;
+    return this.#start(
+      [process.execPath, "--disable-warning=ExperimentalWarning", join(root, file), ...rest],
+      log,
+      isReady,
+    );
+  }
+
+  #start(argv: Argv, log: string, isReady: () => Promise<boolean>) {
+    return startChild({
+      argv,
+      log,
+      isReady,
+      stopSignal: "SIGTERM",
+      stopWithinMs: 5000,
+      readyWithinMs: 60_000,
+    });
+  }
+
+  #spec(
+    name: string,
+    kind: ComponentKind,
+    cluster: string,
+    ports: Record<string, string>,
+    admin: string,
+    start: (log: string) => ReturnType<ComponentSpec["start"]>,
+  ): ComponentSpec {
+    const log = join(this.#options.paths.logs, `${name.replaceAll("/", "-")}.log`);
+    return { name, kind, cluster, ports, admin, log, start: () => start(log) };
+  }
+}
+
+function borrowed(): Awaited<ReturnType<ComponentSpec["start"]>> {
+  const ended = { code: 0, signal: null };
+  return {
+    pid: process.pid,
+    exited: new Promise(() => {}),
+    stop: async () => ended,
+    kill: async () => ended,
+  };
+}
