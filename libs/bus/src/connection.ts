@@ -134,9 +134,9 @@ export class BusConnection {
     this.#client = client;
     for (const kept of this.#kept) this.#activate(client, kept);
     this.#setUp(true);
-    const statuses = this.#follow(client);
+    // Not awaited: the client never ends this iterator, not even when it closes.
+    void this.#follow(client);
     const failure = await client.closed();
-    await statuses;
     this.#setUp(false);
     this.#client = undefined;
     if (failure) this.log.warn("bus: connection closed", { reason: reasonOf(failure) });
@@ -144,6 +144,7 @@ export class BusConnection {
 
   async #follow(client: NatsConnection): Promise<void> {
     for await (const status of client.status()) {
+      if (this.#client !== client) return;
       if (status.type === Events.Disconnect) this.#setUp(false);
       if (status.type === Events.Reconnect) this.#setUp(true);
       if (status.type === Events.Error) this.log.warn("bus: server error", { reason: String(status.data) });

@@ -4,7 +4,6 @@
 export const MESSAGE_BYTES_MAX = 256 * 1024;
 /** Server `max_payload`, above the stream's so that its refusal, not a broken connection, answers a large record. */
 export const PAYLOAD_BYTES_MAX = 512 * 1024;
-export const BEAT_BYTES_MAX = 64 * 1024;
 /** Records kept per log. The lab uses 256. */
 export const RECORDS_PER_LOG_MAX = 2048;
 export const READ_MAX = 256;

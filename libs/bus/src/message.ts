@@ -61,10 +61,13 @@ export interface StoredAt {
   readonly previousStreamSeq: number;
 }
 
+/** The client hands out windows on its receive buffer; what lives longer gets bytes of its own. */
+export const ownBytes = (message: Pick<Msg, "data">): Uint8Array => new Uint8Array(message.data);
+
 export function toBusRecord(message: Pick<Msg, "headers" | "data">, at: StoredAt): BusRecord {
   const header = fromHeaders((name) => message.headers?.get(name) || undefined);
   return {
-    record: { header: header ?? undecodable(at.account, at.lane), body: message.data },
+    record: { header: header ?? undecodable(at.account, at.lane), body: ownBytes(message) },
     ...at,
   };
 }

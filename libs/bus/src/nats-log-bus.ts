@@ -1,18 +1,19 @@
 /** LogBus on NATS JetStream, the same for a cluster's account and for the hub's: only the subjects differ. */
 import { type AccountKey, assert, fromUtf8, HansaError } from "@hansa/core";
-import type {
-  BusBeat,
-  BusRecord,
-  Lane,
-  LogBus,
-  PublishOutcome,
-  Unsubscribe,
-  WireRecord,
+import {
+  type BusBeat,
+  type BusRecord,
+  HEARTBEAT_BYTES_MAX,
+  type Lane,
+  type LogBus,
+  type PublishOutcome,
+  type Unsubscribe,
+  type WireRecord,
 } from "@hansa/events";
 import type { Msg } from "nats";
 import { type BusConnection, reasonOf } from "./connection.ts";
 import { getBatch, getLast, readIncarnation } from "./direct-get.ts";
-import { BEAT_BYTES_MAX, MESSAGE_BYTES_MAX, READ_MAX } from "./limits.ts";
+import { MESSAGE_BYTES_MAX, READ_MAX } from "./limits.ts";
 import * as message from "./message.ts";
 import * as subjects from "./subjects.ts";
 
@@ -90,8 +91,11 @@ export class NatsLogBus implements LogBus {
 
   /** Without an acknowledgement: the next beat is two seconds away. Dropped while the bus is down. */
   publishBeat(bytes: Uint8Array): Promise<void> {
-    if (bytes.length > BEAT_BYTES_MAX)
-      throw new HansaError("HSA2002", `heartbeat: ${bytes.length} bytes, at most ${BEAT_BYTES_MAX} are sent`);
+    if (bytes.length > HEARTBEAT_BYTES_MAX)
+      throw new HansaError(
+        "HSA2002",
+        `heartbeat: ${bytes.length} bytes, at most ${HEARTBEAT_BYTES_MAX} are sent`,
+      );
     if (this.#connection.up) this.#connection.client.publish(this.#subjects.beat, bytes);
     return Promise.resolve();
   }
@@ -99,7 +103,7 @@ export class NatsLogBus implements LogBus {
   beats(handle: (beat: BusBeat) => void): Promise<Unsubscribe> {
     return this.#connection.subscribe(subjects.TAIL_SUBJECTS, (live) => {
       const at = subjects.parseSubject(live.subject);
-      if (at?.kind === "beat") handle({ account: at.account, bytes: live.data });
+      if (at?.kind === "beat") handle({ account: at.account, bytes: message.ownBytes(live) });
     });
   }
 
@@ -114,7 +118,7 @@ export class NatsLogBus implements LogBus {
       Number.MAX_SAFE_INTEGER,
       (stored) => {
         const at = message.storedSubject(stored);
-        if (at?.kind === "beat") beats.push({ account: at.account, bytes: stored.data });
+        if (at?.kind === "beat") beats.push({ account: at.account, bytes: message.ownBytes(stored) });
         return true;
       },
     );

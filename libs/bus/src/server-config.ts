@@ -38,7 +38,7 @@ export function natsServerConfig(options: NatsServerOptions): string {
     "jetstream {",
     `  store_dir: ${quoted(options.storeDir)}`,
     `  max_file_store: ${options.fileStoreBytesMax}`,
-    "  max_memory_store: 64MB",
+    "  max_memory_store: 256MB",
     // The default acknowledges up to two minutes before it syncs (nats-server#7564).
     "  sync_interval: always",
     "}",

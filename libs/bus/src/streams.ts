@@ -1,10 +1,10 @@
 /** The two streams of the bus, made and kept in shape by the hub (design §3 "Bus", settings). */
 import { HansaError, hex, type Random, utf8 } from "@hansa/core";
-import { LANES } from "@hansa/events";
+import { HEARTBEAT_BYTES_MAX, LANES } from "@hansa/events";
 import { headers, type NatsConnection, NatsError, type StreamConfig } from "nats";
 import { type BusConnection, busDown } from "./connection.ts";
 import { readIncarnation } from "./direct-get.ts";
-import { BEAT_BYTES_MAX, fedBytesMax, MESSAGE_BYTES_MAX, RECORDS_PER_LOG_MAX } from "./limits.ts";
+import { fedBytesMax, MESSAGE_BYTES_MAX, RECORDS_PER_LOG_MAX } from "./limits.ts";
 import { EXPECTED_SEQUENCE } from "./message.ts";
 import * as subjects from "./subjects.ts";
 
@@ -46,7 +46,7 @@ export function beatConfig(size: StreamSize): Config {
     subjects: [subjects.BEAT_SUBJECTS],
     storage: "memory" as StreamConfig["storage"],
     max_msgs_per_subject: 1,
-    max_msg_size: BEAT_BYTES_MAX,
+    max_msg_size: HEARTBEAT_BYTES_MAX,
     republish: { src: subjects.BEAT_SUBJECTS, dest: subjects.TAIL_BEAT },
   };
 }
