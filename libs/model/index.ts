@@ -2,6 +2,11 @@
 export * from "./src/fold/federation.ts";
 export * from "./src/fold/types.ts";
 export * from "./src/grant.ts";
+export type { Doubt } from "./src/liveness/doubt.ts";
+export * from "./src/liveness/liveness.ts";
+export type { ProbeResult } from "./src/liveness/probe.ts";
+export * from "./src/liveness/settings.ts";
+export { verdictOf } from "./src/liveness/verdict.ts";
 export * from "./src/policy/access.ts";
 export * from "./src/policy/callers.ts";
 export * from "./src/policy/explain-access.ts";
