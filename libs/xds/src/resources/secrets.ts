@@ -38,7 +38,7 @@ export function bundlesSecretFor(name: string, bundles: TrustBundles): Uint8Arra
         customValidatorConfig: typed("envoy.tls.cert_validator.spiffe", SPIFFECertValidatorConfigSchema, {
           trustDomains: domains.map(([domain, roots]) => ({
             name: domain,
-            trustBundle: { specifier: { case: "inlineString", value: roots.map(pem).join("") } },
+            trustBundle: { specifier: { case: "inlineString" as const, value: roots.map(pem).join("") } },
           })),
         }),
       },

@@ -38,7 +38,7 @@ export function upstreamTls(
           defaultValidationContext: {
             matchTypedSubjectAltNames: [...new Set(exporter.allowedIds)].sort(byText).map((id) => ({
               sanType: SubjectAltNameMatcher_SanType.URI,
-              matcher: { matchPattern: { case: "exact", value: id } },
+              matcher: { matchPattern: { case: "exact" as const, value: id } },
             })),
           },
           validationContextSdsSecretConfig: {
