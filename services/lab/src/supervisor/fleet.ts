@@ -12,7 +12,7 @@ import { openPostgres } from "../../../../deploy/tools/postgres.ts";
 import { type AddressPlan, PORTS } from "../addresses.ts";
 import type { Topology, TopologyCluster } from "../topology/types.ts";
 import type { ComponentKind, ComponentSpec } from "./component.ts";
-import { agentTarget, Federation, fetchBootstrap } from "./federation.ts";
+import { Federation, GATEWAY_NAME } from "./federation.ts";
 import { accepts, answersOk } from "./probes.ts";
 import { proxyIdOf, type Replica, type Replicas, replicaName } from "./replicas.ts";
 
@@ -54,12 +54,7 @@ export class Fleet {
     const host = this.#options.plan.shared("nats");
     const dir = join(this.#options.paths.state, "nats");
     return this.#spec("nats", "nats", "", { nats: `${host}:${PORTS.nats}` }, "", async () =>
-      startNats({
-        dir,
-        host,
-        port: PORTS.nats,
-        config: await this.federation.natsConfig(dir, host, PORTS.nats),
-      }),
+      startNats({ dir, host, port: PORTS.nats, config: this.federation.natsConfig() }),
     );
   }
 
@@ -92,9 +87,9 @@ export class Fleet {
     );
   }
 
-  async gateway(cluster: TopologyCluster): Promise<ComponentSpec> {
+  gateway(cluster: TopologyCluster): ComponentSpec {
     const host = this.#options.plan.gateway(this.#clusterNumber(cluster.name));
-    return this.#envoy(`${cluster.name}/gateway`, "gateway", cluster.name, host, "gateway/gw", {
+    return this.#envoy(`${cluster.name}/gateway`, "gateway", cluster.name, host, `gateway/${GATEWAY_NAME}`, {
       mtls: `${host}:${PORTS.gateway}`,
     });
   }
@@ -176,7 +171,7 @@ export class Fleet {
   ): ComponentSpec {
     const admin = `http://${host}:${PORTS.envoyAdmin}`;
     return this.#spec(name, kind, cluster, ports, admin, async (log) => {
-      const bootstrap = await fetchBootstrap(agentTarget(this.federation, cluster), proxy);
+      const bootstrap = await this.federation.bootstrap(cluster, proxy);
       const file = join(
         this.federation.clusterFolder(cluster),
         `bootstrap-${proxy.replaceAll("/", "-")}.json`,

@@ -44,7 +44,7 @@ export class Lab {
 
   async up(): Promise<void> {
     this.#progress("genesis: operator key, hub key, fingerprint");
-    await this.fleet.foundFederation();
+    await this.fleet.federation.found();
     this.#progress("starting Postgres and NATS");
     await Promise.all([this.#launch(this.fleet.postgres()), this.#launch(this.fleet.nats())]);
     this.#progress("starting the hub");
@@ -57,9 +57,9 @@ export class Lab {
     await inTurns(this.topology.clusters, STARTS_AT_ONCE, async (cluster) => {
       await this.#launch(await this.fleet.agent(cluster));
     });
-    await this.fleet.writeCredentials();
+    this.fleet.federation.writeCredentials();
     await inTurns(this.topology.clusters, STARTS_AT_ONCE, async (cluster) => {
-      await this.#launch(await this.fleet.gateway(cluster));
+      await this.#launch(this.fleet.gateway(cluster));
     });
     const all = this.topology.clusters.flatMap(({ name }) => this.replicas.of(name));
     this.#progress(`starting ${all.length} workloads and their sidecars`);
