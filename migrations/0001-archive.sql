@@ -90,6 +90,8 @@ create table gap (
   before_seq bigint not null,
   noted_at timestamptz not null,
   closed text check (closed in ('filled', 'lost')),
+  -- Where the archive stood when the gap was given up: a replay gives it up at the same place.
+  closed_position bigint,
   primary key (source, lane, before_epoch, before_seq)
 );
 

@@ -220,7 +220,12 @@ describe("heads", () => {
     const [c, d] = [log.next(), log.next()];
     await rig.store.commit(batch(epoch, [a, c]));
     await rig.store.commit(batch(epoch, [d]));
-    const heads = await rig.store.db.transaction((tx) => storeLib.closeLostGaps(tx, "2100-01-01T00:00:00Z"));
+    const close = (tx: storeLib.Queryable) => storeLib.closeLostGaps(tx, "2100-01-01T00:00:00Z", 77);
+    const lost = await rig.store.db.transaction(close);
+    const gap = { source: account("J"), before: { epoch: 1, seq: 3 }, position: 77 };
+    expect(lost).toMatchObject([gap]);
+    expect(await storeLib.readLostGaps(rig.store.db, 76, 77)).toMatchObject([gap]);
+    const heads = await storeLib.readHeads(rig.store.db);
     expect(heads.find(({ source }) => source === account("J"))).toMatchObject({ seq: 4, head: d.hash });
   });
 });

@@ -2,7 +2,6 @@
  * The hub's own writes: one transaction per command that fences, decides under row locks, records the decision, queues
  * the events for the hub's lane and leaves an audit entry. All or nothing.
  */
-import { HansaError } from "@hansa/core";
 import type { MembershipValue, RegisterEvent } from "@hansa/events";
 import type { Db, Queryable } from "./db.ts";
 import { fence } from "./leader.ts";
@@ -40,7 +39,8 @@ export interface CommandTx {
   member(cluster: string): Promise<Member | null>;
   memberOfAccount(account: string): Promise<Member | null>;
   saveMember(member: Member): Promise<void>;
-  enqueue(event: RegisterEvent): Promise<void>;
+  /** Answers the row's id. */
+  enqueue(event: RegisterEvent): Promise<number>;
   audit(entry: AuditEntry): Promise<void>;
 }
 
@@ -111,7 +111,10 @@ function commandTx(sql: Queryable, nowMs: number, position: number): CommandTx {
       );
     },
     async enqueue(event) {
-      await sql.query("insert into outbox (event) values ($1)", [JSON.stringify(event)]);
+      const rows = await sql.query<{ id: number }>("insert into outbox (event) values ($1) returning id", [
+        JSON.stringify(event),
+      ]);
+      return rows[0]!.id;
     },
     async audit({ actor, action, subject, details }) {
       await sql.query("insert into audit (at, actor, action, subject, details) values ($1, $2, $3, $4, $5)", [
@@ -164,10 +167,4 @@ export async function saveOwnLane(db: Db, leaderEpoch: number, lane: string, sta
 export async function readOwnLane(db: Queryable, lane: string): Promise<unknown> {
   const rows = await db.query<{ state: unknown }>("select state from own_lane where lane = $1", [lane]);
   return rows[0]?.state ?? null;
-}
-
-/** Refuses a plain error where a row that must exist does not. */
-export function required<Row>(row: Row | null | undefined, what: string): Row {
-  if (row === null || row === undefined) throw new HansaError("HSA1005", `${what}: not known`);
-  return row;
 }

@@ -16,6 +16,14 @@ export interface Gap {
   readonly closed: "filled" | "lost" | null;
 }
 
+/** A hole that was given up: what comes from `before` on is taken without what is missing. */
+export interface LostGap {
+  readonly source: AccountKey;
+  readonly lane: Lane;
+  readonly before: Position;
+  readonly position: number;
+}
+
 interface Link extends Position {
   readonly hash: string;
 }
@@ -159,19 +167,25 @@ async function saveGaps(tx: Queryable, gaps: readonly Gap[], notedAt: string): P
   );
 }
 
-/** Gives up on gaps noted before `notedBefore`: the head moves past them, the row stays as the explicit hole. */
-export async function closeLostGaps(tx: Queryable, notedBefore: string): Promise<Head[]> {
+/**
+ * Gives up on gaps noted before `notedBefore`: the head moves past them, the row stays as the explicit hole. `position`
+ * is the archive's, held by the caller's fence.
+ */
+export async function closeLostGaps(
+  tx: Queryable,
+  notedBefore: string,
+  position: number,
+): Promise<LostGap[]> {
   const lost = await tx.query<{
     source: AccountKey;
     lane: Lane;
     before_epoch: number;
     before_seq: number;
   }>(
-    `update gap set closed = 'lost' where closed is null and noted_at < $1
+    `update gap set closed = 'lost', closed_position = $2 where closed is null and noted_at < $1
      returning source, lane, before_epoch, before_seq`,
-    [notedBefore],
+    [notedBefore, position],
   );
-  const heads: Head[] = [];
   for (const { source, lane, before_epoch: epoch, before_seq: seq } of lost) {
     const rows = await tx.query<{ hash: string }>(
       "select hash from record where source = $1 and lane = $2 and epoch = $3 and seq = $4",
@@ -180,11 +194,36 @@ export async function closeLostGaps(tx: Queryable, notedBefore: string): Promise
     const hash = rows[0]?.hash;
     if (hash === undefined || !isAfter({ epoch, seq }, await headOf(tx, source, lane))) continue;
     const end = await follow(tx, source, lane, { epoch, seq, hash });
-    const head: Head = { source, lane, ...place(end), head: end.hash };
-    await saveHeads(tx, [head]);
-    heads.push(head);
+    await saveHeads(tx, [{ source, lane, ...place(end), head: end.hash }]);
   }
-  return heads;
+  return lost.map(({ source, lane, before_epoch: epoch, before_seq: seq }) => ({
+    source,
+    lane,
+    before: { epoch, seq },
+    position,
+  }));
+}
+
+/** Gaps given up, in the order in which the archive did. */
+export async function readLostGaps(db: Queryable, after: number, through: number): Promise<LostGap[]> {
+  const rows = await db.query<{
+    source: AccountKey;
+    lane: Lane;
+    before_epoch: number;
+    before_seq: number;
+    closed_position: number;
+  }>(
+    `select source, lane, before_epoch, before_seq, closed_position from gap
+      where closed = 'lost' and closed_position > $1 and closed_position <= $2
+      order by closed_position, source, lane, before_epoch, before_seq`,
+    [after, through],
+  );
+  return rows.map((row) => ({
+    source: row.source,
+    lane: row.lane,
+    before: { epoch: row.before_epoch, seq: row.before_seq },
+    position: row.closed_position,
+  }));
 }
 
 export const readHeads = (db: Queryable): Promise<Head[]> =>

@@ -81,6 +81,7 @@ export const gap = pgTable(
     beforeSeq: count("before_seq").notNull(),
     notedAt: moment("noted_at").notNull(),
     closed: text("closed"),
+    closedPosition: count("closed_position"),
   },
   (table) => [primaryKey({ columns: [table.source, table.lane, table.beforeEpoch, table.beforeSeq] })],
 );

@@ -1,0 +1,186 @@
+/**
+ * The hub's own log: outbox → LaneWriter → bus. A command's events are in Postgres before they are signed; a row leaves
+ * the outbox only when the record that carries it is archived. One record is in flight at a time.
+ */
+import { HansaError } from "@hansa/core";
+import { type Head, type LaneState, LaneWriter, type RegisterEvent } from "@hansa/events";
+import { nodeCrypto } from "@hansa/identity";
+import type { Federation } from "@hansa/model";
+import { clearOutbox, outboxDepth, readOutbox, readOwnLane, saveOwnLane } from "@hansa/store";
+import type { HubContext } from "../context.ts";
+
+const LANE = "sum";
+const RETRY_MS = 500;
+
+interface Waiter {
+  readonly outboxId: number;
+  readonly resolve: (position: Head) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const isAtOrAfter = (a: Head, b: Head): boolean =>
+  a.epoch > b.epoch || (a.epoch === b.epoch && a.seq >= b.seq);
+
+export class OwnLane {
+  readonly #hub: HubContext;
+  readonly #leaderEpoch: number;
+  readonly #writer: LaneWriter;
+  readonly #onFenced: () => void;
+  #taken = 0;
+  /** Outbox rows up to `outboxId` are in the log up to `head`. */
+  #published: { outboxId: number; head: Head } | null = null;
+  #waiters: Waiter[] = [];
+  #running: Promise<void> | null = null;
+  #again = false;
+  #stopped = false;
+
+  private constructor(hub: HubContext, leaderEpoch: number, writer: LaneWriter, onFenced: () => void) {
+    this.#hub = hub;
+    this.#leaderEpoch = leaderEpoch;
+    this.#writer = writer;
+    this.#onFenced = onFenced;
+  }
+
+  /** `highestEpoch`: the highest that was seen of this log anywhere. Each leader writes at an epoch of its own. */
+  static async open(
+    hub: HubContext,
+    leaderEpoch: number,
+    fed: Federation,
+    highestEpoch: number,
+    onFenced: () => void,
+  ): Promise<OwnLane> {
+    const { keys, store } = hub;
+    const writer = new LaneWriter({
+      source: keys.issuer.hubAccount,
+      lane: LANE,
+      signer: keys.signer,
+      fingerprint: keys.fingerprint,
+      crypto: nodeCrypto,
+      restored: ((await readOwnLane(store.db, LANE)) as LaneState | null) ?? undefined,
+    });
+    for (const { type, key, value, at } of fed.registers("hub", LANE))
+      writer.set({ type, v: 1, key, at, data: value } as RegisterEvent);
+    writer.startEpoch(highestEpoch);
+    const lane = new OwnLane(hub, leaderEpoch, writer, onFenced);
+    await lane.#takeOutbox();
+    writer.synced();
+    return lane;
+  }
+
+  /** Last stored record, for heartbeats. */
+  head(): (Head & { readonly digest: string }) | undefined {
+    return this.#writer.head();
+  }
+
+  /** Something may be there to send. */
+  wake(): void {
+    this.#again = true;
+    if (this.#stopped || this.#running !== null) return;
+    this.#running = this.#run().finally(() => {
+      this.#running = null;
+      if (this.#again && !this.#stopped) this.wake();
+    });
+  }
+
+  requestSnapshot(): void {
+    this.#writer.requestSnapshot();
+    this.wake();
+  }
+
+  /** Resolves with the position of the record that carries this outbox row, or one after it. */
+  published(outboxId: number, timeoutMs: number): Promise<Head> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#hub.timers.after(timeoutMs, () => {
+        this.#waiters = this.#waiters.filter((other) => other !== waiter);
+        reject(new HansaError("HSA2010", "hub: decided and kept, but not published yet; it will be as soon as the bus is back. Try again"));
+      });
+      const settle = <Value>(then: (value: Value) => void) => (value: Value) => {
+        timer.cancel();
+        then(value);
+      };
+      const waiter = { outboxId, resolve: settle(resolve), reject: settle(reject) };
+      this.#waiters.push(waiter);
+      this.wake();
+    });
+  }
+
+  /** The archive holds this log up to `head`. */
+  committed(head: Head): void {
+    const published = this.#published;
+    if (published === null || !isAtOrAfter(head, published.head)) return;
+    this.#published = null;
+    clearOutbox(this.#hub.store.db, published.outboxId).catch((error: unknown) => {
+      this.#hub.log.warn("outbox: not cleared, its events are sent again", { reason: String(error) });
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const { reject } of this.#waiters) reject(new HansaError("HSA1012", "hub: stopping"));
+    this.#waiters = [];
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    this.#again = false;
+    try {
+      await this.#takeOutbox();
+      while (!this.#stopped && (await this.#publishNext())) await this.#takeOutbox();
+      if (!this.#stopped) this.#settle();
+      this.#hub.metrics.gauge("hansa_hub_outbox_events", await outboxDepth(this.#hub.store.db));
+    } catch (error) {
+      this.#hub.log.warn("own log: interrupted, trying again", { reason: String(error) });
+      if (error instanceof HansaError && error.code === "HSA2003") return this.#fenced();
+      await this.#hub.timers.sleep(RETRY_MS);
+      this.#again = true;
+    }
+  }
+
+  async #takeOutbox(): Promise<void> {
+    for (;;) {
+      const rows = await readOutbox(this.#hub.store.db, this.#taken);
+      for (const { id, event } of rows) {
+        const refusal = event.data === null ? this.#writer.remove(event.key, event.at) : this.#writer.set(event);
+        if (typeof refusal === "string")
+          this.#hub.log.error("own log: event refused", { key: event.key, reason: refusal, code: "HSA2002" });
+        this.#taken = id;
+      }
+      if (rows.length === 0) return;
+    }
+  }
+
+  /** False where nothing is left to send. */
+  async #publishNext(): Promise<boolean> {
+    const { bus, store, metrics, clock } = this.#hub;
+    const next = this.#writer.next();
+    if (next === null) return false;
+    await saveOwnLane(store.db, this.#leaderEpoch, LANE, this.#writer.position());
+    const startedMs = clock.monotonicMs();
+    const outcome = await bus.publish(next.record, next.expectedStreamSeq);
+    metrics.observe("hansa_publish_seconds", (clock.monotonicMs() - startedMs) / 1000, { lane: LANE });
+    if (outcome.kind === "stored") {
+      metrics.count("hansa_published_total", { lane: LANE });
+      this.#writer.stored(outcome.streamSeq);
+      return true;
+    }
+    if (outcome.kind === "refused") metrics.count("hansa_publish_refused_total", { lane: LANE });
+    if (this.#writer.refused(await bus.lastOwn(LANE)) === "fenced")
+      throw new HansaError("HSA2003", "own log: another hub writes at a higher epoch");
+    return true;
+  }
+
+  /** Everything taken so far is in the log. */
+  #settle(): void {
+    const head = this.#writer.head();
+    if (head === undefined) return;
+    if (this.#taken > 0) this.#published = { outboxId: this.#taken, head };
+    const done = this.#waiters.filter(({ outboxId }) => outboxId <= this.#taken);
+    this.#waiters = this.#waiters.filter(({ outboxId }) => outboxId > this.#taken);
+    for (const { resolve } of done) resolve(head);
+  }
+
+  #fenced(): void {
+    this.#stopped = true;
+    this.#onFenced();
+  }
+}

@@ -1,0 +1,93 @@
+/** Entry of the hub: `main.ts init …` makes a federation, `main.ts --config FILE` serves it. */
+import { parseArgs } from "node:util";
+import { HansaError, isHansaError, systemClock, systemTimers } from "@hansa/core";
+import { nodeRandom } from "@hansa/identity";
+import { createLog, createMetrics } from "@hansa/telemetry";
+import { readConfig } from "./config.ts";
+import { startHub } from "./hub.ts";
+import { init } from "./init.ts";
+import { HUB_METRICS } from "./metrics.ts";
+
+const USAGE = `usage: main.ts --config FILE
+       main.ts init --dir DIR --federation NAME --operators KEY[,KEY…] [--threshold K] [--lab]
+                    [--api-hosts NAME[,NAME…]] [--api-port PORT] [--nats URL] [--postgres URL]`;
+
+const options = {
+  config: { type: "string" },
+  dir: { type: "string" },
+  federation: { type: "string" },
+  operators: { type: "string" },
+  threshold: { type: "string" },
+  lab: { type: "boolean", default: false },
+  "api-hosts": { type: "string", default: "127.0.0.1,localhost" },
+  "api-port": { type: "string", default: "8443" },
+  nats: { type: "string", default: "nats://127.0.0.1:4222" },
+  postgres: { type: "string", default: "postgres://hansa@127.0.0.1:5432/hansa" },
+} as const;
+
+function usage(message: string): HansaError {
+  return new HansaError("HSA1001", `${message}\n${USAGE}`);
+}
+
+function readArguments() {
+  try {
+    return parseArgs({ options, allowPositionals: true });
+  } catch (error) {
+    throw usage(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = readArguments();
+  const [command, ...rest] = positionals;
+  if (rest.length > 0 || (command !== undefined && command !== "init")) throw usage(`unknown command: ${positionals.join(" ")}`);
+  if (command === "init") return runInit(values);
+  if (values.config === undefined) throw usage("--config is missing");
+  await serve(values.config);
+}
+
+async function runInit(values: ReturnType<typeof readArguments>["values"]): Promise<void> {
+  if (!values.dir || !values.federation || !values.operators)
+    throw usage("init needs --dir, --federation and --operators");
+  const operators = values.operators.split(",");
+  const result = await init({
+    dir: values.dir,
+    federation: values.federation,
+    operators,
+    threshold: Number(values.threshold ?? Math.floor(operators.length / 2) + 1),
+    lab: values.lab,
+    apiHosts: values["api-hosts"].split(","),
+    apiPort: Number(values["api-port"]),
+    nats: values.nats,
+    postgres: values.postgres,
+  });
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+async function serve(file: string): Promise<void> {
+  const config = readConfig(file, process.env);
+  const log = createLog({ component: "hub", level: config.log.level });
+  const metrics = createMetrics(HUB_METRICS);
+  const ports = { clock: systemClock, timers: systemTimers, random: nodeRandom, log, metrics };
+  const hub = await startHub(config, ports);
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) return;
+    stopping = true;
+    log.info("stopping", { signal });
+    hub.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error("stop failed", { reason: String(error) });
+        process.exit(1);
+      },
+    );
+  };
+  process.on("SIGTERM", () => stop("SIGTERM"));
+  process.on("SIGINT", () => stop("SIGINT"));
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`hub: ${isHansaError(error) ? error.toString() : error instanceof Error ? error.stack : String(error)}\n`);
+  process.exit(isHansaError(error) ? error.exitStatus : 1);
+});

@@ -1,0 +1,205 @@
+/**
+ * Join: one token, one name, one key. Checks the cluster's signed request and its possession of every key that it
+ * names, pins the name to the signing key for ever, and countersigns at most what the token grants. The same request
+ * with the same secret answers the same entry again, so that a lost answer is no trap.
+ */
+import { fromBase64, HansaError, utf8 } from "@hansa/core";
+import {
+  countersign,
+  type Genesis,
+  type Grant,
+  type MembershipRequest,
+  type MembershipValue,
+  membershipKey,
+  verifyRequest,
+} from "@hansa/events";
+import { nodeCrypto } from "@hansa/identity";
+import {
+  type CommandTx,
+  insertApiToken,
+  type JoinToken,
+  lockJoinToken,
+  type Member,
+  markJoinTokenUsed,
+  revokeTokensOfCluster,
+} from "@hansa/store";
+import type { HubContext } from "../context.ts";
+import { narrow } from "./grant.ts";
+import { rawKeyOf } from "./nkey.ts";
+import { newSecret } from "./secrets.ts";
+
+export interface JoinBody {
+  readonly secret: string;
+  /** Canonical JSON of the MembershipRequest. */
+  readonly request: string;
+  readonly signature: string;
+  /** base64 Ed25519 by the account's and the user's nkey over the request's bytes. */
+  readonly accountProof: string;
+  readonly userProof: string;
+}
+
+export interface Joined {
+  readonly membership: MembershipValue;
+  readonly genesis: Genesis;
+  readonly fingerprint: string;
+  readonly accountJwt: string;
+  readonly userJwt: string;
+  readonly nats: { readonly servers: readonly string[] };
+  readonly hubCa: string;
+  readonly apiToken: string;
+}
+
+interface Decision {
+  readonly member: Member;
+  readonly apiToken: string;
+  /** Account JWTs to push once the membership is in the log: the new one, and a replaced account's last. */
+  readonly jwts: readonly string[];
+  readonly outboxId: number | null;
+}
+
+/** `publish` waits until the outbox row is in the hub's log: an account that could write before would be parked. */
+export async function join(
+  hub: HubContext,
+  leaderEpoch: number,
+  body: JoinBody,
+  pinnedKey: (cluster: string) => string | undefined,
+  publish: (outboxId: number) => Promise<void>,
+): Promise<Joined> {
+  const request = checkRequest(hub, body);
+  const decision = await hub.store.command(leaderEpoch, (tx) => decide(hub, tx, body, request, pinnedKey));
+  if (decision.outboxId !== null) await publish(decision.outboxId);
+  for (const jwt of decision.jwts) await hub.bus.pushAccount(jwt);
+  hub.log.info("cluster joined", { cluster: request.cluster, incarnation: decision.member.incarnation });
+  const { keys, config } = hub;
+  return {
+    membership: decision.member.membership,
+    genesis: keys.genesis,
+    fingerprint: keys.fingerprint,
+    accountJwt: decision.member.accountJwt,
+    userJwt: await keys.issuer.issueUser({
+      accountKey: request.accountKey,
+      userKey: request.userKey,
+      name: request.cluster,
+    }),
+    nats: { servers: config.nats.advertised ?? config.nats.servers },
+    hubCa: keys.tls.certPem,
+    apiToken: decision.apiToken,
+  };
+}
+
+function checkRequest({ keys }: HubContext, body: JoinBody): MembershipRequest {
+  const checked = verifyRequest(body.request, body.signature, keys.fingerprint, nodeCrypto);
+  if (checked.kind === "problem") throw new HansaError(checked.code, `join: ${checked.message}`);
+  const { request } = checked;
+  const proofs = [
+    ["accountProof", rawKeyOf(request.accountKey, "account"), body.accountProof],
+    ["userProof", rawKeyOf(request.userKey, "user"), body.userProof],
+  ] as const;
+  for (const [name, key, proof] of proofs) {
+    if (key === undefined) throw new HansaError("HSA1004", `join: ${name}: the request names no such key`);
+    const signature = fromBase64(proof);
+    if (signature === undefined || !nodeCrypto.verify(key, utf8(body.request), signature))
+      throw new HansaError("HSA3001", `join: ${name}: does not verify; sign the request's bytes with that key`);
+  }
+  if (request.accountKey === keys.issuer.hubAccount)
+    throw new HansaError("HSA3004", "join: that account is the hub's");
+  return request;
+}
+
+async function decide(
+  hub: HubContext,
+  tx: CommandTx,
+  body: JoinBody,
+  request: MembershipRequest,
+  pinnedKey: (cluster: string) => string | undefined,
+): Promise<Decision> {
+  const token = await lockJoinToken(tx.sql, body.secret);
+  if (token === null) throw new HansaError("HSA3003", "join: the token is unknown");
+  if (token.cluster !== request.cluster)
+    throw new HansaError("HSA3003", `join: the token is for ${token.cluster}, not for ${request.cluster}`);
+  if (token.revokedMs !== null) throw new HansaError("HSA3003", "join: the token was revoked");
+  const member = await tx.member(request.cluster);
+  const pinned = pinnedKey(request.cluster) ?? member?.signingKey;
+  if (pinned !== undefined && pinned !== request.signingKey)
+    throw new HansaError("HSA3004", `join: ${request.cluster} is pinned to another signing key`);
+  if (token.usedMs !== null) return repeat(tx, body, member);
+  if (token.expiresMs <= tx.nowMs) throw new HansaError("HSA3003", "join: the token has expired");
+  return admit(hub, tx, body, request, token, member);
+}
+
+/** The token admitted exactly this request before: the answer was lost on the way. */
+async function repeat(tx: CommandTx, body: JoinBody, member: Member | null): Promise<Decision> {
+  if (member?.membership.request !== body.request || member.state !== "active")
+    throw new HansaError("HSA3003", "join: the token was used");
+  const apiToken = await renewAgentToken(tx, member.cluster);
+  return { member, apiToken, jwts: [member.accountJwt], outboxId: null };
+}
+
+async function admit(
+  hub: HubContext,
+  tx: CommandTx,
+  body: JoinBody,
+  request: MembershipRequest,
+  token: JoinToken,
+  before: Member | null,
+): Promise<Decision> {
+  const holder = await tx.memberOfAccount(request.accountKey);
+  if (holder !== null && holder.cluster !== request.cluster)
+    throw new HansaError("HSA3004", "join: that account belongs to another cluster");
+  const { keys } = hub;
+  const grant: Grant = narrow(token.granted, request.wanted);
+  const incarnation = (before?.incarnation ?? 0) + 1;
+  const fields = {
+    cluster: request.cluster,
+    incarnation,
+    state: "active",
+    admittedMs: tx.nowMs,
+    grant,
+    request: body.request,
+    requestSignature: body.signature,
+  } as const;
+  const membership = countersign(fields, keys.signer, keys.fingerprint);
+  const account = { accountKey: request.accountKey, name: request.cluster };
+  const accountJwt = await keys.issuer.issueAccount(account);
+  const member: Member = {
+    cluster: request.cluster,
+    signingKey: request.signingKey,
+    account: request.accountKey,
+    incarnation,
+    state: "active",
+    membership,
+    accountJwt,
+    userKey: request.userKey,
+    suspended: false,
+  };
+  await tx.saveMember(member);
+  await markJoinTokenUsed(tx.sql, token.id, tx.nowMs);
+  const apiToken = await renewAgentToken(tx, request.cluster);
+  const key = membershipKey(request.cluster);
+  const outboxId = await tx.enqueue({ type: "MembershipSet", v: 1, key, at: tx.nowMs, data: membership });
+  await tx.audit({
+    actor: `join-token ${token.id} of ${token.createdBy}`,
+    action: before === null ? "join" : "rejoin",
+    subject: request.cluster,
+    details: { incarnation, account: request.accountKey, signingKey: request.signingKey, grant },
+  });
+  const jwts = [accountJwt];
+  if (before !== null && before.account !== request.accountKey) {
+    const old = { accountKey: before.account as typeof request.accountKey, name: request.cluster };
+    jwts.push(await keys.issuer.issueAccount({ ...old, suspended: true }));
+  }
+  return { member, apiToken, jwts, outboxId };
+}
+
+/** The one credential of a member's agent at this API; earlier ones end. */
+async function renewAgentToken(tx: CommandTx, cluster: string): Promise<string> {
+  await revokeTokensOfCluster(tx.sql, cluster, tx.nowMs);
+  const { id, secret } = newSecret();
+  const token = { id, name: `agent of ${cluster}`, role: "agent", cluster } as const;
+  await insertApiToken(
+    tx.sql,
+    { ...token, createdBy: "join", createdMs: tx.nowMs, expiresMs: null },
+    secret,
+  );
+  return secret;
+}

@@ -1,0 +1,154 @@
+/**
+ * The hub's side of leaving, evicting and re-keying. The fold decides who is a member; this part follows it: ends the
+ * credentials of those who are out, and repairs its own rows after a restore. It never decides by itself that a
+ * cluster is gone.
+ */
+import { type AccountKey, HansaError } from "@hansa/core";
+import {
+  type CommandValue,
+  commandKey,
+  countersign,
+  type MembershipRequest,
+  membershipKey,
+  verifyCommand,
+  wantKey,
+} from "@hansa/events";
+import { nodeCrypto } from "@hansa/identity";
+import type { Member as FoldMember, Federation } from "@hansa/model";
+import { type CommandTx, type Member, type MemberState, readMembers, revokeTokensOfCluster } from "@hansa/store";
+import type { HubContext } from "../context.ts";
+
+/** Answers the outbox row's id; null where the cluster has left already. */
+export async function leave(
+  hub: HubContext,
+  leaderEpoch: number,
+  actor: string,
+  cluster: string,
+): Promise<{ readonly outboxId: number | null; readonly jwt: string }> {
+  const { keys, store } = hub;
+  return store.command(leaderEpoch, async (tx) => {
+    const member = await tx.member(cluster);
+    if (member === null) throw new HansaError("HSA1005", `cluster ${cluster}: not known`);
+    if (member.state !== "active") return { outboxId: null, jwt: member.accountJwt };
+    const { hubSignature: _, ...fields } = member.membership;
+    const membership = countersign({ ...fields, state: "left" }, keys.signer, keys.fingerprint);
+    const accountJwt = await suspendedJwt(hub, member);
+    await tx.saveMember({ ...member, state: "left", membership, accountJwt, suspended: true });
+    await revokeTokensOfCluster(tx.sql, cluster, tx.nowMs);
+    const key = membershipKey(cluster);
+    const outboxId = await tx.enqueue({ type: "MembershipSet", v: 1, key, at: tx.nowMs, data: membership });
+    await tx.audit({ actor, action: "leave", subject: cluster, details: { incarnation: member.incarnation } });
+    return { outboxId, jwt: accountJwt };
+  });
+}
+
+const suspendedJwt = ({ keys }: HubContext, { account, cluster }: Member): Promise<string> =>
+  keys.issuer.issueAccount({ accountKey: account as AccountKey, name: cluster, suspended: true });
+
+/** Puts an operator-signed command into the hub's log. Refuses here what every fold would refuse. */
+export async function submitCommand(
+  hub: HubContext,
+  leaderEpoch: number,
+  actor: string,
+  fed: Federation,
+  value: CommandValue,
+): Promise<number> {
+  const checked = verifyCommand(value, fed.operators(), hub.keys.fingerprint, nodeCrypto);
+  if (checked.kind === "problem") throw new HansaError(checked.code, checked.message);
+  const { order, id } = checked.payload;
+  if ("cluster" in order) {
+    const member = fed.member(order.cluster);
+    if (member === undefined) throw new HansaError("HSA1005", `command ${id}: cluster ${order.cluster} is not known`);
+    const { incarnation } = member.membership;
+    if (incarnation !== order.incarnation)
+      throw new HansaError(
+        "HSA3007",
+        `command ${id}: names incarnation ${order.incarnation} of ${order.cluster}, which is at ${incarnation}`,
+      );
+  }
+  return hub.store.command(leaderEpoch, async (tx) => {
+    const details = { order, signatures: value.signatures.map(({ key }) => key) };
+    await tx.audit({ actor, action: `command ${order.do}`, subject: id, details });
+    const at = tx.nowMs;
+    if (order.do === "hubkey") return tx.enqueue({ type: "HubkeySet", v: 1, key: "hubkey", at, data: value });
+    if (order.do === "operators")
+      return tx.enqueue({ type: "OperatorsSet", v: 1, key: "operators", at, data: value });
+    return tx.enqueue({ type: "CommandSet", v: 1, key: commandKey(id), at, data: value });
+  });
+}
+
+/** Asks a source for a snapshot, in the hub's own log. */
+export function want(
+  hub: HubContext,
+  leaderEpoch: number,
+  actor: string,
+  cluster: string,
+  nonce: string,
+): Promise<number> {
+  return hub.store.command(leaderEpoch, async (tx) => {
+    await tx.audit({ actor, action: "want", subject: cluster, details: {} });
+    return tx.enqueue({ type: "WantSet", v: 1, key: wantKey(cluster), at: tx.nowMs, data: { nonce } });
+  });
+}
+
+/** Makes the hub's rows and the bus's accounts follow the fold. Answers the account JWTs to push. */
+export async function followFold(hub: HubContext, leaderEpoch: number, fed: Federation): Promise<string[]> {
+  const rows = new Map((await readMembers(hub.store.db)).map((row) => [row.cluster, row]));
+  const pushes: string[] = [];
+  for (const member of fed.members()) {
+    const row = rows.get(member.cluster);
+    if (row !== undefined && isSame(row, member)) continue;
+    // A join or leave that the fold has not seen yet: the row is ahead, by design.
+    if (row !== undefined && isAhead(row, member)) continue;
+    const jwt = await hub.store.command(leaderEpoch, (tx) => follow(hub, tx, member));
+    hub.log.info("member follows the logs", { cluster: member.cluster, state: member.state });
+    pushes.push(jwt);
+  }
+  return pushes;
+}
+
+const stateOf = (member: FoldMember): MemberState =>
+  member.state === "evicted" || member.state === "left" ? member.state : "active";
+
+const isSame = (row: Member, member: FoldMember): boolean =>
+  row.state === stateOf(member) &&
+  row.incarnation === member.membership.incarnation &&
+  row.signingKey === member.signingKey;
+
+const isAhead = (row: Member, member: FoldMember): boolean =>
+  row.incarnation > member.membership.incarnation ||
+  (row.incarnation === member.membership.incarnation && row.state === "left" && member.state !== "evicted");
+
+async function follow(hub: HubContext, tx: CommandTx, member: FoldMember): Promise<string> {
+  const before = await tx.member(member.cluster);
+  const state = stateOf(member);
+  const suspended = state !== "active";
+  const account = { accountKey: member.account, name: member.cluster };
+  const accountJwt = await hub.keys.issuer.issueAccount({ ...account, suspended });
+  const { userKey } = JSON.parse(member.membership.request) as MembershipRequest;
+  await tx.saveMember({
+    cluster: member.cluster,
+    signingKey: member.signingKey,
+    account: member.account,
+    incarnation: member.membership.incarnation,
+    state,
+    membership: member.membership,
+    accountJwt,
+    userKey,
+    suspended,
+  });
+  if (suspended) await revokeTokensOfCluster(tx.sql, member.cluster, tx.nowMs);
+  // A restored archive may have forgotten that a token was used: what admitted this entry admits nobody else.
+  if (before === null || before.incarnation < member.membership.incarnation)
+    await tx.sql.query(
+      "update join_token set used_at = coalesce(used_at, $2) where cluster = $1 and created_at <= to_timestamp($3::double precision / 1000)",
+      [member.cluster, new Date(tx.nowMs).toISOString(), member.membership.admittedMs],
+    );
+  await tx.audit({
+    actor: "logs",
+    action: `follow ${state}`,
+    subject: member.cluster,
+    details: { incarnation: member.membership.incarnation },
+  });
+  return accountJwt;
+}
