@@ -20,25 +20,30 @@ export interface AllowInForce {
   readonly because: string;
 }
 
-/** Policies of `exporter` that name the service, in order of their names. */
-export function allowsOf(sight: Sight, exporter: string, namespace: string, service: string): AllowInForce[] {
-  const policies = readAll(sight, exporter, "policy").filter(({ key }) =>
-    key.startsWith(`policy/allow/${namespace}/`),
-  );
-  return policies.flatMap((register) => {
+/** Allow policies by the service they name. */
+export type Allows = ReadonlyMap<string, readonly AllowInForce[]>;
+
+/** All allow policies of `exporter` by `<ns>/<service>`, each list in order of the policies' names. */
+export function allowsBy(sight: Sight, exporter: string): Allows {
+  const allows = new Map<string, AllowInForce[]>();
+  for (const register of readAll(sight, exporter, "policy")) {
     const { value } = register;
-    if (!isAllow(value) || value.service !== service) return [];
-    return {
-      name: register.key.split("/").slice(2).join("/"),
+    if (!isAllow(value)) continue;
+    const [, , namespace = "", name = ""] = register.key.split("/");
+    const service = `${namespace}/${value.service}`;
+    const allow: AllowInForce = {
+      name: `${namespace}/${name}`,
       callers: distinct(value.from.flatMap((caller) => expand(sight, caller))),
       because: registerName(exporter, register),
     };
-  });
+    allows.set(service, [...(allows.get(service) ?? []), allow]);
+  }
+  return allows;
 }
 
-/** Who may call a service of `exporter` from other trust domains. Empty = nobody. */
-export const callersOf = (sight: Sight, exporter: string, namespace: string, service: string): Principal[] =>
-  distinct(allowsOf(sight, exporter, namespace, service).flatMap(({ callers }) => callers));
+/** Who may call the service from other trust domains. Empty = nobody. */
+export const callersOf = (allows: Allows, namespace: string, service: string): Principal[] =>
+  distinct((allows.get(`${namespace}/${service}`) ?? []).flatMap(({ callers }) => callers));
 
 export const admits = (principal: Principal, id: string): boolean =>
   principal.kind === "exact" ? id === principal.value : id.startsWith(principal.value);

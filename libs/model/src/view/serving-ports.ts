@@ -1,30 +1,53 @@
 /** What a cluster serves: its own services' ports with their names, local endpoints and admitted callers. */
 import { SYSTEM_NAMESPACE } from "@hansa/core";
-import { portKeyOf } from "@hansa/events";
-import { callersOf } from "../policy/callers.ts";
-import { type FederationReader, federationOf, readAll, readOfService, type Sight } from "./reader.ts";
+import { portKeyOf, type ServiceValue } from "@hansa/events";
+import { type Allows, allowsBy, callersOf } from "../policy/callers.ts";
+import { type FederationReader, federationOf, read, readAll, readOfService, type Sight } from "./reader.ts";
 import { type NameTooLong, nameTooLong, serviceSni } from "./sni.ts";
 import type { ServingPort, ViewEndpoint } from "./types.ts";
 
 /** In order of keys and ports. Exported false: the gateway has no chain for it, the sidecars serve it locally. */
 export function servingPorts(fed: FederationReader, cluster: string): ServingPort[] {
   const sight: Sight = { fed, observer: cluster };
-  return servedServices(sight, cluster).flatMap(({ namespace, name, value }) => {
-    const callers = value.export === null ? [] : callersOf(sight, cluster, namespace, name);
-    return value.ports.map((port): ServingPort => {
-      const portKey = portKeyOf(port);
-      const fits = nameTooLong(portKey, name, namespace, cluster, federationOf(sight)) === undefined;
-      return {
-        namespace,
-        service: name,
-        port,
-        portKey,
-        sni: serviceSni(portKey, name, namespace, federationOf(sight)),
-        exported: value.export !== null && value.serviceAccounts.length > 0 && fits,
-        endpoints: localEndpoints(sight, cluster, namespace, name, portKey),
-        callers,
-      };
-    });
+  const allows = allowsBy(sight, cluster);
+  return servedServices(sight, cluster).flatMap((served) => portsOf(sight, cluster, served, allows));
+}
+
+/** The same for one service. */
+export function servingPortsOf(
+  fed: FederationReader,
+  cluster: string,
+  namespace: string,
+  name: string,
+): ServingPort[] {
+  const sight: Sight = { fed, observer: cluster };
+  const register = read(sight, cluster, "service", `${namespace}/${name}`);
+  if (register === undefined || namespace === SYSTEM_NAMESPACE) return [];
+  return portsOf(sight, cluster, { namespace, name, value: register.value }, allowsBy(sight, cluster));
+}
+
+interface ServedService {
+  readonly namespace: string;
+  readonly name: string;
+  readonly value: ServiceValue;
+}
+
+function portsOf(sight: Sight, cluster: string, served: ServedService, allows: Allows): ServingPort[] {
+  const { namespace, name, value } = served;
+  const callers = value.export === null ? [] : callersOf(allows, namespace, name);
+  return value.ports.map((port): ServingPort => {
+    const portKey = portKeyOf(port);
+    const fits = nameTooLong(portKey, name, namespace, cluster, federationOf(sight)) === undefined;
+    return {
+      namespace,
+      service: name,
+      port,
+      portKey,
+      sni: serviceSni(portKey, name, namespace, federationOf(sight)),
+      exported: value.export !== null && value.serviceAccounts.length > 0 && fits,
+      endpoints: localEndpoints(sight, cluster, namespace, name, portKey),
+      callers,
+    };
   });
 }
 
@@ -46,7 +69,7 @@ export function exportProblems(fed: FederationReader, cluster: string): ExportPr
   );
 }
 
-function servedServices(sight: Sight, cluster: string) {
+function servedServices(sight: Sight, cluster: string): ServedService[] {
   return readAll(sight, cluster, "service").flatMap(({ key, value }) => {
     const [, namespace = "", name = ""] = key.split("/");
     return namespace === SYSTEM_NAMESPACE ? [] : [{ namespace, name, value }];
