@@ -11,6 +11,7 @@ import {
   createIssuer,
   type HubBus,
   type Issuer,
+  type IssuerKeys,
   natsServerConfig,
   newAccountKeys,
   newIssuerKeys,
@@ -45,6 +46,7 @@ export interface Member {
 
 export class NatsWorld implements BusWorld {
   readonly dir = mkdtempSync(join(tmpdir(), "hansa-bus-"));
+  readonly keys: IssuerKeys;
   readonly issuer: Issuer;
   readonly port: number;
   readonly jwts = new Map<AccountKey, string>();
@@ -53,8 +55,9 @@ export class NatsWorld implements BusWorld {
   #hub: HubBus | undefined;
 
   static async create(recordsPerLogMax = RECORDS_PER_LOG_MAX): Promise<NatsWorld> {
-    const issuer = await createIssuer(newIssuerKeys(), "test.hansa");
-    const world = new NatsWorld(issuer, await freePort(HOST));
+    const keys = newIssuerKeys();
+    const issuer = await createIssuer(keys, "test.hansa");
+    const world = new NatsWorld(keys, issuer, await freePort(HOST));
     await world.#serve();
     world.#hub = await connectHubBus({
       ...ports,
@@ -68,7 +71,8 @@ export class NatsWorld implements BusWorld {
     return world;
   }
 
-  private constructor(issuer: Issuer, port: number) {
+  private constructor(keys: IssuerKeys, issuer: Issuer, port: number) {
+    this.keys = keys;
     this.issuer = issuer;
     this.port = port;
   }

@@ -53,7 +53,7 @@ export async function connectHubBus(options: HubBusOptions): Promise<HubBus> {
   const mendStreams = () => attempt("keeping the streams", () => ensureStreams(own, size, options.random));
   const mendAccounts = () =>
     attempt("keeping the accounts", async () => {
-      const pushed = await pushMissingAccounts(system, await options.accounts());
+      const pushed = await pushMissingAccounts(system, issuer.operatorKey, await options.accounts());
       if (pushed > 0) log.info("bus: account JWTs pushed again", { accounts: pushed });
     });
   const mend = (): void => {
@@ -69,7 +69,7 @@ export async function connectHubBus(options: HubBusOptions): Promise<HubBus> {
       size = { ...wanted, sourcesMax: Math.max(wanted.sourcesMax, size.sourcesMax) };
       return ensureStreams(own, size, options.random);
     },
-    pushAccount: (jwt: string) => pushAccount(system, jwt),
+    pushAccount: (jwt: string) => pushAccount(system, issuer.operatorKey, jwt),
     consume: (consume: ConsumeOptions) => consumeFed(own, () => bus.incarnation(), consume),
     close: async () => {
       timer.cancel();

@@ -39,6 +39,7 @@ export interface UserRequest {
 export interface Issuer {
   readonly hubAccount: AccountKey;
   readonly systemAccount: AccountKey;
+  readonly operatorKey: string;
   readonly operatorJwt: string;
   readonly hubAccountJwt: string;
   readonly systemAccountJwt: string;
@@ -69,6 +70,7 @@ export async function createIssuer(keys: IssuerKeys, federation: string): Promis
   return {
     hubAccount,
     systemAccount,
+    operatorKey: operator.getPublicKey(),
     operatorJwt: await encodeOperator(federation, operator, operatorClaims(systemAccount)),
     hubAccountJwt: await encodeAccount("hub", hub, hubClaims(), { signer: operator }),
     systemAccountJwt: await encodeAccount("SYS", system, systemClaims(), { signer: operator }),

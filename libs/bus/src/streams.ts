@@ -23,7 +23,8 @@ const MILLISECOND_NS = 1_000_000;
 /** Nobody uses `Nats-Msg-Id`: the shortest window the server takes keeps a hostile sender's ids from piling up. */
 const DUPLICATE_WINDOW_NS = 100 * MILLISECOND_NS;
 
-type Config = Partial<StreamConfig> & { readonly name: string };
+/** `persist_mode` (nats-server 2.12) is unknown to the client's types. */
+type Config = Partial<StreamConfig> & { readonly name: string; readonly persist_mode?: "async" };
 
 export function fedConfig(size: StreamSize): Config {
   const recordsPerLogMax = size.recordsPerLogMax ?? RECORDS_PER_LOG_MAX;
@@ -39,12 +40,18 @@ export function fedConfig(size: StreamSize): Config {
   };
 }
 
+/**
+ * Heartbeats need no disk sync, but they must outlive a server's restart while the hub is away: an unreplicated memory
+ * stream does not (it is gone, seen on 2.15.1), an asynchronously written file does.
+ */
 export function beatConfig(size: StreamSize): Config {
+  const replicated = (size.replicas ?? 1) > 1;
   return {
     ...common(size),
+    storage: (replicated ? "memory" : "file") as StreamConfig["storage"],
+    ...(replicated ? {} : { persist_mode: "async" as const }),
     name: subjects.BEAT_STREAM,
     subjects: [subjects.BEAT_SUBJECTS],
-    storage: "memory" as StreamConfig["storage"],
     max_msgs_per_subject: 1,
     max_msg_size: HEARTBEAT_BYTES_MAX,
     republish: { src: subjects.BEAT_SUBJECTS, dest: subjects.TAIL_BEAT },
