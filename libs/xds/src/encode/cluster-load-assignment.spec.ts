@@ -82,7 +82,7 @@ function generated({ clusterName, localities, ...policy }: Assignment): Uint8Arr
 }
 
 test("the hand encoder gives the bytes of the generated code", () => {
-  fc.assert(
+  void fc.assert(
     fc.property(assignment, (input) => {
       expect(encodeClusterLoadAssignment(input)).toEqual(generated(input));
     }),

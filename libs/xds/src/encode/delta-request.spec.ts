@@ -15,7 +15,7 @@ const request = fc.record({
 });
 
 test("decodes what the generated code encodes, with fields it does not use in between", () => {
-  fc.assert(
+  void fc.assert(
     fc.property(request, (input) => {
       const bytes = toBinary(
         DeltaDiscoveryRequestSchema,
@@ -52,7 +52,7 @@ test("decodes what the generated code encodes, with fields it does not use in be
 });
 
 test("is total: any bytes give a value", () => {
-  fc.assert(
+  void fc.assert(
     fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
       expect(["request", "malformed", "too-large"]).toContain(decodeDeltaRequest(bytes).kind);
     }),

@@ -14,7 +14,7 @@ const response = fc.record({
 });
 
 test("the hand encoder gives the bytes of the generated code", () => {
-  fc.assert(
+  void fc.assert(
     fc.property(response, ({ typeUrl, nonce, removed, resources }) => {
       const resourceFields = resources.map(({ name, version, message }) =>
         encodeResourceField(typeUrl, name, version, message),

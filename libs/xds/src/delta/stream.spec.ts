@@ -1,0 +1,519 @@
+import { createHash } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { TYPE_URL } from "../type-urls.ts";
+import { ResourceLayer } from "./layer.ts";
+import { ProxyMemory } from "./rejections.ts";
+import { DeltaStream } from "./stream.ts";
+import { FixtureClient, message, type Received } from "./stream-fixture.ts";
+import type { StreamOptions } from "./stream-types.ts";
+
+const { cluster, endpoint, listener, route, secret } = TYPE_URL;
+const sha256 = (data: Uint8Array) => createHash("sha256").update(data).digest();
+const newLayer = () => new ResourceLayer({ sha256 });
+
+function given(resources: Record<string, Record<string, string>> = {}, options: Partial<StreamOptions> = {}) {
+  const layer = newLayer();
+  const put = (changes: Record<string, Record<string, string | null>>) =>
+    layer.commit(
+      Object.entries(changes).map(([typeUrl, names]) => [
+        typeUrl,
+        Object.entries(names).map(([name, text]) => [name, text === null ? null : message(text)] as const),
+      ]),
+    );
+  put(resources);
+  const clock = { nowMs: 1000 };
+  let work = 0;
+  const connect = (more: Partial<StreamOptions> = {}) =>
+    new FixtureClient(
+      new DeltaStream({
+        layers: [layer],
+        nowMs: () => clock.nowMs,
+        onWork: () => {
+          work += 1;
+        },
+        ...options,
+        ...more,
+      }),
+    );
+  return { layer, put, clock, connect, client: connect(), work: () => work };
+}
+
+const brief = (received: readonly Received[]) =>
+  received.map(({ typeUrl, resources, removed }) => [
+    typeUrl.slice(typeUrl.lastIndexOf(".") + 1),
+    Object.fromEntries(resources),
+    removed,
+  ]);
+
+describe("versions", () => {
+  test("come from content alone: equal on another replica and after a restart", () => {
+    const [a, b] = [newLayer(), newLayer()];
+    b.update(cluster, [["x", message("old")]]);
+    a.update(cluster, [["x", message("new")]]);
+    b.update(cluster, [["x", message("new")]]);
+    expect(a.get(cluster, "x")?.version).toBe(b.get(cluster, "x")?.version);
+    expect(a.get(cluster, "x")?.version).toHaveLength(16);
+  });
+
+  test("a commit of equal content is no change", () => {
+    const { layer, put, client, work } = given({ [cluster]: { x: "1" } });
+    client.send({ typeUrl: cluster });
+    client.settle();
+    const { revision } = layer;
+    expect(put({ [cluster]: { x: "1", gone: null } })).toBe(revision);
+    expect(work()).toBe(0);
+    expect(client.drain()).toEqual([]);
+  });
+
+  test("a resource is hashed and encoded once, however many streams take it", () => {
+    let hashed = 0;
+    const layer = new ResourceLayer({
+      sha256: (data) => {
+        hashed += 1;
+        return sha256(data);
+      },
+    });
+    layer.update(cluster, [["x", message("1")]]);
+    for (let index = 0; index < 10; index += 1) {
+      const { client } = given({}, { layers: [layer] });
+      client.send({ typeUrl: cluster });
+      expect(client.settle()).toHaveLength(1);
+    }
+    expect(hashed).toBe(1);
+  });
+});
+
+describe("layers", () => {
+  test("the first layer that has a name decides, and the next one shows when it goes", () => {
+    const [own, shared] = [newLayer(), newLayer()];
+    shared.update(secret, [["s", message("shared")]]);
+    const client = given({}, { layers: [own, shared] }).client;
+    client.send({ typeUrl: secret, subscribe: ["s"] });
+    expect(brief(client.settle())).toEqual([["Secret", { s: "shared" }, []]]);
+    own.update(secret, [["s", message("own")]]);
+    expect(brief(client.settle())).toEqual([["Secret", { s: "own" }, []]]);
+    shared.update(secret, [["s", message("hidden")]]);
+    expect(client.settle()).toEqual([]);
+    own.update(secret, [["s", null]]);
+    expect(brief(client.settle())).toEqual([["Secret", { s: "hidden" }, []]]);
+    shared.update(secret, [["s", null]]);
+    expect(brief(client.settle())).toEqual([["Secret", {}, ["s"]]]);
+  });
+
+  test("replace makes a layer hold exactly what it is given, in one commit", () => {
+    const { layer, client } = given({ [cluster]: { a: "1", b: "1" }, [endpoint]: { a: "1" } });
+    client.send({ typeUrl: cluster });
+    client.settle();
+    layer.replace(new Map([[cluster, new Map([["b", message("2")]])]]));
+    expect(brief(client.settle())).toEqual([["Cluster", { b: "2" }, ["a"]]]);
+    expect([...layer.names(endpoint)]).toEqual([]);
+  });
+
+  test("a change wakes the streams that want it and no other", () => {
+    const { connect, put, work } = given({ [endpoint]: { a: "1", b: "1" } });
+    const [one, two] = [connect(), connect()];
+    one.send({ typeUrl: endpoint, subscribe: ["a"] });
+    two.send({ typeUrl: endpoint, subscribe: ["b"] });
+    one.settle();
+    two.settle();
+    put({ [endpoint]: { a: "2" } });
+    expect(work()).toBe(1);
+    two.stream.close();
+    put({ [endpoint]: { b: "2" } });
+    expect(work()).toBe(1);
+  });
+});
+
+describe("subscriptions", () => {
+  const world = { [cluster]: { a: "1", b: "1" } };
+
+  test("legacy wildcard, then a name, then not the wildcard, then not the name", () => {
+    const { client, put } = given(world);
+    client.send({ typeUrl: cluster });
+    expect(brief(client.settle())).toEqual([["Cluster", { a: "1", b: "1" }, []]]);
+    client.send({ typeUrl: cluster, subscribe: ["a"] });
+    expect(brief(client.settle())).toEqual([["Cluster", { a: "1" }, []]]);
+    client.send({ typeUrl: cluster, unsubscribe: ["*"] });
+    put({ [cluster]: { a: "2", b: "2" } });
+    expect(brief(client.settle())).toEqual([["Cluster", { a: "2" }, []]]);
+    client.send({ typeUrl: cluster, unsubscribe: ["a"] });
+    put({ [cluster]: { a: "3", b: "3" } });
+    client.send({ typeUrl: cluster });
+    expect(client.settle()).toEqual([]);
+  });
+
+  test("unsubscribing a name under a wildcard is answered, a phantom never", () => {
+    const { client } = given(world);
+    client.send({ typeUrl: cluster, subscribe: ["*", "a", "gone"] });
+    client.settle();
+    client.send({ typeUrl: cluster, unsubscribe: ["phantom"] });
+    expect(client.settle()).toEqual([]);
+    client.send({ typeUrl: cluster, unsubscribe: ["a", "gone"] });
+    expect(brief(client.settle())).toEqual([["Cluster", { a: "1" }, ["gone"]]]);
+  });
+
+  test("a missing name is told at once, and the resource comes when it appears", () => {
+    const { client, put } = given(world);
+    client.send({ typeUrl: cluster, subscribe: ["late"] });
+    expect(brief(client.settle())).toEqual([["Cluster", {}, ["late"]]]);
+    put({ [cluster]: { late: "1" } });
+    expect(brief(client.settle())).toEqual([["Cluster", { late: "1" }, []]]);
+  });
+
+  test("what a client brings from another stream is not sent again; what is gone is removed", () => {
+    const { client, connect, put } = given(world);
+    client.send({ typeUrl: cluster });
+    client.settle();
+    const initialVersions = new Map(client.versions.get(cluster));
+    client.stream.close();
+    put({ [cluster]: { a: null, b: "2", c: "1" } });
+    const again = connect();
+    again.send({ typeUrl: cluster, initialVersions });
+    expect(brief(again.settle())).toEqual([["Cluster", { b: "2", c: "1" }, ["a"]]]);
+    const same = connect();
+    same.send({ typeUrl: cluster, initialVersions: new Map(again.versions.get(cluster)) });
+    expect(brief(same.settle())).toEqual([["Cluster", {}, []]]);
+  });
+});
+
+describe("ACK gate", () => {
+  test("one push of a type is in flight; later ones coalesce into their newest state", () => {
+    const { put, client } = given({ [endpoint]: { a: "1", b: "1" } });
+    client.send({ typeUrl: endpoint, subscribe: ["a", "b"] });
+    client.settle();
+    put({ [endpoint]: { a: "2" } });
+    const [first] = client.drain();
+    for (const text of ["3", "4", "5"]) put({ [endpoint]: { a: text } });
+    put({ [endpoint]: { b: "2" } });
+    expect(client.drain()).toEqual([]);
+    client.ack(first as Received);
+    expect(brief(client.drain())).toEqual([["ClusterLoadAssignment", { a: "5", b: "2" }, []]]);
+  });
+
+  test("what went back to the acknowledged content is not sent", () => {
+    const { put, client } = given({ [endpoint]: { a: "1", b: "1" } });
+    client.send({ typeUrl: endpoint, subscribe: ["a", "b"] });
+    client.settle();
+    put({ [endpoint]: { b: "2" } });
+    const [first] = client.drain();
+    put({ [endpoint]: { a: "2" } });
+    put({ [endpoint]: { a: "1" } });
+    client.ack(first as Received);
+    expect(client.drain()).toEqual([]);
+  });
+
+  test("an answer to a subscription does not wait for the ACK of a push", () => {
+    const { client } = given({ [endpoint]: { a: "1", b: "1" } });
+    client.send({ typeUrl: endpoint, subscribe: ["a"] });
+    expect(client.drain()).toHaveLength(1);
+    client.send({ typeUrl: endpoint, subscribe: ["b"] });
+    expect(brief(client.drain())).toEqual([["ClusterLoadAssignment", { b: "1" }, []]]);
+  });
+
+  test("a client that asks for ever without an ACK gets a bounded number of answers", () => {
+    const { client } = given({ [endpoint]: { a: "1" } }, { limits: { answersInFlightMax: 3 } });
+    let answers = 0;
+    for (let round = 0; round < 20; round += 1) {
+      client.send({ typeUrl: endpoint, subscribe: ["a"] });
+      answers += client.drain().length;
+    }
+    expect(answers).toBe(3);
+  });
+
+  test("answering a later response answers the earlier ones", () => {
+    const { put, client } = given({ [endpoint]: { a: "1", b: "1" } });
+    client.send({ typeUrl: endpoint, subscribe: ["a"] });
+    client.drain();
+    client.send({ typeUrl: endpoint, subscribe: ["b"] });
+    const [second] = client.drain();
+    put({ [endpoint]: { a: "2" } });
+    expect(client.drain()).toEqual([]);
+    client.ack(second as Received);
+    expect(brief(client.drain())).toEqual([["ClusterLoadAssignment", { a: "2" }, []]]);
+  });
+
+  test("reports the revision that is acknowledged, per type and for the stream", () => {
+    const { put, client } = given({ [cluster]: { x: "1" }, [endpoint]: { x: "1" } });
+    client.send({ typeUrl: cluster });
+    client.send({ typeUrl: endpoint, subscribe: ["x"] });
+    client.settle();
+    const revision = put({ [cluster]: { y: "1" }, [endpoint]: { x: "2" } });
+    const [clusters, endpoints] = client.drain() as [Received, Received];
+    expect(client.ack(endpoints)).toEqual({
+      kind: "ack",
+      typeUrl: endpoint,
+      revision,
+      streamRevision: revision - 1,
+    });
+    expect(client.ack(clusters)).toMatchObject({ revision, streamRevision: revision });
+  });
+});
+
+test("a large first answer is split below the limit of gRPC clients", () => {
+  const names = Array.from({ length: 40 }, (_, index) => `c${index}`);
+  const { client } = given(
+    { [cluster]: Object.fromEntries(names.map((name) => [name, "x".repeat(1000)])) },
+    { limits: { responseBytesMax: 10_000 } },
+  );
+  client.send({ typeUrl: cluster });
+  const received = client.settle();
+  expect(received.length).toBeGreaterThan(3);
+  expect(received.flatMap(({ resources }) => [...resources.keys()])).toEqual(names);
+});
+
+describe("make before break", () => {
+  const world = {
+    [cluster]: { x: "1" },
+    [endpoint]: { x: "1" },
+    [listener]: { l: "x" },
+    [route]: { r: "x" },
+  };
+  const envoy = (resources: typeof world) => {
+    const it = given(resources);
+    it.client.send({ typeUrl: cluster });
+    it.client.settle();
+    it.client.send({ typeUrl: endpoint, subscribe: ["x"] });
+    it.client.send({ typeUrl: listener });
+    it.client.settle();
+    it.client.send({ typeUrl: route, subscribe: ["r"] });
+    it.client.settle();
+    return it;
+  };
+
+  test("one commit travels CDS, EDS, LDS, RDS", () => {
+    const { put, client } = envoy(world);
+    put({ [route]: { r: "2" }, [listener]: { l: "2" }, [endpoint]: { x: "2" }, [cluster]: { x: "2" } });
+    expect(client.drain().map(({ typeUrl }) => typeUrl)).toEqual([cluster, endpoint, listener, route]);
+  });
+
+  test("a listener waits while its cluster cannot be sent yet; an earlier one does not", () => {
+    const { put, client } = envoy(world);
+    put({ [cluster]: { y: "1" } });
+    const [pushed] = client.drain();
+    put({ [listener]: { early: "x" } });
+    const early = client.drain();
+    expect(brief(early)).toEqual([["Listener", { early: "x" }, []]]);
+    client.ack(early[0] as Received);
+    put({ [cluster]: { z: "1" }, [listener]: { l: "z" }, [route]: { r: "z" } });
+    expect(client.drain()).toEqual([]);
+    client.ack(pushed as Received);
+    expect(client.drain().map(({ typeUrl }) => typeUrl)).toEqual([cluster, listener, route]);
+  });
+
+  test("listeners and routes wait for the endpoints of a new cluster, for a bounded time", () => {
+    const { put, client, clock } = envoy(world);
+    put({ [cluster]: { y: "1" }, [endpoint]: { y: "1" }, [route]: { r: "y" } });
+    const [clusters] = client.drain() as [Received];
+    expect(clusters.typeUrl).toBe(cluster);
+    client.ack(clusters);
+    expect(client.drain()).toEqual([]);
+    client.send({ typeUrl: endpoint, subscribe: ["y"] });
+    expect(client.drain().map(({ typeUrl }) => typeUrl)).toEqual([endpoint, route]);
+
+    put({ [cluster]: { z: "1" }, [endpoint]: { z: "1" }, [listener]: { l: "z" } });
+    expect(client.drain()).toHaveLength(1);
+    expect(client.stream.wakeAtMs()).toBe(clock.nowMs + 250);
+    clock.nowMs += 250;
+    expect(client.drain().map(({ typeUrl }) => typeUrl)).toEqual([listener]);
+    expect(client.stream.wakeAtMs()).toBeUndefined();
+  });
+
+  test("a removed cluster goes when the route that left it is acknowledged", () => {
+    const { put, client } = envoy(world);
+    put({ [cluster]: { x: null }, [endpoint]: { x: null }, [route]: { r: "y" } });
+    const [routes] = client.drain() as [Received];
+    expect(routes.typeUrl).toBe(route);
+    client.ack(routes);
+    const [clusters] = client.drain() as [Received];
+    expect(brief([clusters])).toEqual([["Cluster", {}, ["x"]]]);
+    client.ack(clusters);
+    expect(brief(client.drain())).toEqual([["ClusterLoadAssignment", {}, ["x"]]]);
+  });
+
+  test("endpoints wait for the waiting version of their own cluster, and of no other", () => {
+    const { put, client } = envoy(world);
+    put({ [cluster]: { x: "2" } });
+    const [clusters, endpoints] = client.drain() as [Received, Received];
+    client.ack(endpoints);
+    put({ [cluster]: { x: "3" }, [endpoint]: { x: "3" } });
+    expect(client.drain()).toEqual([]);
+    client.ack(clusters);
+    expect(brief(client.drain())).toEqual([
+      ["Cluster", { x: "3" }, []],
+      ["ClusterLoadAssignment", { x: "3" }, []],
+    ]);
+  });
+
+  test("a removal does not wait for a change that turned out to be none", () => {
+    const { put, client } = envoy(world);
+    put({ [listener]: { l: "1" } });
+    const [pushed] = client.drain() as [Received];
+    put({ [cluster]: { x: null }, [listener]: { l: "2" } });
+    put({ [listener]: { l: "1" } });
+    client.ack(pushed);
+    expect(brief(client.drain())).toEqual([["Cluster", {}, ["x"]]]);
+  });
+
+  test("a secret is not held back by anything", () => {
+    const { put, client } = envoy(world);
+    client.send({ typeUrl: secret, subscribe: ["s"] });
+    client.settle();
+    put({ [cluster]: { y: "1" } });
+    client.drain();
+    put({ [cluster]: { z: "1" }, [secret]: { s: "1" } });
+    expect(brief(client.drain())).toEqual([["Secret", { s: "1" }, []]]);
+  });
+
+  test("after a cluster only its own assignment is sent again, also one that is missing", () => {
+    const { put, client } = envoy(world);
+    client.send({ typeUrl: endpoint, subscribe: ["other", "missing"] });
+    client.settle();
+    put({ [cluster]: { x: "2" } });
+    expect(brief(client.settle())).toEqual([
+      ["Cluster", { x: "2" }, []],
+      ["ClusterLoadAssignment", { x: "1" }, []],
+    ]);
+    put({ [cluster]: { missing: "1" } });
+    expect(brief(client.settle())).toEqual([
+      ["Cluster", { missing: "1" }, []],
+      ["ClusterLoadAssignment", {}, ["missing"]],
+    ]);
+  });
+});
+
+describe("NACK", () => {
+  test("one refused resource: not sent again, the last good one is served to that proxy, also when it restarts", () => {
+    const memory = new ProxyMemory();
+    const { put, client, connect } = given({ [listener]: { l: "good" } }, { memory });
+    client.send({ typeUrl: listener });
+    client.settle();
+    const good = client.versions.get(listener)?.get("l") as string;
+    put({ [listener]: { l: "bad" } });
+    const [refused] = client.drain();
+    expect(client.nack(refused as Received, "no such filter")).toMatchObject({ kind: "nack", blamed: ["l"] });
+    expect(client.drain()).toEqual([]);
+    put({ [listener]: { other: "1" } });
+    expect(brief(client.settle())).toEqual([["Listener", { other: "1" }, []]]);
+    expect(client.stream.status()[0]?.nack).toMatchObject({ message: "no such filter", names: ["l"] });
+    client.send({ typeUrl: listener, subscribe: ["l"] });
+    expect(brief(client.settle())).toEqual([["Listener", { l: "good" }, []]]);
+
+    const restarted = connect();
+    restarted.send({ typeUrl: listener });
+    expect(brief(restarted.settle())).toEqual([["Listener", { l: "good", other: "1" }, []]]);
+    const resumed = connect();
+    resumed.send({ typeUrl: listener, initialVersions: new Map([["l", good]]) });
+    expect(brief(resumed.settle())).toEqual([["Listener", { other: "1" }, []]]);
+    const stranger = connect({ memory: new ProxyMemory() });
+    stranger.send({ typeUrl: listener });
+    expect(brief(stranger.settle())).toEqual([["Listener", { l: "bad", other: "1" }, []]]);
+
+    put({ [listener]: { l: "mended" } });
+    expect(brief(client.settle())).toEqual([["Listener", { l: "mended" }, []]]);
+    expect(client.stream.status()[0]?.nack).toBeUndefined();
+  });
+
+  test("holds back the acknowledged revision until it is mended", () => {
+    const { put, client } = given({ [listener]: { l: "good" } });
+    client.send({ typeUrl: listener });
+    client.settle();
+    const bad = put({ [listener]: { l: "bad" } });
+    client.nack(client.drain()[0] as Received);
+    put({ [listener]: { other: "1" } });
+    client.settle();
+    expect(client.stream.status()[0]?.acked).toBe(bad - 1);
+    const mended = put({ [listener]: { l: "good again" } });
+    client.settle();
+    expect(client.stream.status()[0]?.acked).toBe(mended);
+  });
+
+  test("a newer version is sent at once after a NACK, and one that was waiting too", () => {
+    const { put, client } = given({ [listener]: { l: "good" } });
+    client.send({ typeUrl: listener });
+    client.settle();
+    put({ [listener]: { l: "bad" } });
+    const [refused] = client.drain();
+    put({ [listener]: { l: "newer" } });
+    client.nack(refused as Received);
+    expect(brief(client.drain())).toEqual([["Listener", { l: "newer" }, []]]);
+  });
+
+  test("going back to the good content sends nothing; removing removes", () => {
+    const { put, client } = given({ [listener]: { l: "good" } });
+    client.send({ typeUrl: listener });
+    client.settle();
+    put({ [listener]: { l: "bad" } });
+    client.nack(client.drain()[0] as Received);
+    put({ [listener]: { l: "good" } });
+    expect(client.drain()).toEqual([]);
+    put({ [listener]: { l: "bad" } });
+    expect(client.drain()).toEqual([]);
+    put({ [listener]: { l: null } });
+    expect(brief(client.settle())).toEqual([["Listener", {}, ["l"]]]);
+  });
+
+  test("one bad resource among many is found, the others arrive", () => {
+    const names = Array.from({ length: 33 }, (_, index) => `e${index}`);
+    const { put, client, clock } = given({
+      [endpoint]: Object.fromEntries(names.map((name) => [name, "1"])),
+    });
+    client.send({ typeUrl: endpoint, subscribe: names });
+    client.settle();
+    put({ [endpoint]: Object.fromEntries(names.map((name) => [name, name === "e17" ? "bad" : "2"])) });
+    let responses = 0;
+    let blamed: readonly string[] = [];
+    for (let round = 0; round < 200; round += 1) {
+      const received = client.drain();
+      if (received.length === 0) {
+        const at = client.stream.wakeAtMs();
+        if (at === undefined) break;
+        expect(at).toBeLessThanOrEqual(clock.nowMs + 1000);
+        clock.nowMs = Math.max(clock.nowMs, at);
+        continue;
+      }
+      for (const one of received) {
+        responses += 1;
+        if ([...one.resources.values()].includes("bad")) {
+          const outcome = client.nack(one);
+          if (outcome.kind === "nack") blamed = outcome.blamed;
+          continue;
+        }
+        client.apply(one);
+        client.ack(one);
+      }
+    }
+    expect(responses).toBeLessThan(20);
+    expect(blamed).toEqual(["e17"]);
+    expect([...(client.held.get(endpoint) ?? [])].filter(([, text]) => text !== "2")).toEqual([["e17", "1"]]);
+  });
+
+  test("a client that refuses everything is not tried for ever", () => {
+    const names = Array.from({ length: 500 }, (_, index) => `e${index}`);
+    const { client, clock } = given({ [endpoint]: Object.fromEntries(names.map((name) => [name, "1"])) });
+    client.send({ typeUrl: endpoint, subscribe: names });
+    let responses = 0;
+    for (let round = 0; round < 2000; round += 1) {
+      for (const one of client.drain()) {
+        responses += 1;
+        client.nack(one);
+      }
+      clock.nowMs += 1000;
+    }
+    expect(responses).toBeLessThan(80);
+    expect(client.stream.wakeAtMs()).toBeUndefined();
+  });
+});
+
+describe("limits", () => {
+  test("more types or names than allowed end the stream", () => {
+    const { client } = given({}, { limits: { typesMax: 1, subscriptionsMax: 2 } });
+    expect(client.send({ typeUrl: endpoint, subscribe: ["a", "b"] }).kind).toBe("none");
+    expect(client.send({ typeUrl: endpoint, subscribe: ["a"] }).kind).toBe("none");
+    expect(client.send({ typeUrl: endpoint, subscribe: ["c"] })).toMatchObject({
+      kind: "refused",
+      status: "RESOURCE_EXHAUSTED",
+      code: "HSA1006",
+    });
+    expect(client.send({ typeUrl: cluster })).toMatchObject({ kind: "refused", code: "HSA1006" });
+  });
+});
