@@ -25,4 +25,4 @@ export {
   newUserKeys,
 } from "./src/keys.ts";
 export { type NatsServerOptions, natsServerConfig } from "./src/server-config.ts";
-export type { StreamSize } from "./src/streams.ts";
+export { type StreamSize, storageBytesFor } from "./src/streams.ts";

@@ -16,6 +16,7 @@ import {
   newAccountKeys,
   newIssuerKeys,
   newUserKeys,
+  storageBytesFor,
 } from "@hansa/bus";
 import { type AccountKey, type Random, silentLog, systemTimers } from "@hansa/core";
 import type { LogBus } from "@hansa/events";
@@ -36,7 +37,7 @@ export const ports = {
 const HOST = "127.0.0.1";
 const REQUEST_TIMEOUT_MS = 700;
 const PATIENCE_MS = 20_000;
-const MEGABYTE = 1024 * 1024;
+const SOURCES_MAX = 64;
 
 export interface Member {
   readonly account: AccountKey;
@@ -51,19 +52,20 @@ export class NatsWorld implements BusWorld {
   readonly port: number;
   readonly jwts = new Map<AccountKey, string>();
   readonly #clients = new Map<LogBus, { readonly member: Member; readonly proxy: FaultyProxy }>();
+  readonly #recordsPerLogMax: number;
   #server: Nats | undefined;
   #hub: HubBus | undefined;
 
   static async create(recordsPerLogMax = RECORDS_PER_LOG_MAX): Promise<NatsWorld> {
     const keys = newIssuerKeys();
     const issuer = await createIssuer(keys, "test.hansa");
-    const world = new NatsWorld(keys, issuer, await freePort(HOST));
+    const world = new NatsWorld(keys, issuer, await freePort(HOST), recordsPerLogMax);
     await world.#serve();
     world.#hub = await connectHubBus({
       ...ports,
       servers: [`${HOST}:${world.port}`],
       issuer,
-      streams: { sourcesMax: 64, recordsPerLogMax },
+      streams: { sourcesMax: SOURCES_MAX, recordsPerLogMax },
       accounts: () => Promise.resolve([...world.jwts.values()]),
       requestTimeoutMs: REQUEST_TIMEOUT_MS,
     });
@@ -71,7 +73,8 @@ export class NatsWorld implements BusWorld {
     return world;
   }
 
-  private constructor(keys: IssuerKeys, issuer: Issuer, port: number) {
+  private constructor(keys: IssuerKeys, issuer: Issuer, port: number, recordsPerLogMax: number) {
+    this.#recordsPerLogMax = recordsPerLogMax;
     this.keys = keys;
     this.issuer = issuer;
     this.port = port;
@@ -93,7 +96,7 @@ export class NatsWorld implements BusWorld {
     const user = newUserKeys();
     const jwt = await this.issuer.issueAccount({ accountKey: account.publicKey, name: "cluster" });
     this.jwts.set(account.publicKey, jwt);
-    await this.hub.pushAccount(jwt);
+    await retry(() => this.hub.pushAccount(jwt));
     const userJwt = await this.issuer.issueUser({
       accountKey: account.publicKey,
       userKey: user.publicKey,
@@ -194,7 +197,10 @@ export class NatsWorld implements BusWorld {
       serverName: "test",
       storeDir: join(this.dir, "store"),
       resolverDir: join(this.dir, "accounts"),
-      fileStoreBytesMax: 4096 * MEGABYTE,
+      fileStoreBytesMax: storageBytesFor({
+        sourcesMax: 2 * SOURCES_MAX,
+        recordsPerLogMax: this.#recordsPerLogMax,
+      }),
     });
     this.#server = await startNats({ dir: this.dir, config, port: this.port });
   }

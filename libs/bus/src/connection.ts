@@ -23,7 +23,7 @@ export interface ConnectionOptions {
 }
 
 const RETRY_FIRST_MS = 100;
-const RETRY_MAX_MS = 2000;
+const RETRY_MAX_MS = 1000;
 const CONNECT_TIMEOUT_MS = 5000;
 /** A server that is stopped, not dead, is noticed after two unanswered pings. */
 const PING_INTERVAL_MS = 3000;
@@ -168,7 +168,7 @@ export class BusConnection {
     for (const handle of [...this.#watchers]) handle(up);
   }
 
-  /** Exponential from 100 ms to 2 s with ±50 % jitter, so that agents do not return all at once. */
+  /** Exponential from 100 ms to 1 s with ±50 % jitter, so that agents do not return all at once. */
   #delayMs(): number {
     const base = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(this.#failures, 10));
     this.#failures += 1;

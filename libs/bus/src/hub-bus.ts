@@ -65,9 +65,11 @@ export async function connectHubBus(options: HubBusOptions): Promise<HubBus> {
   const timer = timers.every(MAINTENANCE_MS, mend);
 
   return Object.assign(bus, {
-    ensureStreams: (wanted: StreamSize = size): Promise<string> => {
-      size = { ...wanted, sourcesMax: Math.max(wanted.sourcesMax, size.sourcesMax) };
-      return ensureStreams(own, size, options.random);
+    ensureStreams: async (wanted: StreamSize = size): Promise<string> => {
+      const larger = { ...wanted, sourcesMax: Math.max(wanted.sourcesMax, size.sourcesMax) };
+      const incarnation = await ensureStreams(own, larger, options.random);
+      size = larger;
+      return incarnation;
     },
     pushAccount: (jwt: string) => pushAccount(system, issuer.operatorKey, jwt),
     consume: (consume: ConsumeOptions) => consumeFed(own, () => bus.incarnation(), consume),

@@ -14,7 +14,7 @@ export interface NatsServerOptions {
   readonly storeDir: string;
   readonly resolverDir: string;
   readonly serverName: string;
-  /** JetStream's reserve; the streams' `max_bytes` must fit in. */
+  /** JetStream's reserve, at least `storageBytesFor` the streams. A bound, not space taken. */
   readonly fileStoreBytesMax: number;
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
 }

@@ -19,6 +19,7 @@ export interface StreamSize {
 
 const STREAM_NOT_FOUND = 10059;
 const INSUFFICIENT_STORAGE = [10047, 10028, 10023];
+const STORAGE_SLACK_BYTES = 64 * 1024 * 1024;
 const MILLISECOND_NS = 1_000_000;
 /** Nobody uses `Nats-Msg-Id`: the shortest window the server takes keeps a hostile sender's ids from piling up. */
 const DUPLICATE_WINDOW_NS = 100 * MILLISECOND_NS;
@@ -57,6 +58,10 @@ export function beatConfig(size: StreamSize): Config {
     republish: { src: subjects.BEAT_SUBJECTS, dest: subjects.TAIL_BEAT },
   };
 }
+
+/** What the server must be able to reserve for streams of this size: input of `natsServerConfig`. */
+export const storageBytesFor = (size: StreamSize): number =>
+  (fedConfig(size).max_bytes ?? 0) + size.sourcesMax * HEARTBEAT_BYTES_MAX + STORAGE_SLACK_BYTES;
 
 const common = (size: StreamSize): Partial<StreamConfig> => ({
   retention: "limits" as StreamConfig["retention"],
