@@ -93,7 +93,7 @@ function holdLocal(
   const step = failbackStep(memory.get(name), total === 0 ? 0 : healthy / total, rule, monotonicMs);
   memory.set(name, step);
   if (step.capRatio === null || healthy === 0) return { placed: undefined, weight: 0 };
-  return { placed: local, weight: Math.max(0, Math.round(healthy / step.capRatio - total)) };
+  return { placed: local, weight: Math.max(0, Math.floor(healthy / step.capRatio - total)) };
 }
 
 /** TEST-NET-1 (RFC 5737), then the discard prefix (RFC 6666): one address per locality of an assignment. */

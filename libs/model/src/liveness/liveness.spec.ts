@@ -1,0 +1,367 @@
+import type { LeaseState, LinkState, LinkValue, ProbeState } from "@hansa/events";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Liveness, type LivenessInput, type Transition } from "./liveness.ts";
+import { LIVENESS_DEFAULT, nextProbe } from "./settings.ts";
+import { isWorse, verdictOf } from "./verdict.ts";
+
+/** Drives one importer in virtual time; wall time = monotonic + 1 000 000. */
+class Importer {
+  readonly liveness = new Liveness();
+  readonly transitions: Transition[] = [];
+  nowMs = 0;
+  #counter = 0;
+
+  constructor(...peers: readonly string[]) {
+    for (const peer of peers) this.step({ kind: "follow", peer });
+  }
+
+  step(input: LivenessInput): Transition[] {
+    const made = this.liveness.step(input, this.moment);
+    this.transitions.push(...made);
+    return made;
+  }
+
+  get moment() {
+    return { monotonicMs: this.nowMs, wallMs: this.nowMs + 1_000_000 };
+  }
+
+  beat(peer: string): void {
+    this.#counter += 1;
+    this.step({ kind: "beat", peer, bootMs: 1, counter: this.#counter });
+  }
+
+  probe(peer: string, ok: boolean): void {
+    this.step({ kind: "probe", peer, result: ok ? { ok, rttMs: 2 } : { ok, stage: "tcp" } });
+  }
+
+  /** Seconds in which these peers beat and these answer probes; the others are silent or refuse. */
+  run(seconds: number, beating: readonly string[], answering: readonly string[]): this {
+    for (let second = 0; second < seconds; second += 1) {
+      this.nowMs += 1000;
+      for (const peer of beating) this.beat(peer);
+      for (const peer of this.liveness.peers()) this.probe(peer, answering.includes(peer));
+      this.step({ kind: "tick" });
+    }
+    return this;
+  }
+
+  state(peer: string): LinkState | undefined {
+    return this.liveness.link(peer)?.state;
+  }
+}
+
+const TWO = ["ap", "us"];
+const THREE = ["ap", "sa", "us"];
+
+describe("the table of verdicts", () => {
+  it.each<[LeaseState, ProbeState, LinkState]>([
+    ["ok", "ok", "normal"],
+    ["ok", "unknown", "normal"],
+    ["ok", "fail", "unreachable"],
+    ["lost", "ok", "stale"],
+    ["lost", "unknown", "stale"],
+    ["lost", "fail", "lost"],
+  ])("%s, %s: %s", (lease, probe, state) => {
+    expect(verdictOf(lease, probe)).toBe(state);
+  });
+
+  it("is walked through by a cluster that dies and returns", () => {
+    const eu = new Importer(...TWO).run(5, TWO, TWO);
+    expect(eu.state("us")).toBe("normal");
+    eu.run(2, ["ap"], ["ap"]);
+    expect(eu.state("us")).toBe("normal");
+    eu.run(1, ["ap"], ["ap"]);
+    expect(eu.liveness.link("us")).toMatchObject({
+      lease: "ok",
+      probe: "fail",
+      state: "unreachable",
+      stage: "tcp",
+      sinceMs: 1_008_000,
+    });
+    eu.run(6, ["ap"], ["ap"]);
+    expect(eu.state("us")).toBe("unreachable");
+    eu.run(1, ["ap"], ["ap"]);
+    expect(eu.state("us")).toBe("lost");
+    eu.run(2, TWO, TWO);
+    expect(eu.state("us")).toBe("unreachable");
+    eu.run(1, TWO, TWO);
+    expect(eu.liveness.link("us")).toMatchObject({ lease: "ok", probe: "ok", state: "normal", stage: "" });
+    expect(eu.state("ap")).toBe("normal");
+  });
+
+  it("keeps a silent cluster whose gateway answers, for as long as it does", () => {
+    const eu = new Importer(...TWO).run(11, ["ap"], TWO);
+    expect(eu.state("us")).toBe("stale");
+    eu.nowMs += 25 * 3_600_000;
+    eu.beat("ap");
+    eu.probe("us", true);
+    eu.step({ kind: "tick" });
+    expect(eu.state("us")).toBe("stale");
+    const alarm = eu.liveness.alarms(eu.moment).find(({ peer }) => peer === "us");
+    expect(alarm).toMatchObject({ code: "HSA4002" });
+    expect(alarm?.message).toContain("longer than the limit of 24 h");
+  });
+});
+
+describe("the lease", () => {
+  it("is renewed by higher beats only", () => {
+    const eu = new Importer("us");
+    const beat = (bootMs: number, counter: number): void => {
+      eu.step({ kind: "beat", peer: "us", bootMs, counter });
+    };
+    beat(5, 7);
+    eu.nowMs = 9000;
+    beat(5, 7);
+    beat(5, 6);
+    beat(4, 100);
+    eu.nowMs = 10_000;
+    eu.step({ kind: "tick" });
+    expect(eu.state("us")).toBe("stale");
+    beat(6, 1);
+    expect(eu.state("us")).toBe("normal");
+  });
+
+  it("is renewed by later records only", () => {
+    const eu = new Importer("us");
+    const record = (epoch: number, seq: number): void => {
+      eu.step({ kind: "record", peer: "us", lane: "sum", position: { epoch, seq } });
+    };
+    record(2, 5);
+    eu.nowMs = 9999;
+    record(1, 900);
+    record(2, 5);
+    eu.nowMs = 10_000;
+    eu.step({ kind: "tick" });
+    expect(eu.state("us")).toBe("stale");
+    record(2, 6);
+    expect(eu.state("us")).toBe("normal");
+  });
+});
+
+describe("the probe", () => {
+  it("needs three failures in a row, and three successes to come back", () => {
+    const eu = new Importer("us");
+    for (const ok of [false, false, true, false, false]) eu.probe("us", ok);
+    expect(eu.state("us")).toBe("normal");
+    eu.probe("us", false);
+    expect(eu.state("us")).toBe("unreachable");
+    for (const ok of [true, true, false, true, true]) eu.probe("us", ok);
+    expect(eu.state("us")).toBe("unreachable");
+    eu.probe("us", true);
+    expect(eu.state("us")).toBe("normal");
+  });
+
+  it("counts traffic that succeeds as good", () => {
+    const eu = new Importer("us");
+    for (let index = 0; index < 9; index += 1) {
+      eu.probe("us", false);
+      eu.probe("us", false);
+      eu.step({ kind: "traffic", peer: "us" });
+    }
+    expect(eu.state("us")).toBe("normal");
+  });
+
+  it("holds a flapping gateway down, twice as long each time, up to a minute", () => {
+    const eu = new Importer("ap", "us");
+    const downForS: number[] = [];
+    for (let flap = 0; flap < 8; flap += 1) {
+      eu.run(3, TWO, ["ap"]);
+      expect(eu.state("us")).toBe("unreachable");
+      const since = eu.nowMs;
+      while (eu.state("us") !== "normal") eu.run(1, TWO, TWO);
+      downForS.push((eu.nowMs - since) / 1000);
+    }
+    expect(downForS).toEqual([3, 3, 4, 8, 16, 32, 60, 60]);
+    eu.run(61, TWO, TWO).run(3, TWO, ["ap"]);
+    const since = eu.nowMs;
+    while (eu.state("us") !== "normal") eu.run(1, TWO, TWO);
+    expect(eu.nowMs - since).toBe(3000);
+  });
+
+  it("is due at once, then every second give or take a tenth, in full every 30 s", () => {
+    expect(nextProbe(0, 0, 0.7)).toEqual({ delayMs: 0, fullHandshake: true });
+    expect(nextProbe(1, 0, 0)).toEqual({ delayMs: 900, fullHandshake: false });
+    expect(nextProbe(1, 29_000, 0.5)).toEqual({ delayMs: 1000, fullHandshake: true });
+  });
+});
+
+describe("self-doubt", () => {
+  it("withdraws nothing when most probes fail at once, and says so", () => {
+    const eu = new Importer(...TWO).run(5, TWO, TWO).run(60, TWO, []);
+    for (const peer of TWO) {
+      expect(eu.state(peer)).toBe("normal");
+      expect(eu.liveness.link(peer)).toMatchObject({ probe: "fail", selfDoubt: true });
+    }
+    expect(eu.liveness.alarms(eu.moment)).toMatchObject([{ code: "HSA4003", peer: "" }]);
+    eu.run(4, TWO, TWO);
+    expect(eu.liveness.link("us")).toMatchObject({ state: "normal", probe: "ok", selfDoubt: false });
+  });
+
+  it("does not hide one dead cluster of two or more", () => {
+    expect(new Importer(...THREE).run(5, THREE, THREE).run(3, TWO, ["ap", "us"]).state("sa")).toBe(
+      "unreachable",
+    );
+    expect(new Importer("us").run(5, ["us"], ["us"]).run(3, ["us"], []).state("us")).toBe("unreachable");
+  });
+
+  it("lets clusters go that are lost by both kinds of evidence while a witness is well", () => {
+    const eu = new Importer(...THREE).run(5, THREE, THREE).run(9, ["ap"], ["ap"]);
+    expect([eu.state("sa"), eu.state("us")]).toEqual(["normal", "normal"]);
+    eu.run(1, ["ap"], ["ap"]);
+    expect([eu.state("sa"), eu.state("us")]).toEqual(["lost", "lost"]);
+    expect(eu.state("ap")).toBe("normal");
+  });
+
+  it("does not judge leases while the own bus is down, nor before everybody could speak again", () => {
+    const eu = new Importer(...TWO).run(5, TWO, TWO);
+    eu.step({ kind: "bus", up: false });
+    eu.run(3600, [], TWO);
+    expect(TWO.map((peer) => eu.state(peer))).toEqual(["normal", "normal"]);
+    expect(eu.liveness.link("us")).toMatchObject({ lease: "ok", selfDoubt: true });
+    eu.step({ kind: "bus", up: true });
+    eu.run(9, [], TWO);
+    expect(eu.state("us")).toBe("normal");
+    eu.run(1, ["ap"], TWO);
+    expect(TWO.map((peer) => eu.state(peer))).toEqual(["normal", "stale"]);
+  });
+
+  it("excuses peers when the own loop was late", () => {
+    const eu = new Importer("us").run(5, ["us"], ["us"]);
+    eu.probe("us", false);
+    eu.probe("us", false);
+    eu.nowMs += 60_000;
+    eu.step({ kind: "lag", lagMs: 59_000 });
+    eu.probe("us", false);
+    eu.step({ kind: "tick" });
+    expect(eu.liveness.link("us")).toMatchObject({ state: "normal", lease: "ok", selfDoubt: true });
+    eu.run(4, ["us"], ["us"]);
+    expect(eu.liveness.link("us")?.selfDoubt).toBe(false);
+    eu.step({ kind: "lag", lagMs: 900 });
+    expect(eu.liveness.doubt(eu.moment)).toBe("none");
+  });
+});
+
+describe("a restart", () => {
+  it("goes on from what was known, and deletes nothing", () => {
+    const fresh = new Importer("us");
+    expect(fresh.transitions).toMatchObject([
+      { peer: "us", before: undefined, value: { state: "normal", probe: "unknown" } },
+    ]);
+    const before: LinkValue = {
+      lease: "lost",
+      probe: "fail",
+      state: "lost",
+      stage: "tcp",
+      sinceMs: 7,
+      rttMs: 3,
+      selfDoubt: false,
+    };
+    const eu = new Importer();
+    eu.step({ kind: "follow", peer: "us", previous: before });
+    expect(eu.transitions).toEqual([]);
+    expect(eu.liveness.link("us")).toEqual(before);
+    eu.run(3, ["us"], ["us"]);
+    expect(eu.state("us")).toBe("normal");
+  });
+
+  it("and a forgotten peer is gone; unknown peers change nothing", () => {
+    const eu = new Importer("us");
+    eu.step({ kind: "forget", peer: "us" });
+    eu.beat("us");
+    eu.probe("nobody", false);
+    expect(eu.liveness.peers()).toEqual([]);
+  });
+});
+
+// === properties ===
+
+const peer = fc.constantFrom(...THREE);
+const silence: fc.Arbitrary<LivenessInput> = fc.oneof(
+  fc.record({ kind: fc.constant("bus" as const), up: fc.boolean() }),
+  fc.record({ kind: fc.constant("lag" as const), lagMs: fc.nat(5000) }),
+  fc.record({ kind: fc.constant("traffic" as const), peer }),
+  fc.record({ kind: fc.constant("beat" as const), peer, bootMs: fc.nat(2), counter: fc.nat(50) }),
+  fc.record({
+    kind: fc.constant("probe" as const),
+    peer,
+    result: fc.constant({ ok: true as const, rttMs: 1 }),
+  }),
+  fc.constant({ kind: "tick" as const }),
+);
+const failure: fc.Arbitrary<LivenessInput> = fc.record({
+  kind: fc.constant("probe" as const),
+  peer,
+  result: fc.constant({ ok: false as const, stage: "tls" }),
+});
+const steps = (input: fc.Arbitrary<LivenessInput>) =>
+  fc.array(fc.tuple(fc.nat(15_000), input), { maxLength: 120 });
+
+function play(eu: Importer, inputs: readonly (readonly [number, LivenessInput])[]): void {
+  for (const [waitMs, input] of inputs) {
+    eu.nowMs += waitMs;
+    eu.step(input);
+  }
+}
+
+describe("whatever happens", () => {
+  it("silence of the control plane alone takes no endpoint away", () => {
+    fc.assert(
+      fc.property(steps(silence), (inputs) => {
+        const eu = new Importer(...THREE);
+        play(eu, inputs);
+        for (const { value } of eu.transitions) expect(["normal", "stale"]).toContain(value.state);
+      }),
+    );
+  });
+
+  it("an importer in doubt makes no verdict worse", () => {
+    fc.assert(
+      fc.property(steps(fc.oneof(silence, failure)), (inputs) => {
+        const eu = new Importer(...THREE);
+        play(eu, inputs);
+        for (const { before, value } of eu.transitions)
+          if (value.selfDoubt && before !== undefined && isWorse(value.state, before.state))
+            expect(value).toMatchObject({ state: "lost", lease: "lost", probe: "fail" });
+      }),
+    );
+  });
+
+  it("a sick importer, bus down or late all the time, withdraws nothing", () => {
+    fc.assert(
+      fc.property(steps(fc.oneof(silence, failure)), fc.boolean(), (inputs, bus) => {
+        const eu = new Importer(...THREE);
+        for (const [waitMs, input] of inputs) {
+          if (input.kind === "bus" && bus) continue;
+          eu.nowMs += waitMs;
+          eu.step(bus ? { kind: "bus", up: false } : { kind: "lag", lagMs: 2000 });
+          eu.step(input);
+        }
+        for (const { value } of eu.transitions) expect(value.state).toBe("normal");
+      }),
+    );
+  });
+
+  it("the clock of the wall has no say", () => {
+    fc.assert(
+      fc.property(
+        steps(fc.oneof(silence, failure)),
+        fc.integer({ min: -1e9, max: 1e9 }),
+        (inputs, skewMs) => {
+          const states = (shift: number): (LinkState | undefined)[] => {
+            const liveness = new Liveness(LIVENESS_DEFAULT);
+            for (const name of THREE)
+              liveness.step({ kind: "follow", peer: name }, { monotonicMs: 0, wallMs: 0 });
+            let nowMs = 0;
+            for (const [waitMs, input] of inputs) {
+              nowMs += waitMs;
+              liveness.step(input, { monotonicMs: nowMs, wallMs: nowMs * shift + shift });
+            }
+            return THREE.map((name) => liveness.link(name)?.state);
+          };
+          expect(states(skewMs)).toEqual(states(1));
+        },
+      ),
+    );
+  });
+});
