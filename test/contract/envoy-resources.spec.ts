@@ -2,10 +2,19 @@
  * What the generator makes, on real Envoys: client sidecar (us) → gateway (eu) → server sidecars (eu) → applications,
  * two trust domains, every resource by ADS. Each test states a fact that a user sees.
  */
+import { request } from "node:http";
 import { connect as connectTls } from "node:tls";
 import { agentId, gatewayId, systemClock, systemTimers } from "@hansa/core";
 import { newSvid, probeGateway } from "@hansa/identity";
-import { gatewayResources, type Resources, type SidecarInput, sidecarResources } from "@hansa/xds";
+import {
+  bundleSecretName,
+  CALLERS_SECRET,
+  gatewayResources,
+  proto,
+  type SidecarInput,
+  sidecarResources,
+  type TlsIdentity,
+} from "@hansa/xds";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type App, grpcApp, httpApp, tcpApp } from "./envoy/apps.ts";
 import { call, grpcCall, h2, keepAlive, tcpLine } from "./envoy/calls.ts";
@@ -19,6 +28,7 @@ import {
   hostOf,
   id,
   locality,
+  MAIL,
   type RunningProxy,
   servingOf,
   sniOf,
@@ -34,7 +44,7 @@ const SERVERS = [world.address(1, 10), world.address(1, 11)];
 const gatewayAt = healthy(GATEWAY, 15_443, 2);
 const sidecars = SERVERS.map((address) => healthy(address, 15_006));
 const callers = [{ kind: "exact", value: id("us", "web") }] as const;
-const PORTS = [HTTP, GRPC, TCP];
+const PORTS = [HTTP, GRPC, TCP, MAIL];
 const TCP_PORT = 16_000;
 
 const serving = PORTS.map((port) => servingOf("pay", port, sidecars, callers));
@@ -70,6 +80,7 @@ const serverInput = (address: string, more: Partial<SidecarInput> = {}): Sidecar
       [sniOf("pay", HTTP), { address, port: 8080, protocol: "http" }],
       [sniOf("pay", GRPC), { address, port: 9090, protocol: "grpc" }],
       [sniOf("pay", TCP), { address, port: 5432, protocol: "tcp" }],
+      [sniOf("pay", MAIL), { address, port: 2525, protocol: "tcp" }],
     ]),
   },
   views: [],
@@ -102,6 +113,18 @@ const restore = async (): Promise<void> => {
     await server.ads.push(sidecarResources(serverInput(SERVERS[index] as string)));
 };
 
+/** Envoys apply what they acknowledge, connections follow: asks until it holds. */
+async function eventually(holds: () => Promise<boolean>): Promise<void> {
+  for (let turn = 0; turn < 100; turn += 1) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error("it did not come to hold within 5 s");
+}
+
+/** What reached an application: requests, lines, greeted connections. */
+const reached = (): number[] => apps.map((app) => app.served.count);
+
 beforeAll(async () => {
   for (const [index, address] of SERVERS.entries()) {
     const name = `pay-${index + 1}`;
@@ -109,6 +132,7 @@ beforeAll(async () => {
       await httpApp(name, address, 8080),
       await grpcApp(name, address, 9090),
       await tcpApp(name, address, 5432),
+      await tcpApp(name, address, 2525, "welcome"),
     );
   }
   for (const app of apps) world.onClose(() => app.close());
@@ -139,4 +163,230 @@ test("a call across clusters arrives with the caller's verified identity", async
   );
   expect(answer.headers).not.toHaveProperty("x-hansa-unsent");
   expect(answer.headers).not.toHaveProperty("x-envoy-upstream-service-time");
+});
+
+test("an x-envoy header of a remote caller steers nothing on the server's side", async () => {
+  const answer = await pay({ headers: { "x-envoy-retry-on": "5xx", "x-forwarded-for": "203.0.113.9" } });
+  const seen = JSON.parse(answer.body);
+  expect(seen.headers).not.toHaveProperty("x-envoy-retry-on");
+  expect(seen.headers["x-forwarded-for"]).toBe("203.0.113.9");
+});
+
+test("gRPC and plain TCP take the same way", async () => {
+  const session = h2(CLIENT, 15_001);
+  const answer = await grpcCall(session, `${hostOf("pay")}:9090`);
+  session.close();
+  expect(answer).toMatchObject({ status: 200, grpcStatus: "0" });
+  expect(JSON.parse(answer.body).headers["x-forwarded-client-cert"]).toContain(`URI=${id("us", "web")}`);
+  expect(await tcpLine(CLIENT, TCP_PORT, "hello")).toMatch(/^pay-[12] hello$/);
+});
+
+test("a WebSocket goes through", async () => {
+  const opened = await new Promise<string>((resolve, reject) => {
+    const upgrade = request({
+      host: CLIENT,
+      port: 15_001,
+      headers: { host: hostOf("pay"), connection: "upgrade", upgrade: "websocket" },
+    });
+    upgrade.on("upgrade", (_response, socket) => {
+      socket.write("ping");
+      socket.on("data", (bytes: Buffer) => {
+        socket.destroy();
+        resolve(bytes.toString());
+      });
+    });
+    upgrade.on("response", (response) => reject(new Error(`status ${response.statusCode}`)));
+    upgrade.on("error", reject);
+    upgrade.end();
+  });
+  expect(opened).toMatch(/^pay-[12]:ping$/);
+});
+
+test("an unknown host or port gets 404 with a code, never another service", async () => {
+  for (const host of ["other.shop.svc.clusterset.local", `${hostOf("pay")}:81`, `x${hostOf("pay")}`]) {
+    const answer = await call(CLIENT, 15_001, host);
+    expect(answer.status).toBe(404);
+    expect(answer.headers["x-hansa-code"]).toBe("HSA1005");
+  }
+  expect((await call(CLIENT, 15_001, `${hostOf("pay")}:80`)).status).toBe(200);
+});
+
+test("a service with no exporter left is answered at once with a reason", async () => {
+  const gone = clientInput({ views: [viewOf("pay", HTTP, [], [])] });
+  expect(await client.ads.push(sidecarResources(gone))).toEqual([]);
+  const answer = await pay();
+  expect([answer.status, answer.headers["x-hansa-code"]]).toEqual([503, "HSA4006"]);
+  await restore();
+});
+
+test("nothing healthy is a fast 503 with the flag, not a time-out", async () => {
+  const down = { ...gatewayAt, health: "unhealthy" as const };
+  const views = [viewOf("pay", HTTP, ["eu"], [locality("eu", 0, "gateway", [down])])];
+  expect(await client.ads.push(sidecarResources(clientInput({ views })))).toEqual([]);
+  const answer = await pay();
+  expect(answer.status).toBe(503);
+  expect(answer.headers["x-hansa-reason"]).toMatch(/^UH no_healthy_upstream/);
+  expect(answer.headers["x-hansa-code"]).toBe("HSA4006");
+  await restore();
+});
+
+test("a server with another SVID than the exporter's ids is refused", async () => {
+  const other = serverInput(SERVERS[0] as string, { svid: world.svid("eu", "other") });
+  const more = serverInput(SERVERS[1] as string, { svid: world.svid("eu", "other") });
+  await servers[0]?.ads.push(sidecarResources(other));
+  await servers[1]?.ads.push(sidecarResources(more));
+  await client.ads.push(sidecarResources(clientInput({ views: [] })));
+  await client.ads.push(sidecarResources(clientInput()));
+  const answer = await pay();
+  expect(answer.status).toBe(503);
+  await eventually(async () => client.log().includes("verify_cert_failed:_SAN_match"));
+  await restore();
+  await eventually(async () => (await pay()).status === 200);
+});
+
+test("a two-URI leaf is refused in both directions", async () => {
+  // Server: signed by ap, claims eu's id as well. ap is not in the client's bundle set.
+  const liar = world.twoUriLeaf("ap", id("ap", "x"), id("eu", "pay"));
+  for (const [index, address] of SERVERS.entries())
+    await servers[index]?.ads.push(sidecarResources(serverInput(address, { svid: liar })));
+  await client.ads.push(sidecarResources(clientInput({ views: [] })));
+  await client.ads.push(sidecarResources(clientInput()));
+  expect((await pay()).status).toBe(503);
+  await restore();
+  await eventually(async () => (await pay()).status === 200);
+
+  // Client: its first URI is admitted; the guard closes the connection before any policy is asked.
+  const served = reached();
+  const two = world.twoUriLeaf("us", id("us", "other"), id("eu", "pay"));
+  await client.ads.push(sidecarResources(clientInput({ views: [], svid: two })));
+  await client.ads.push(sidecarResources(clientInput({ svid: two })));
+  expect((await pay()).status).toBe(503);
+  expect(await tcpLine(CLIENT, TCP_PORT, "hello")).toBe("");
+  expect(reached()).toEqual(served);
+  await eventually(async () =>
+    servers.some((server) => server.log().includes("rbac_access_denied_matched_policy[multi-uri]")),
+  );
+  await client.ads.push(sidecarResources(clientInput({ views: [] })));
+  await restore();
+  await eventually(async () => (await pay()).status === 200);
+});
+
+test("a caller that no allow names is denied, HTTP by 403 with a code, TCP by a closed connection", async () => {
+  const other = clientInput({ svid: world.svid("us", "other") });
+  await client.ads.push(sidecarResources({ ...other, views: [] }));
+  await client.ads.push(sidecarResources(other));
+  const answer = await pay();
+  expect([answer.status, answer.headers["x-hansa-code"]]).toEqual([403, "HSA4007"]);
+  expect(answer.headers["x-hansa-reason"]).toContain("rbac_access_denied_matched_policy[default-deny]");
+  expect(await tcpLine(CLIENT, TCP_PORT, "hello")).toBe("");
+  await client.ads.push(sidecarResources(clientInput({ views: [] })));
+  await restore();
+});
+
+test("a server-first application says nothing to a caller that is not admitted", async () => {
+  const greeting = (svid: TlsIdentity): Promise<string> =>
+    new Promise((resolve) => {
+      const socket = connectTls({
+        host: GATEWAY,
+        port: 15_443,
+        servername: sniOf("pay", MAIL),
+        cert: svid.certPem,
+        key: svid.keyPem,
+        rejectUnauthorized: false,
+      });
+      socket.on("data", (bytes: Buffer) => {
+        socket.destroy();
+        resolve(bytes.toString());
+      });
+      socket.on("error", () => resolve(""));
+      socket.on("close", () => resolve(""));
+    });
+  expect(await greeting(world.svid("us", "web"))).toBe("welcome");
+  const served = reached();
+  expect(await greeting(world.svid("us", "other"))).toBe("");
+  expect(await greeting(world.svid("ap", "web"))).toBe("");
+  expect(await greeting(world.twoUriLeaf("ap", id("ap", "x"), id("us", "web")))).toBe("");
+  expect(reached()).toEqual(served);
+});
+
+test("a change of policy judges the next request of a live connection", async () => {
+  const agent = keepAlive();
+  expect((await pay({ agent })).status).toBe(200);
+  const connections = await client.stat(`cluster.${sniOf("pay", HTTP)}.upstream_cx_total`);
+  const closed = serving.map((port) => ({ ...port, callers: [] }));
+  for (const [index, address] of SERVERS.entries())
+    await servers[index]?.ads.push(sidecarResources(serverInput(address, { serving: closed })));
+  expect((await pay({ agent })).status).toBe(403);
+  expect(await client.stat(`cluster.${sniOf("pay", HTTP)}.upstream_cx_total`)).toBe(connections);
+  await restore();
+  expect((await pay({ agent })).status).toBe(200);
+  agent.destroy();
+});
+
+/** TLS to the gateway by `servername`, as a client with a good SVID; "" where it was cut, else the ALPN or "tls". */
+const handshake = (servername: string): Promise<string> =>
+  new Promise((resolve) => {
+    const { certPem, keyPem } = world.svid("us", "web");
+    const socket = connectTls({
+      host: GATEWAY,
+      port: 15_443,
+      servername,
+      cert: certPem,
+      key: keyPem,
+      rejectUnauthorized: false,
+      ALPNProtocols: ["h2"],
+    });
+    socket.on("secureConnect", () => {
+      socket.destroy();
+      resolve(socket.alpnProtocol || "tls");
+    });
+    socket.on("error", () => resolve(""));
+    socket.on("close", () => resolve(""));
+  });
+
+test("the gateway passes exported names only; an unknown one is reset, counted and logged", async () => {
+  expect(await handshake(sniOf("pay", HTTP))).toBe("h2");
+  const before = await gateway.stat("tcp.unknown_sni.downstream_cx_total");
+  expect(await handshake(sniOf("secret", HTTP))).toBe("");
+  expect(await handshake("nobody.example")).toBe("");
+  expect(await handshake(`passthrough/${sniOf("pay", HTTP)}`)).toBe("");
+  expect(await gateway.stat("tcp.unknown_sni.downstream_cx_total")).toBe(before + 3);
+  await eventually(async () => gateway.log().includes(`unknown_sni ${sniOf("secret", HTTP)}`));
+});
+
+test("the gateway's probe answers members' agents and nobody else", async () => {
+  const probe = async (name: string, spiffeId = agentId(domain(name))) =>
+    await probeGateway(
+      {
+        address: GATEWAY,
+        port: 15_443,
+        sni: `probe.eu.gw.${FEDERATION}`,
+        roots: [world.authority("eu").rootDer],
+        expectedId: gatewayId(domain("eu")),
+        svid: newSvid(world.authority(name), spiffeId),
+        timeoutMs: 5_000,
+      },
+      { clock: systemClock, timers: systemTimers },
+    );
+  expect(await probe("us")).toMatchObject({ ok: true });
+  expect(await probe("us", id("us", "web"))).toMatchObject({ ok: false, stage: "http" });
+  expect(await probe("ap")).toMatchObject({ ok: false, stage: "tls" });
+});
+
+test("an empty validation context is refused and the good one stays", async () => {
+  const empty = (name: string): Uint8Array =>
+    proto.toBinary(
+      proto.SecretSchema,
+      proto.create(proto.SecretSchema, { name, type: { case: "validationContext", value: {} } }),
+    );
+  const good = sidecarResources(serverInput(SERVERS[0] as string));
+  const spoiled = { ...good, secrets: new Map(good.secrets).set(CALLERS_SECRET, empty(CALLERS_SECRET)) };
+  const nacks = await (servers[0] as RunningProxy).ads.push(spoiled);
+  expect(nacks.map((nack) => nack.message).join()).toMatch(/SAN-based verification .* without trusted CA/);
+  const mine = sidecarResources(clientInput());
+  const name = bundleSecretName(domain("eu"));
+  const bad = await client.ads.push({ ...mine, secrets: new Map(mine.secrets).set(name, empty(name)) });
+  expect(bad.map((nack) => nack.message).join()).toMatch(/SAN-based verification .* without trusted CA/);
+  expect((await pay()).status).toBe(200);
+  await restore();
 });

@@ -2,6 +2,7 @@
 import { createServer as createHttp1 } from "node:http";
 import { createServer as createHttp2, type ServerHttp2Session } from "node:http2";
 import { createServer as createTcp, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 
 export interface App {
   readonly served: { count: number };
@@ -26,7 +27,9 @@ export async function httpApp(name: string, address: string, port: number): Prom
       );
     });
   });
+  const upgraded = new Set<Duplex>();
   server.on("upgrade", (_request, socket) => {
+    upgraded.add(socket);
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`);
     socket.on("data", (bytes: Buffer) => socket.write(Buffer.concat([Buffer.from(`${name}:`), bytes])));
     socket.on("error", () => {});
@@ -37,6 +40,7 @@ export async function httpApp(name: string, address: string, port: number): Prom
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
+        for (const socket of upgraded) socket.destroy();
         server.closeAllConnections();
       }),
   };
@@ -69,16 +73,20 @@ export async function grpcApp(name: string, address: string, port: number): Prom
   };
 }
 
-/** Answers each line with the app's name and the line. */
-export async function tcpApp(name: string, address: string, port: number): Promise<App> {
+/** Speaks first where it has a greeting (each connection then counts as served); answers each line with its name and the line. */
+export async function tcpApp(name: string, address: string, port: number, greeting = ""): Promise<App> {
   const served = { count: 0 };
   const open = new Set<Socket>();
   const server = createTcp((socket) => {
-    served.count += 1;
+    if (greeting !== "") served.count += 1;
     open.add(socket);
     socket.on("close", () => open.delete(socket));
     socket.on("error", () => {});
-    socket.on("data", (bytes) => socket.write(`${name} ${bytes.toString()}`));
+    if (greeting !== "") socket.write(greeting);
+    socket.on("data", (bytes) => {
+      served.count += 1;
+      socket.write(`${name} ${bytes.toString()}`);
+    });
   });
   await listening(server, address, port);
   return {

@@ -39,6 +39,9 @@ export const HTTP: ServicePort = { name: "http", port: 80, protocol: "http" };
 export const GRPC: ServicePort = { name: "grpc", port: 9090, protocol: "grpc" };
 export const TCP: ServicePort = { name: "db", port: 5432, protocol: "tcp" };
 
+/** A protocol in which the server speaks first. */
+export const MAIL: ServicePort = { name: "mail", port: 25, protocol: "tcp" };
+
 export const healthy = (address: string, port: number, weight = 1): ViewEndpoint => ({
   address,
   port,

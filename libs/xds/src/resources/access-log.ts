@@ -23,13 +23,13 @@ const stdout = (line: string): Log =>
     },
   });
 
-export const statusAtLeast = (status: number): LogFilter => ({
+export const status = (op: ComparisonFilter_Op, value: number): LogFilter => ({
   filterSpecifier: {
     case: "statusCodeFilter",
     value: {
       comparison: {
-        op: ComparisonFilter_Op.GE,
-        value: { defaultValue: status, runtimeKey: "hansa.access_log.status" },
+        op,
+        value: { defaultValue: value, runtimeKey: `hansa.status.${value}` },
       },
     },
   },
@@ -44,7 +44,9 @@ export const httpLog = (kind: string): Log => ({
       `details=%RESPONSE_CODE_DETAILS% tls=%UPSTREAM_TRANSPORT_FAILURE_REASON% cluster=%UPSTREAM_CLUSTER% ` +
       `upstream=%UPSTREAM_HOST% peer=%DOWNSTREAM_PEER_URI_SAN% ms=%DURATION% id=%REQ(X-REQUEST-ID)%\n`,
   ),
-  filter: { filterSpecifier: { case: "orFilter", value: { filters: [statusAtLeast(400), anyFlag] } } },
+  filter: {
+    filterSpecifier: { case: "orFilter", value: { filters: [status(ComparisonFilter_Op.GE, 400), anyFlag] } },
+  },
 });
 
 /** `claimed`: on a refused handshake the id is the unverified one of the presented certificate. */

@@ -62,6 +62,12 @@ export function accessRules(ownDomain: TrustDomain, callers: readonly Caller[]):
   ];
 }
 
+/** The same callers as the handshake of a plain TCP port takes them: own trust domain, then the allowed ones. */
+export const admittedCallers = (ownDomain: TrustDomain, callers: readonly Caller[]): readonly Caller[] => [
+  { kind: "prefix", value: `spiffe://${ownDomain}/` },
+  ...sortedCallers(callers).filter((caller) => domainOfCaller(caller) !== ownDomain),
+];
+
 /** ECDS resource of an HTTP RBAC filter. `rules` is never empty: an RBAC filter without rules is off. */
 export function accessPolicyFor(name: string, rules: readonly Rule[]): Uint8Array {
   assert(rules.length > 0, `${name}: no rules`);

@@ -101,6 +101,9 @@ export function envoyArguments(input: EnvoyArgumentsInput): readonly string[] {
     String(input.drainSeconds),
     "--parent-shutdown-time-s",
     String(input.drainSeconds + 5),
+    // Access logs: the default of 10 s hides a refusal from whoever looks for it now.
+    "--file-flush-interval-msec",
+    "500",
     "--log-level",
     "warn",
   ];

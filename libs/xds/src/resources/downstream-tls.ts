@@ -2,6 +2,8 @@
  * Server side of mesh TLS. `validation_context: {}` without matchers would admit everyone, even without a certificate;
  * the `spiffe://` matcher in the default context turns that push into a NACK (envoy-dataplane §1.5).
  */
+
+import type { ServingPort } from "@hansa/model";
 import {
   DownstreamTlsContextSchema,
   SubjectAltNameMatcher_SanType,
@@ -10,10 +12,19 @@ import {
 import { ADS, extension, type Init } from "./message.ts";
 import { SVID_SECRET } from "./names.ts";
 
-/** `callersSecret` names the roots that a caller may chain to; `alpn` is empty for plain TCP. */
+type Admitted = ServingPort["callers"][number];
+
+/** Any id: a policy behind it decides. */
+export const ANY_SPIFFE_ID: readonly Admitted[] = [{ kind: "prefix", value: "spiffe://" }];
+
+/**
+ * `callersSecret` names the roots that a caller may chain to; `alpn` is empty for plain TCP. `admitted` is checked in
+ * the handshake, before any byte flows either way.
+ */
 export const downstreamTls = (
   callersSecret: string,
   alpn: readonly string[],
+  admitted: readonly Admitted[],
 ): Init<typeof TransportSocketSchema> =>
   extension("envoy.transport_sockets.tls", DownstreamTlsContextSchema, {
     requireClientCertificate: true,
@@ -27,12 +38,10 @@ export const downstreamTls = (
         case: "combinedValidationContext",
         value: {
           defaultValidationContext: {
-            matchTypedSubjectAltNames: [
-              {
-                sanType: SubjectAltNameMatcher_SanType.URI,
-                matcher: { matchPattern: { case: "prefix", value: "spiffe://" } },
-              },
-            ],
+            matchTypedSubjectAltNames: admitted.map(({ kind, value }) => ({
+              sanType: SubjectAltNameMatcher_SanType.URI,
+              matcher: { matchPattern: { case: kind, value } },
+            })),
           },
           validationContextSdsSecretConfig: { name: callersSecret, sdsConfig: ADS },
         },

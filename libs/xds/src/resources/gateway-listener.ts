@@ -7,7 +7,7 @@ import type { ServingPort } from "@hansa/model";
 import { type FilterChainSchema, ListenerSchema, type RouteConfigurationSchema } from "../../gen/index.ts";
 import { listenerLog } from "./access-log.ts";
 import { accessFilter } from "./access-policy.ts";
-import { downstreamTls } from "./downstream-tls.ts";
+import { ANY_SPIFFE_ID, downstreamTls } from "./downstream-tls.ts";
 import { oneUriGuard } from "./guard.ts";
 import { probeManager } from "./http-manager.ts";
 import { ALPN_HTTP, defaultChain, sniMatch } from "./inbound-listener.ts";
@@ -52,7 +52,7 @@ const probeRoutes = (sni: string): Init<typeof RouteConfigurationSchema> => ({
 const probeChain = (sni: string): FilterChain => ({
   name: sni,
   filterChainMatch: sniMatch(sni),
-  transportSocket: downstreamTls(MEMBERS_SECRET, ALPN_HTTP),
+  transportSocket: downstreamTls(MEMBERS_SECRET, ALPN_HTTP, ANY_SPIFFE_ID),
   filters: [oneUriGuard(), probeManager(accessFilter(accessPolicyName(sni)), probeRoutes(sni))],
 });
 

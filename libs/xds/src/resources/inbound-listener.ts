@@ -4,27 +4,27 @@
  */
 import type { TrustDomain } from "@hansa/core";
 import type { ServingPort } from "@hansa/model";
-import {
-  type FilterChainSchema,
-  type FilterSchema,
-  ListenerSchema,
-  type RouteConfigurationSchema,
-} from "../../gen/index.ts";
+import { type FilterChainSchema, ListenerSchema, type RouteConfigurationSchema } from "../../gen/index.ts";
 import { listenerLog } from "./access-log.ts";
-import { accessFilter, accessRules, tcpAccessFilter } from "./access-policy.ts";
-import { downstreamTls } from "./downstream-tls.ts";
+import { accessFilter, accessRules, admittedCallers, tcpAccessFilter } from "./access-policy.ts";
+import { ANY_SPIFFE_ID, downstreamTls } from "./downstream-tls.ts";
 import { oneUriGuard } from "./guard.ts";
 import { inboundManager } from "./http-manager.ts";
 import { isHttp } from "./http-protocol.ts";
 import { listenerFrame } from "./listener-frame.ts";
 import { UNSENT_HEADER } from "./local-reply.ts";
 import { byText, encoded, type Init } from "./message.ts";
-import { accessPolicyName, appClusterName, CALLERS_SECRET, INBOUND_LISTENER } from "./names.ts";
+import {
+  accessPolicyName,
+  appClusterName,
+  CALLERS_SECRET,
+  INBOUND_LISTENER,
+  tcpCallersSecretName,
+} from "./names.ts";
 import { streamTimeouts } from "./outbound-routes.ts";
 import { servingTcpProxy, unknownSniProxy } from "./tcp-proxy.ts";
 
 type FilterChain = Init<typeof FilterChainSchema>;
-type Filter = Init<typeof FilterSchema>;
 
 export const ALPN_HTTP: readonly string[] = ["h2", "http/1.1"];
 
@@ -60,21 +60,32 @@ const appRoutes = (serving: ServingPort): Init<typeof RouteConfigurationSchema> 
   responseHeadersToRemove: [UNSENT_HEADER],
 });
 
-function chainFilters(serving: ServingPort, ownDomain: TrustDomain): Filter[] {
-  if (isHttp(serving.port.protocol))
-    return [oneUriGuard(), inboundManager(accessFilter(accessPolicyName(serving.sni)), appRoutes(serving))];
-  return [
+/** A policy change reaches the next request by ECDS. */
+const httpChain = (serving: ServingPort): FilterChain => ({
+  name: serving.sni,
+  filterChainMatch: sniMatch(serving.sni),
+  transportSocket: downstreamTls(CALLERS_SECRET, ALPN_HTTP, ANY_SPIFFE_ID),
+  filters: [oneUriGuard(), inboundManager(accessFilter(accessPolicyName(serving.sni)), appRoutes(serving))],
+});
+
+/**
+ * Network filters judge a caller at its first byte, and a server-first protocol has spoken by then (measured: a denied
+ * caller read the greeting). So the handshake itself admits the port's callers only, from their trust domains only,
+ * and the application is dialled after it.
+ */
+const tcpChain = (serving: ServingPort, ownDomain: TrustDomain): FilterChain => ({
+  name: serving.sni,
+  filterChainMatch: sniMatch(serving.sni),
+  transportSocket: downstreamTls(
+    tcpCallersSecretName(serving.sni),
+    [],
+    admittedCallers(ownDomain, serving.callers),
+  ),
+  filters: [
     oneUriGuard(),
     tcpAccessFilter(accessRules(ownDomain, serving.callers)),
     servingTcpProxy(appClusterName(serving.sni)),
-  ];
-}
-
-const servingChain = (serving: ServingPort, ownDomain: TrustDomain): FilterChain => ({
-  name: serving.sni,
-  filterChainMatch: sniMatch(serving.sni),
-  transportSocket: downstreamTls(CALLERS_SECRET, isHttp(serving.port.protocol) ? ALPN_HTTP : []),
-  filters: chainFilters(serving, ownDomain),
+  ],
 });
 
 export interface InboundInput {
@@ -96,6 +107,8 @@ export const inboundListenerFor = (input: InboundInput): Uint8Array =>
     }),
     filterChains: [...input.serving]
       .sort((a, b) => byText(a.sni, b.sni))
-      .map((serving) => servingChain(serving, input.trustDomain)),
+      .map((serving) =>
+        isHttp(serving.port.protocol) ? httpChain(serving) : tcpChain(serving, input.trustDomain),
+      ),
     defaultFilterChain: defaultChain(),
   });

@@ -35,3 +35,5 @@ export const RETRY_MAX_MS = 50;
 export const TCP_CONNECT_ATTEMPTS = 5;
 export const TCP_BACKOFF_BASE_MS = 10;
 export const TCP_BACKOFF_MAX_MS = 50;
+/** What a plain TCP caller may send before its handshake is done and the application answers. */
+export const EARLY_BYTES_MAX = 65_536;

@@ -5,12 +5,13 @@
 
 import type { Code } from "@hansa/core";
 import {
+  ComparisonFilter_Op,
   HeaderValueOption_HeaderAppendAction,
   type HeaderValueOptionSchema,
   type LocalReplyConfigSchema,
   type ResponseMapperSchema,
 } from "../../gen/index.ts";
-import { type LogFilter, statusAtLeast } from "./access-log.ts";
+import { type LogFilter, status } from "./access-log.ts";
 import type { Init } from "./message.ts";
 
 export const REASON_HEADER = "x-hansa-reason";
@@ -44,14 +45,17 @@ const code = (value: Code): readonly [string, string] => [CODE_HEADER, value];
 
 /** The first mapper that matches decides. */
 export const outboundReplies = (): Init<typeof LocalReplyConfigSchema> => ({
-  mappers: [mapper(flags("UH", "NC"), [code("HSA4006")]), mapper(statusAtLeast(400), [])],
+  mappers: [mapper(flags("UH", "NC"), [code("HSA4006")]), mapper(status(ComparisonFilter_Op.GE, 400), [])],
 });
 
-/** UF, UH, UO: no connection to the application was had, so it has seen nothing. UAEX: RBAC said no. */
+/**
+ * UF, UH, UO: no connection to the application was had, so it has seen nothing. The one 403 of a
+ * sidecar is the access policy's.
+ */
 export const inboundReplies = (): Init<typeof LocalReplyConfigSchema> => ({
   mappers: [
     mapper(flags("UF", "UH", "UO"), [[UNSENT_HEADER, "true"]]),
-    mapper(flags("UAEX"), [code("HSA4007")]),
-    mapper(statusAtLeast(400), []),
+    mapper(status(ComparisonFilter_Op.EQ, 403), [code("HSA4007")]),
+    mapper(status(ComparisonFilter_Op.GE, 400), []),
   ],
 });

@@ -66,6 +66,15 @@ export const newerField = (no: number, data: Uint8Array): { no: number; wireType
   return { no, wireType: 2, data: Uint8Array.of(data.length, ...data) };
 };
 
+/** google.protobuf.UInt32Value: field 1, a varint. */
+export function uint32Value(value: number): Uint8Array {
+  const bytes = [0x08];
+  let rest = value;
+  for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
+  bytes.push(rest);
+  return Uint8Array.from(bytes);
+}
+
 export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** A map whose iteration order does not depend on how it was filled. */

@@ -15,6 +15,8 @@ export const CALLERS_SECRET = "bundles/inbound";
 export const MEMBERS_SECRET = "bundles/members";
 
 export const bundleSecretName = (domain: TrustDomain): string => `bundle/${domain}`;
+/** Roots of exactly the trust domains that a plain TCP port admits. */
+export const tcpCallersSecretName = (sni: string): string => `bundles/tcp/${sni}`;
 export const accessPolicyName = (sni: string): string => `rbac/${sni}`;
 export const appClusterName = (sni: string): string => `app/${sni}`;
 /** The gateway's own view of an exported port: local endpoints, no TLS of its own. */

@@ -17,13 +17,14 @@ import {
   OUTBOUND_LISTENER,
   OUTBOUND_ROUTES,
   SVID_SECRET,
+  tcpCallersSecretName,
   tcpListenerName,
 } from "./names.ts";
 import { outboundListenerFor, tcpListenerFor } from "./outbound-listener.ts";
 import { routesFor } from "./outbound-routes.ts";
 import { appClusterFor, blackHoleCluster } from "./plain-cluster.ts";
 import { bundleSecretFor, bundlesSecretFor, callerDomains, pickBundles, svidSecretFor } from "./secrets.ts";
-import type { Resources, SidecarInput } from "./types.ts";
+import type { Resources, SidecarInput, TrustBundles } from "./types.ts";
 import { usableView } from "./usable-view.ts";
 
 type Entry = readonly [string, Uint8Array];
@@ -57,10 +58,17 @@ function secrets(
 ): Entry[] {
   const { trustDomain } = input.proxy;
   const exporters = new Set(usable.flatMap((view) => view.exporters.map((exporter) => exporter.trustDomain)));
-  const callers = pickBundles(input.bundles, callerDomains(trustDomain, served));
+  const rootsFor = (ports: readonly ServingPort[]): TrustBundles =>
+    pickBundles(input.bundles, callerDomains(trustDomain, ports));
   return [
     [SVID_SECRET, svidSecretFor(input.svid)],
-    [CALLERS_SECRET, bundlesSecretFor(CALLERS_SECRET, callers)],
+    [CALLERS_SECRET, bundlesSecretFor(CALLERS_SECRET, rootsFor(served))],
+    ...served
+      .filter((port) => !isHttp(port.port.protocol))
+      .map((port): Entry => {
+        const name = tcpCallersSecretName(port.sni);
+        return [name, bundlesSecretFor(name, rootsFor([port]))];
+      }),
     ...[...pickBundles(input.bundles, exporters)].map(
       ([domain, roots]): Entry => [bundleSecretName(domain), bundleSecretFor(domain, roots)],
     ),

@@ -14,13 +14,14 @@ import {
 } from "../../gen/index.ts";
 import { tcpLog, unknownSniLog } from "./access-log.ts";
 import {
+  EARLY_BYTES_MAX,
   TCP_BACKOFF_BASE_MS,
   TCP_BACKOFF_MAX_MS,
   TCP_CONNECT_ATTEMPTS,
   TCP_CONNECTION_MS,
   TCP_JITTER_PERCENT,
 } from "./limits.ts";
-import { duration, encoded, type Init, newerField } from "./message.ts";
+import { duration, encoded, type Init, newerField, uint32Value } from "./message.ts";
 import { BLACK_HOLE } from "./names.ts";
 
 type Filter = Init<typeof FilterSchema>;
@@ -28,6 +29,14 @@ type Filter = Init<typeof FilterSchema>;
 // Envoy 1.40's tcp_proxy.proto; the package that our code is generated from stops before them.
 const BACKOFF_OPTIONS = 18;
 const DURATION_JITTER = 20;
+const UPSTREAM_CONNECT_MODE = 21;
+const MAX_EARLY_DATA_BYTES = 22;
+
+/** ON_DOWNSTREAM_TLS_HANDSHAKE; Envoy demands a bound for what the caller sends meanwhile. */
+const afterHandshake = (): { no: number; wireType: number; data: Uint8Array }[] => [
+  { no: UPSTREAM_CONNECT_MODE, wireType: 0, data: Uint8Array.of(2) },
+  newerField(MAX_EARLY_DATA_BYTES, uint32Value(EARLY_BYTES_MAX)),
+];
 
 const filter = (proxy: TcpProxy): Filter => ({
   name: "envoy.filters.network.tcp_proxy",
@@ -67,6 +76,7 @@ export function servingTcpProxy(cluster: string): Filter {
     accessLog: [tcpLog("inbound_tcp")],
   });
   proxy.$unknown = [
+    ...afterHandshake(),
     newerField(
       DURATION_JITTER,
       toBinary(PercentSchema, create(PercentSchema, { value: TCP_JITTER_PERCENT })),
