@@ -190,7 +190,7 @@ const foreign = object<ForeignValue>({ trustDomain: text(255), roots, signatures
 
 const onCluster = { cluster: clusterName, incarnation: integer(1, COUNT_MAX) };
 
-const ORDERS: { readonly [Do in OperatorOrder["do"]]: Check<Extract<OperatorOrder, { do: Do }>> } = {
+const ORDERS: { readonly [Do in OperatorOrder["do"]]: Check<OperatorOrder> } = {
   drain: object({ do: oneOf("drain"), ...onCluster }),
   undrain: object({ do: oneOf("undrain"), ...onCluster }),
   evict: object({ do: oneOf("evict"), ...onCluster }),
@@ -203,7 +203,7 @@ const ORDERS: { readonly [Do in OperatorOrder["do"]]: Check<Extract<OperatorOrde
     threshold: integer(1, OPERATORS_MAX),
     keeps: listOf(hash, KEPT_COMMANDS_MAX),
   }),
-} as never;
+};
 
 const order: Check<OperatorOrder> = (value) => {
   const kind = asObject(value).do;

@@ -1,6 +1,25 @@
-/** The fold (signatures first; bodies follow). */
+/**
+ * The federation's state: the fold of all logs (design §3). One object, the same code in the hub and in every agent;
+ * independent of how the logs interleave, repeat or arrive late. Holds no clock, reads nothing, never throws on input.
+ */
 import type { AccountKey } from "@hansa/core";
-import type { Head, Heartbeat, Lane, Operators, RegisterType } from "@hansa/events";
+import {
+  type Head,
+  type Heartbeat,
+  LANES,
+  type Lane,
+  type LanePart,
+  type Operators,
+  type RegisterType,
+  stateDigest,
+} from "@hansa/events";
+import { type Applied, applyRecord } from "./apply.ts";
+import { observeBeat } from "./beats.ts";
+import { dumpWorld, restoreWorld } from "./dump.ts";
+import { effect } from "./effective.ts";
+import { findings } from "./findings.ts";
+import type { Source } from "./source.ts";
+import { settleTrust } from "./trust.ts";
 import type {
   AcceptedCommand,
   ApplyOptions,
@@ -9,100 +28,220 @@ import type {
   FederationOptions,
   Finding,
   FoldInput,
+  LogGap,
   Member,
   RegisterOf,
   RegisterView,
   SourceInfo,
 } from "./types.ts";
-
-const later = (): never => {
-  throw new Error("being written");
-};
+import { World } from "./world.ts";
 
 export class Federation {
   readonly options: FederationOptions;
+  #world: World;
+
   constructor(options: FederationOptions) {
     this.options = options;
+    this.#world = new World(options);
   }
+
+  // === input ===
+
   /** Total: never throws. */
-  apply(_input: FoldInput, _options: ApplyOptions = {}): ApplyOutcome {
-    return later();
+  apply(input: FoldInput, options: ApplyOptions = {}): ApplyOutcome {
+    const world = this.#world;
+    const applied = applyRecord(world, input, options);
+    const gaps: LogGap[] = [];
+    while (settleTrust(world)) this.#release(gaps);
+    return this.#outcome(applied, gaps);
   }
+
+  /** Parked records whose source and key are known now. */
+  #release(gaps: LogGap[]): void {
+    const world = this.#world;
+    for (const account of [...world.parking.accounts()]) {
+      if (!world.sources.has(account)) continue;
+      for (const { input, options } of world.parking.take(account)) {
+        const applied = applyRecord(world, input, options);
+        if (applied.kind !== "gap") continue;
+        const { source, lane, after } = applied;
+        gaps.push({ source, lane, after });
+      }
+    }
+  }
+
+  #outcome(applied: Applied, gaps: readonly LogGap[]): ApplyOutcome {
+    const changed = [...this.#world.changes.values()];
+    this.#world.changes.clear();
+    if (applied.kind === "applied") return { kind: "applied", changed, gaps };
+    if (applied.kind === "quarantined") return { ...applied, changed };
+    return applied as ApplyOutcome;
+  }
+
   /** A heartbeat whose signature was verified with `source(account).signingKey`. */
-  observeBeat(_beat: Heartbeat): BeatFindings {
-    return later();
+  observeBeat(beat: Heartbeat): BeatFindings {
+    return observeBeat(this.#world, beat);
   }
-  source(_account: string): SourceInfo | undefined {
-    return later();
+
+  // === sources and members ===
+
+  source(account: string): SourceInfo | undefined {
+    const source = this.#world.sources.get(account as AccountKey);
+    return source && this.#info(source);
   }
-  /** Also "hub". The account in force. */
-  sourceByCluster(_name: string): SourceInfo | undefined {
-    return later();
+
+  /** Also `hub`. The account in force. */
+  sourceByCluster(name: string): SourceInfo | undefined {
+    const source = this.#world.sourceOf(name);
+    return source && this.#info(source);
   }
+
+  #info(source: Source): SourceInfo {
+    const { account, cluster, degraded } = source;
+    const inForce = this.#world.sourceOf(cluster) === source;
+    const state = this.#world.members.get(cluster)?.state;
+    return {
+      cluster,
+      account,
+      signingKey: source.keys.latest?.raw ?? new Uint8Array(),
+      heads: headsOf(source),
+      degraded,
+      frozen: source.frozen !== undefined,
+      live: inForce && (cluster === "hub" || state === "active" || state === "draining"),
+    };
+  }
+
+  /** Every cluster that was ever admitted, in order of names. */
   members(): readonly Member[] {
-    return later();
+    return this.#world.members.clusters().flatMap((cluster) => this.member(cluster) ?? []);
   }
-  member(_cluster: string): Member | undefined {
-    return later();
+
+  member(cluster: string): Member | undefined {
+    const record = this.#world.members.get(cluster);
+    const source = record && this.#world.sources.get(record.account);
+    if (record === undefined || source === undefined) return undefined;
+    return {
+      ...record,
+      signingKey: source.keys.latest?.base64 ?? "",
+      degraded: source.degraded,
+      frozen: source.frozen !== undefined,
+    };
   }
-  /** A live register as its source wrote it, whatever its effect. */
-  get(_cluster: string, _key: string): RegisterView | undefined {
-    return later();
-  }
-  registers(_cluster: string, _lane?: Lane): Iterable<RegisterView> {
-    return later();
-  }
-  /** Live registers of one type, as written. */
-  ofType<Type extends RegisterType>(_cluster: string, _type: Type): Iterable<RegisterOf<Type>> {
-    return later();
-  }
-  /** Service, load and endpoint registers of one service, as written. */
-  ofService(_cluster: string, _namespace: string, _name: string): Iterable<RegisterView> {
-    return later();
-  }
-  /** (namespace, name) of every service that has a register of any of these kinds. */
-  serviceNames(_cluster: string): Iterable<{ namespace: string; name: string }> {
-    return later();
-  }
-  /**
-   * The register where it has effect: inside its grant, by its right writer, of a member that is active or draining.
-   * `observer`: the cluster that looks; namespaces and addresses of its own facts need no grant (its exports do).
-   */
-  effective(_cluster: string, _key: string, _observer?: string): RegisterView | undefined {
-    return later();
-  }
-  /** The same rule for a view at hand; a service outside its namespaces is answered without its export. */
-  effect<View extends RegisterView>(_cluster: string, _view: View, _observer?: string): View | undefined {
-    return later();
-  }
-  findings(): readonly Finding[] {
-    return later();
-  }
-  heads(): readonly Head[] {
-    return later();
-  }
-  digest(): string {
-    return later();
-  }
-  laneDigest(_account: AccountKey, _lane: Lane): string {
-    return later();
-  }
+
   operators(): Operators {
-    return later();
+    return this.#world.book.operators;
   }
-  /** base64 raw key of the hub's log now. */
+
+  /** base64 raw key that signs the hub's log now. */
   hubKey(): string {
-    return later();
+    return this.#world.hub.keys.latest?.base64 ?? this.#world.genesis.hubKey;
   }
+
+  /** Operator commands in force, in order of time: what an `operators` order may keep. */
   commands(): readonly AcceptedCommand[] {
-    return later();
+    return this.#world.book.accepted();
   }
+
+  // === registers ===
+
+  /** A live register as its source wrote it, whatever its effect. */
+  get(cluster: string, key: string): RegisterView | undefined {
+    return this.#world.sourceOf(cluster)?.get(key);
+  }
+
+  *registers(cluster: string, lane?: Lane): Iterable<RegisterView> {
+    const source = this.#world.sourceOf(cluster);
+    if (source === undefined) return;
+    for (const each of lane === undefined ? LANES : [lane])
+      for (const { view } of source.logs[each].registers.all()) if (view !== undefined) yield view;
+  }
+
+  /** Live registers of one type, as written. */
+  *ofType<Type extends RegisterType>(cluster: string, type: Type): Iterable<RegisterOf<Type>> {
+    for (const { view } of this.#world.sourceOf(cluster)?.ofType(type) ?? [])
+      if (view !== undefined) yield view as RegisterOf<Type>;
+  }
+
+  /** Service, load and endpoint registers of one service, as written. */
+  *ofService(cluster: string, namespace: string, name: string): Iterable<RegisterView> {
+    for (const { view } of this.#world.sourceOf(cluster)?.ofService(namespace, name) ?? [])
+      if (view !== undefined) yield view;
+  }
+
+  /** Every service that has a register of any of these kinds. */
+  *serviceNames(cluster: string): Iterable<{ readonly namespace: string; readonly name: string }> {
+    for (const service of this.#world.sourceOf(cluster)?.services() ?? []) {
+      const [namespace = "", name = ""] = service.split("/");
+      yield { namespace, name };
+    }
+  }
+
+  /**
+   * The register where it has effect: inside its grant and quotas, by its right writer, of a member that is active or
+   * draining. `observer` = the cluster that looks: its own namespaces and addresses need no grant, its exports do.
+   */
+  effective(cluster: string, key: string, observer?: string): RegisterView | undefined {
+    const view = this.get(cluster, key);
+    return view && effect(this.#world, cluster, view, observer);
+  }
+
+  /** The same rule for a view at hand. */
+  effect<View extends RegisterView>(cluster: string, view: View, observer?: string): View | undefined {
+    return effect(this.#world, cluster, view, observer);
+  }
+
+  /** What has no effect or needs a person; one pass over all registers. */
+  findings(): readonly Finding[] {
+    return findings(this.#world);
+  }
+
+  /** Records that wait for a membership or a key. */
+  get parkedCount(): number {
+    return this.#world.parking.count;
+  }
+
+  // === position and digest ===
+
+  heads(): readonly Head[] {
+    return [...this.#world.sources.values()].flatMap(headsOf);
+  }
+
+  /** State digest: equal in all folds that hold the same live registers, whatever their history. */
+  digest(): string {
+    const lanes: LanePart[] = [];
+    for (const { account, logs } of this.#world.sources.values())
+      for (const lane of LANES)
+        if (logs[lane].registers.liveCount > 0)
+          lanes.push({ source: account, lane, digest: logs[lane].registers.digest() });
+    return stateDigest(lanes, this.options.crypto);
+  }
+
+  /** undefined for an unknown source. */
+  laneDigest(account: string, lane: Lane): string | undefined {
+    return this.#world.sources.get(account as AccountKey)?.logs[lane].registers.digest();
+  }
+
+  // === disk ===
+
   /** JSON-serialisable. Parked records are not part of it: they show as gaps and are fetched again. */
   dump(): unknown {
-    return later();
+    return dumpWorld(this.#world);
   }
-  /** undefined where `dump` is not a dump of this federation. */
-  static restore(_dump: unknown, _options: FederationOptions): Federation | undefined {
-    return later();
+
+  /** undefined where `dump` is not a whole dump of this federation. */
+  static restore(dump: unknown, options: FederationOptions): Federation | undefined {
+    const world = restoreWorld(dump, options);
+    if (world === undefined) return undefined;
+    const federation = new Federation(options);
+    federation.#world = world;
+    return federation;
   }
+}
+
+function headsOf(source: Source): Head[] {
+  return LANES.flatMap((lane) => {
+    const head = source.logs[lane].chain.head;
+    if (head === undefined) return [];
+    return [{ source: source.account, lane, epoch: head.epoch, seq: head.seq, head: head.hash }];
+  });
 }
