@@ -23,6 +23,7 @@ export {
   isUserKey,
   newAccountKeys,
   newUserKeys,
+  signWithSeed,
 } from "./src/keys.ts";
 export { type NatsServerOptions, natsServerConfig } from "./src/server-config.ts";
 export { type StreamSize, storageBytesFor } from "./src/streams.ts";

@@ -41,3 +41,6 @@ export function accountKeyOf(seed: string): AccountKey | undefined {
 
 /** `U…` public nkey of 56 characters. */
 export const isUserKey = (candidate: string): boolean => /^U[A-Z2-7]{55}$/.test(candidate);
+
+/** Ed25519 signature by the key of this seed: proof of possession at a join. */
+export const signWithSeed = (seed: string, message: Uint8Array): Uint8Array => pairFromSeed(seed).sign(message);
