@@ -234,7 +234,12 @@ describe("self-doubt", () => {
     eu.step({ kind: "lag", lagMs: 59_000 });
     eu.probe("us", false);
     eu.step({ kind: "tick" });
-    expect(eu.liveness.link("us")).toMatchObject({ state: "normal", lease: "ok", selfDoubt: true });
+    expect(eu.liveness.link("us")).toMatchObject({
+      state: "normal",
+      lease: "ok",
+      probe: "ok",
+      selfDoubt: true,
+    });
     eu.run(4, ["us"], ["us"]);
     expect(eu.liveness.link("us")?.selfDoubt).toBe(false);
     eu.step({ kind: "lag", lagMs: 900 });

@@ -156,6 +156,11 @@ describe("a service port seen by one importer", () => {
     expect(new Set(addresses).size).toBe(addresses.length);
   });
 
+  it("dials gateways of peers of unknown networks, even where their endpoints are known", () => {
+    const fed = league().endpoint("us", "pay", "pay-1");
+    expect(view(fed).localities.find(({ cluster }) => cluster === "us")?.via).toBe("gateway");
+  });
+
   it("dials a peer on the same network directly, and its gateway until its endpoints are known", () => {
     const fed = league().admit("eu", { network: "core" }).admit("us", { network: "core" });
     expect(view(fed).localities.find(({ cluster }) => cluster === "us")?.via).toBe("gateway");
@@ -270,8 +275,10 @@ describe("evidence", () => {
   it("stale: kept, and one priority back while another is well", () => {
     const fed = policy(league({ ready: 0 }).link("eu", "us", "stale"), { regions: { eu: ["us", "ap"] } });
     expect(order(view(fed))).toEqual(["0 eu/a", "1 ap", "1 us"]);
+    expect(view(fed).localities[2]?.reason).toBe("failover target 1 of eu, stale: demoted by one");
     fed.link("eu", "ap", "lost");
     expect(order(view(fed))).toEqual(["0 eu/a", "1 us"]);
+    expect(view(fed).localities[1]?.reason).toBe("failover target 1 of eu, stale");
     expect(shares(view(fed))).toEqual({ eu: 0, us: 100 });
   });
 
