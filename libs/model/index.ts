@@ -8,7 +8,7 @@ export type { ProbeResult } from "./src/liveness/probe.ts";
 export * from "./src/liveness/settings.ts";
 export { verdictOf } from "./src/liveness/verdict.ts";
 export * from "./src/policy/access.ts";
-export * from "./src/policy/callers.ts";
+export { admits, type Principal } from "./src/policy/callers.ts";
 export * from "./src/policy/explain-access.ts";
 export * from "./src/view/affected.ts";
 export * from "./src/view/conflicts.ts";

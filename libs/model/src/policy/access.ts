@@ -5,7 +5,7 @@
 import { type ClusterName, parseWorkloadId, SYSTEM_NAMESPACE } from "@hansa/core";
 import { exportersOf } from "../view/merge.ts";
 import { type FederationReader, isPresent, type Sight } from "../view/reader.ts";
-import { admits, allowsBy } from "./callers.ts";
+import { admits, allowsBy, allowsOf } from "./callers.ts";
 
 export type Verdict = "allow" | "deny";
 
@@ -74,7 +74,7 @@ function decideAt(
     const message = `${exporter} admits its own trust domain`;
     return { cluster: exporter, verdict: "allow", by: "own trust domain", message, because: [service] };
   }
-  const policies = allowsBy(sight, exporter).get(`${namespace}/${name}`) ?? [];
+  const policies = allowsOf(allowsBy(sight, exporter), namespace, name);
   const policy = policies.find(({ callers }) => callers.some((principal) => admits(principal, callerId)));
   if (policy !== undefined)
     return {

@@ -5,7 +5,14 @@
  */
 import { SYSTEM_NAMESPACE, workloadId } from "@hansa/core";
 import type { AllowPolicy, Caller, PolicyValue } from "@hansa/events";
-import { isPresent, type Participant, readAll, registerName, type Sight } from "../view/reader.ts";
+import {
+  isPresent,
+  type Participant,
+  type Register,
+  readAll,
+  registerName,
+  type Sight,
+} from "../view/reader.ts";
 
 /** An exact SPIFFE id, or the prefix `spiffe://<td>/ns/<ns>/`. */
 export interface Principal {
@@ -20,35 +27,43 @@ export interface AllowInForce {
   readonly because: string;
 }
 
-/** Allow policies by the service they name. */
-export type Allows = ReadonlyMap<string, readonly AllowInForce[]>;
-
-/** All allow policies of `exporter` by `<ns>/<service>`, each list in order of the policies' names. */
-export function allowsBy(sight: Sight, exporter: string): Allows {
-  const allows = new Map<string, AllowInForce[]>();
-  for (const register of readAll(sight, exporter, "policy")) {
-    const { value } = register;
-    if (!isAllow(value)) continue;
-    const [, , namespace = "", name = ""] = register.key.split("/");
-    const service = `${namespace}/${value.service}`;
-    const allow: AllowInForce = {
-      name: `${namespace}/${name}`,
-      callers: distinct(value.from.flatMap((caller) => expand(sight, caller))),
-      because: registerName(exporter, register),
-    };
-    allows.set(service, [...(allows.get(service) ?? []), allow]);
-  }
-  return allows;
+/** A cluster's allow policies by the `<ns>/<service>` that they name; not expanded yet, which costs most. */
+export interface Allows {
+  readonly sight: Sight;
+  readonly exporter: string;
+  readonly byService: ReadonlyMap<string, readonly Register<AllowPolicy>[]>;
 }
+
+export function allowsBy(sight: Sight, exporter: string): Allows {
+  const byService = new Map<string, Register<AllowPolicy>[]>();
+  for (const register of readAll(sight, exporter, "policy")) {
+    if (!isAllow(register)) continue;
+    const [, , namespace = ""] = register.key.split("/");
+    const service = `${namespace}/${register.value.service}`;
+    const allows = byService.get(service);
+    if (allows === undefined) byService.set(service, [register]);
+    else allows.push(register);
+  }
+  return { sight, exporter, byService };
+}
+
+/** Policies that name the service, in order of their names. */
+export const allowsOf = (allows: Allows, namespace: string, service: string): AllowInForce[] =>
+  (allows.byService.get(`${namespace}/${service}`) ?? []).map((register) => ({
+    name: register.key.slice("policy/allow/".length),
+    callers: distinct(register.value.from.flatMap((caller) => expand(allows.sight, caller))),
+    because: registerName(allows.exporter, register),
+  }));
 
 /** Who may call the service from other trust domains. Empty = nobody. */
 export const callersOf = (allows: Allows, namespace: string, service: string): Principal[] =>
-  distinct((allows.get(`${namespace}/${service}`) ?? []).flatMap(({ callers }) => callers));
+  distinct(allowsOf(allows, namespace, service).flatMap(({ callers }) => callers));
 
 export const admits = (principal: Principal, id: string): boolean =>
   principal.kind === "exact" ? id === principal.value : id.startsWith(principal.value);
 
-const isAllow = (policy: PolicyValue): policy is AllowPolicy => "from" in policy;
+const isAllow = (register: Register<PolicyValue>): register is Register<AllowPolicy> =>
+  "from" in register.value;
 
 function expand(sight: Sight, caller: Caller): Principal[] {
   const members = caller.cluster === "*" ? sight.fed.members() : [sight.fed.member(caller.cluster)];

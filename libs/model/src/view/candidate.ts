@@ -217,6 +217,26 @@ function mergeAddresses(listed: readonly ViewEndpoint[]): {
   return { endpoints, hiddenWeight };
 }
 
+/**
+ * No cluster weighs more than this, whatever it says: Envoy sums a priority's weights in 32 bits. Its own proportions
+ * stay.
+ */
+const CLUSTER_WEIGHT_MAX = 100_000;
+
+export function capWeight(candidate: Candidate): Candidate {
+  const weight = weightOf(candidate.endpoints) + candidate.missingWeight;
+  if (weight <= CLUSTER_WEIGHT_MAX) return candidate;
+  const factor = CLUSTER_WEIGHT_MAX / weight;
+  return {
+    ...candidate,
+    endpoints: candidate.endpoints.map((endpoint) => ({
+      ...endpoint,
+      weight: atLeastOne(endpoint.weight * factor),
+    })),
+    missingWeight: Math.round(candidate.missingWeight * factor),
+  };
+}
+
 export const weightOf = (endpoints: readonly ViewEndpoint[]): number =>
   endpoints.reduce((sum, endpoint) => sum + endpoint.weight, 0);
 

@@ -143,6 +143,12 @@ describe("a service port seen by one importer", () => {
     ]);
   });
 
+  it("lets no cluster weigh more than its place, and keeps its own proportions", () => {
+    const fed = league({ ready: 0 }).serve("us", "pay", { healthy: 5, total: 10, weight: 1e12 });
+    const us = view(fed).localities.find(({ cluster }) => cluster === "us");
+    expect(us?.endpoints.map(({ weight }) => weight)).toEqual([50_000, 50_000]);
+  });
+
   it("never lists one address twice", () => {
     const fed = league().set("us", "gateway/gw", {
       address: "10.0.0.1",

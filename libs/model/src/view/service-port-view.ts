@@ -1,6 +1,13 @@
 /** Composition of the view: exporters → merged ports → reachable capacity → ordered localities, per service port. */
 import type { ClusterName } from "@hansa/core";
-import { type Candidate, endpointCandidates, gatewayCandidate, gatewaysOf, loadsOf } from "./candidate.ts";
+import {
+  type Candidate,
+  capWeight,
+  endpointCandidates,
+  gatewayCandidate,
+  gatewaysOf,
+  loadsOf,
+} from "./candidate.ts";
 import { portConflicts, serviceConflicts } from "./conflicts.ts";
 import { failoverPolicyOf, type PolicyInForce } from "./failover-policy.ts";
 import { evidenceOf, type PeerEvidence, sightOf, type ViewInput } from "./input.ts";
@@ -67,7 +74,7 @@ function portRoute(
   const scale = scaleOf(remote.map(({ cluster }) => gatewaysOf(sightOf(input), cluster).length));
   for (const exporter of exporters) {
     const reached = reach(input, exporter, port, evidence.get(exporter.cluster)!, scale);
-    if (typeof reached !== "string") candidates.push(...reached);
+    if (typeof reached !== "string") candidates.push(...reached.map(capWeight));
     else
       excluded.push({
         cluster: exporter.cluster,
