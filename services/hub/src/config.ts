@@ -19,7 +19,10 @@ const schema = z.strictObject({
     /** As the hub dials. */
     servers: z.array(url(/^(nats|tls):\/\//)).min(1),
     /** As agents dial; default: the same. */
-    advertised: z.array(url(/^(nats|tls):\/\//)).min(1).optional(),
+    advertised: z
+      .array(url(/^(nats|tls):\/\//))
+      .min(1)
+      .optional(),
     /** PEM of the CA where the servers use TLS. */
     caFile: z.string().optional(),
     sourcesMax: z.number().int().min(2).max(5000).default(16),
@@ -32,7 +35,10 @@ const schema = z.strictObject({
     /** Names and addresses in the TLS certificate, and `https://<first>:port` in join tokens. */
     hosts: z.array(z.string().min(1)).min(1),
     /** Where agents reach the API, if not at the first of `hosts`. */
-    advertised: z.array(url(/^https:\/\//)).min(1).optional(),
+    advertised: z
+      .array(url(/^https:\/\//))
+      .min(1)
+      .optional(),
     requestsPerSecondMax: z.number().positive().default(200),
   }),
   log: z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") }).prefault({}),
@@ -55,7 +61,9 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = {}): HubConfig
     value = { ...value, postgres: { ...(value as { postgres?: object }).postgres, url: override } };
   const result = schema.safeParse(value);
   if (!result.success) {
-    const problems = result.error.issues.map((issue) => `${issue.path.join(".") || "(file)"}: ${issue.message}`);
+    const problems = result.error.issues.map(
+      (issue) => `${issue.path.join(".") || "(file)"}: ${issue.message}`,
+    );
     throw new HansaError("HSA1004", `${file}: ${problems.join("; ")}`);
   }
   return { ...result.data, dir: resolve(file, "..", result.data.dir) };

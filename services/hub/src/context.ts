@@ -1,6 +1,7 @@
 /** What every part of the hub is given. No part reaches for a clock, a timer, randomness or a file by itself. */
-import type { Clock, Log, Random, Timers } from "@hansa/core";
+
 import type { HubBus } from "@hansa/bus";
+import type { Clock, Log, Random, Timers } from "@hansa/core";
 import type { Store } from "@hansa/store";
 import type { MetricsRegistry } from "@hansa/telemetry";
 import type { HubConfig } from "./config.ts";

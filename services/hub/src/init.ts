@@ -5,9 +5,9 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { base64, fromBase64, HansaError, parseFederationName } from "@hansa/core";
-import { fingerprintOf, type Genesis, OPERATORS_MAX } from "@hansa/events";
 import { createIssuer, natsServerConfig, newIssuerKeys } from "@hansa/bus";
+import { base64, fromBase64, HansaError, parseFederationName, systemClock } from "@hansa/core";
+import { fingerprintOf, type Genesis, OPERATORS_MAX } from "@hansa/events";
 import {
   createTlsAuthority,
   fromPem,
@@ -17,7 +17,6 @@ import {
   openKeyStore,
   writeAtomically,
 } from "@hansa/identity";
-import { systemClock } from "@hansa/core";
 import { stringify } from "yaml";
 import { FILES } from "./keys.ts";
 
@@ -52,7 +51,10 @@ export const pinOf = (certPem: string): string => {
 export async function init(options: InitOptions): Promise<InitResult> {
   const federation = parseFederationName(options.federation);
   if (federation === undefined)
-    throw new HansaError("HSA1004", `--federation ${options.federation}: needs two or more lower-case DNS labels, e.g. lab.hansa`);
+    throw new HansaError(
+      "HSA1004",
+      `--federation ${options.federation}: needs two or more lower-case DNS labels, e.g. lab.hansa`,
+    );
   checkOperators(options);
   if (existsSync(join(options.dir, FILES.genesis)))
     throw new HansaError("HSA1004", `${options.dir}: holds a federation already; choose an empty folder`);
@@ -110,7 +112,10 @@ const configOf = ({ apiHosts, apiPort, nats, postgres, lab }: InitOptions) => ({
 });
 
 /** A server beside the hub; whoever runs another takes the operator's lines from here. */
-function natsConfig({ dir, nats }: InitOptions, issuer: Parameters<typeof natsServerConfig>[0]["issuer"]): string {
+function natsConfig(
+  { dir, nats }: InitOptions,
+  issuer: Parameters<typeof natsServerConfig>[0]["issuer"],
+): string {
   const { hostname, port } = new URL(nats);
   return natsServerConfig({
     issuer,

@@ -1,9 +1,9 @@
 /** What `init` left in the hub's folder: genesis, the hub's log key, the bus issuer's seeds and the API's CA. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { createIssuer, type Issuer, type IssuerKeys } from "@hansa/bus";
 import { type Clock, HansaError, type Random, type Signer } from "@hansa/core";
 import { fingerprintOf, type Genesis } from "@hansa/events";
-import { createIssuer, type Issuer, type IssuerKeys } from "@hansa/bus";
 import {
   keyIdOf,
   loadSigner,
@@ -41,7 +41,10 @@ export async function loadKeys(dir: string, ports: { clock: Clock; random: Rando
   const secret = (name: string): string => {
     const text = store.read(name);
     if (text === undefined)
-      throw new HansaError("HSA1004", `${join(dir, name)}: missing; run \`hub init\` or restore the folder from its backup`);
+      throw new HansaError(
+        "HSA1004",
+        `${join(dir, name)}: missing; run \`hub init\` or restore the folder from its backup`,
+      );
     return text;
   };
   const genesis = JSON.parse(secret(FILES.genesis)) as Genesis;

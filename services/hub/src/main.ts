@@ -40,7 +40,8 @@ function readArguments() {
 async function main(): Promise<void> {
   const { values, positionals } = readArguments();
   const [command, ...rest] = positionals;
-  if (rest.length > 0 || (command !== undefined && command !== "init")) throw usage(`unknown command: ${positionals.join(" ")}`);
+  if (rest.length > 0 || (command !== undefined && command !== "init"))
+    throw usage(`unknown command: ${positionals.join(" ")}`);
   if (command === "init") return runInit(values);
   if (values.config === undefined) throw usage("--config is missing");
   await serve(values.config);
@@ -88,6 +89,8 @@ async function serve(file: string): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`hub: ${isHansaError(error) ? error.toString() : error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(
+    `hub: ${isHansaError(error) ? error.toString() : error instanceof Error ? error.stack : String(error)}\n`,
+  );
   process.exit(isHansaError(error) ? error.exitStatus : 1);
 });

@@ -3,7 +3,11 @@ import type { MetricDefinition } from "@hansa/telemetry";
 
 export const HUB_METRICS: Readonly<Record<string, MetricDefinition>> = {
   hansa_hub_leader: { kind: "gauge", help: "1 while this process leads", labels: [] },
-  hansa_hub_read_only: { kind: "gauge", help: "1 while the archive is behind the logs (HSA2012)", labels: [] },
+  hansa_hub_read_only: {
+    kind: "gauge",
+    help: "1 while the archive is behind the logs (HSA2012)",
+    labels: [],
+  },
   hansa_hub_position: { kind: "gauge", help: "Position of the archive", labels: [] },
   hansa_hub_batch_records: { kind: "gauge", help: "Records in the last committed batch", labels: [] },
   hansa_hub_events_total: { kind: "counter", help: "Events archived", labels: ["source"] },
@@ -11,6 +15,14 @@ export const HUB_METRICS: Readonly<Record<string, MetricDefinition>> = {
   hansa_hub_outbox_events: { kind: "gauge", help: "Own events that are not archived yet", labels: [] },
   hansa_hub_members: { kind: "gauge", help: "Members by state", labels: ["state"] },
   hansa_hub_streams_open: { kind: "gauge", help: "Open event streams of the API", labels: [] },
-  hansa_hub_beat_age_seconds: { kind: "gauge", help: "Time since a member's last heartbeat", labels: ["source"] },
-  hansa_hub_equivocations_total: { kind: "counter", help: "Two records for one place of a log", labels: ["source"] },
+  hansa_hub_beat_age_seconds: {
+    kind: "gauge",
+    help: "Time since a member's last heartbeat",
+    labels: ["source"],
+  },
+  hansa_hub_equivocations_total: {
+    kind: "counter",
+    help: "Two records for one place of a log",
+    labels: ["source"],
+  },
 };

@@ -3,11 +3,12 @@
  * the outbox only when the record that carries it is archived. One record is in flight at a time.
  */
 import { HansaError } from "@hansa/core";
-import { type Head, type LaneState, LaneWriter, type RegisterEvent } from "@hansa/events";
+import { currentVersion, type Head, type LanePosition, LaneWriter, type RegisterEvent } from "@hansa/events";
 import { nodeCrypto } from "@hansa/identity";
 import type { Federation } from "@hansa/model";
 import { clearOutbox, outboxDepth, readOutbox, readOwnLane, saveOwnLane } from "@hansa/store";
 import type { HubContext } from "../context.ts";
+import type { Recovered } from "./recovery.ts";
 
 const LANE = "sum";
 const RETRY_MS = 500;
@@ -41,12 +42,12 @@ export class OwnLane {
     this.#onFenced = onFenced;
   }
 
-  /** `highestEpoch`: the highest that was seen of this log anywhere. Each leader writes at an epoch of its own. */
+  /** Each leader writes at an epoch of its own, above every one that anybody has seen of this log. */
   static async open(
     hub: HubContext,
     leaderEpoch: number,
     fed: Federation,
-    highestEpoch: number,
+    found: Pick<Recovered, "last" | "highestEpoch">,
     onFenced: () => void,
   ): Promise<OwnLane> {
     const { keys, store } = hub;
@@ -56,14 +57,14 @@ export class OwnLane {
       signer: keys.signer,
       fingerprint: keys.fingerprint,
       crypto: nodeCrypto,
-      restored: ((await readOwnLane(store.db, LANE)) as LaneState | null) ?? undefined,
+      restored: ((await readOwnLane(store.db, LANE)) as LanePosition | null) ?? undefined,
     });
     for (const { type, key, value, at } of fed.registers("hub", LANE))
-      writer.set({ type, v: 1, key, at, data: value } as RegisterEvent);
-    writer.startEpoch(highestEpoch);
+      writer.set({ type, v: currentVersion(type), key, at, data: value } as RegisterEvent);
     const lane = new OwnLane(hub, leaderEpoch, writer, onFenced);
     await lane.#takeOutbox();
     writer.synced();
+    writer.open(found.last, found.highestEpoch);
     return lane;
   }
 
@@ -92,12 +93,19 @@ export class OwnLane {
     return new Promise((resolve, reject) => {
       const timer = this.#hub.timers.after(timeoutMs, () => {
         this.#waiters = this.#waiters.filter((other) => other !== waiter);
-        reject(new HansaError("HSA2010", "hub: decided and kept, but not published yet; it will be as soon as the bus is back. Try again"));
+        reject(
+          new HansaError(
+            "HSA2010",
+            "hub: decided and kept, but not published yet; it will be as soon as the bus is back. Try again",
+          ),
+        );
       });
-      const settle = <Value>(then: (value: Value) => void) => (value: Value) => {
-        timer.cancel();
-        then(value);
-      };
+      const settle =
+        <Value>(then: (value: Value) => void) =>
+        (value: Value) => {
+          timer.cancel();
+          then(value);
+        };
       const waiter = { outboxId, resolve: settle(resolve), reject: settle(reject) };
       this.#waiters.push(waiter);
       this.wake();
@@ -140,7 +148,8 @@ export class OwnLane {
     for (;;) {
       const rows = await readOutbox(this.#hub.store.db, this.#taken);
       for (const { id, event } of rows) {
-        const refusal = event.data === null ? this.#writer.remove(event.key, event.at) : this.#writer.set(event);
+        const refusal =
+          event.data === null ? this.#writer.remove(event.key, event.at) : this.#writer.set(event);
         if (typeof refusal === "string")
           this.#hub.log.error("own log: event refused", { key: event.key, reason: refusal, code: "HSA2002" });
         this.#taken = id;

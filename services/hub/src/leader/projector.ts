@@ -3,11 +3,11 @@
  * the archive for longer than one commit: where a commit fails, the fold is thrown away and read again from the archive.
  */
 import type { AccountKey } from "@hansa/core";
-import { decodeBody, type Event, recordHash, type BusRecord } from "@hansa/events";
+import { type BusRecord, decodeBody, type Event, recordHash } from "@hansa/events";
 import { nodeCrypto } from "@hansa/identity";
 import type { Federation, RegisterRef } from "@hansa/model";
 import {
-  ArchiveFold,
+  type ArchiveFold,
   type ArchiveRecord,
   archiveNow,
   type CommitOutcome,
@@ -83,7 +83,10 @@ export class Projector {
         const changed = lost.flatMap(({ source, lane }) => [...fold.giveUp(source, lane)]);
         if (lost.length === 0) return;
         this.#hub.log.warn("archive: records are lost for good", { gaps: lost.length, code: "HSA2005" });
-        const sources = clustersOf(fold.fed, lost.map(({ source }) => source));
+        const sources = clustersOf(
+          fold.fed,
+          lost.map(({ source }) => source),
+        );
         const outcome = await store.commit({
           ...this.#empty(),
           projections: projectionChanges(fold.fed, changed, sources),
@@ -150,7 +153,10 @@ export class Projector {
     const { metrics, log } = this.#hub;
     metrics.gauge("hansa_hub_position", outcome.position);
     metrics.gauge("hansa_hub_batch_records", judged.records.length);
-    for (const { source, code, message, lane, epoch, seq } of [...judged.quarantine, ...outcome.equivocations]) {
+    for (const { source, code, message, lane, epoch, seq } of [
+      ...judged.quarantine,
+      ...outcome.equivocations,
+    ]) {
       const cluster = fed.source(source)?.cluster ?? source;
       metrics.count("hansa_quarantined_total", { source: cluster, code });
       if (code === "HSA2008") metrics.count("hansa_hub_equivocations_total", { source: cluster });
@@ -196,7 +202,9 @@ function judge(fold: ArchiveFold, batch: readonly BusRecord[], via: Via): Judged
     if (result.quarantined !== null) judged.quarantine.push({ ...place, ...result.quarantined });
     const events = result.quarantined === null ? decodeBody(body) : null;
     const archived =
-      events?.kind === "events" ? events.events : [poisonEvent(result.quarantined ?? { code: "HSA2001", message: "" })];
+      events?.kind === "events"
+        ? events.events
+        : [poisonEvent(result.quarantined ?? { code: "HSA2001", message: "" })];
     judged.records.push({ record, hash, via, streamSeq: via === "bus" ? streamSeq : null, events: archived });
   }
   return judged;

@@ -12,31 +12,53 @@ export const QUOTAS_DEFAULT: Quotas = {
   recordsPerSecond: 500,
 };
 
-const SPECIAL = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "::/127", "fe80::/10", "ff00::/8"];
+const SPECIAL = [
+  "0.0.0.0/8",
+  "127.0.0.0/8",
+  "169.254.0.0/16",
+  "224.0.0.0/4",
+  "240.0.0.0/4",
+  "::/127",
+  "fe80::/10",
+  "ff00::/8",
+];
 
 /** Throws HSA1004 for a grant that nobody may give. Loopback and its like only in a lab. */
 export function checkGrant(grant: Grant, lab: boolean): void {
   for (const namespace of grant.namespaces)
     if (namespace !== "*" && (!isLabel(namespace) || namespace === SYSTEM_NAMESPACE))
-      throw new HansaError("HSA1004", `grant.namespaces: ${namespace} is not a namespace that can be granted`);
+      throw new HansaError(
+        "HSA1004",
+        `grant.namespaces: ${namespace} is not a namespace that can be granted`,
+      );
   for (const cidr of grant.cidrs) {
     if (parseCidr(cidr) === undefined)
       throw new HansaError("HSA1004", `grant.cidrs: ${cidr} is not address/prefix without host bits`);
     if (!lab && SPECIAL.some((range) => cidrWithin(cidr, [range])))
-      throw new HansaError("HSA1004", `grant.cidrs: ${cidr} is loopback, link-local or multicast; only a lab grants it`);
+      throw new HansaError(
+        "HSA1004",
+        `grant.cidrs: ${cidr} is loopback, link-local or multicast; only a lab grants it`,
+      );
   }
 }
 
 export function narrow(granted: Grant, wanted: Grant): Grant {
   if (wanted.region !== granted.region)
-    throw new HansaError("HSA3006", `join: region ${wanted.region} was asked for, the token grants ${granted.region}`);
+    throw new HansaError(
+      "HSA3006",
+      `join: region ${wanted.region} was asked for, the token grants ${granted.region}`,
+    );
   if (wanted.network !== granted.network)
-    throw new HansaError("HSA3006", `join: network ${wanted.network} was asked for, the token grants ${granted.network}`);
+    throw new HansaError(
+      "HSA3006",
+      `join: network ${wanted.network} was asked for, the token grants ${granted.network}`,
+    );
   return {
     namespaces: narrowNamespaces(granted.namespaces, wanted.namespaces),
     cidrs: wanted.cidrs.filter((cidr) => cidrWithin(cidr, granted.cidrs)),
     region: granted.region,
-    zones: granted.zones.length === 0 ? wanted.zones : wanted.zones.filter((zone) => granted.zones.includes(zone)),
+    zones:
+      granted.zones.length === 0 ? wanted.zones : wanted.zones.filter((zone) => granted.zones.includes(zone)),
     network: granted.network,
     claims: wanted.claims.filter((claim) => granted.claims.includes(claim)),
     quotas: {

@@ -6,6 +6,7 @@
 import { fromBase64, HansaError, utf8 } from "@hansa/core";
 import {
   countersign,
+  currentVersion,
   type Genesis,
   type Grant,
   type MembershipRequest,
@@ -99,7 +100,10 @@ function checkRequest({ keys }: HubContext, body: JoinBody): MembershipRequest {
     if (key === undefined) throw new HansaError("HSA1004", `join: ${name}: the request names no such key`);
     const signature = fromBase64(proof);
     if (signature === undefined || !nodeCrypto.verify(key, utf8(body.request), signature))
-      throw new HansaError("HSA3001", `join: ${name}: does not verify; sign the request's bytes with that key`);
+      throw new HansaError(
+        "HSA3001",
+        `join: ${name}: does not verify; sign the request's bytes with that key`,
+      );
   }
   if (request.accountKey === keys.issuer.hubAccount)
     throw new HansaError("HSA3004", "join: that account is the hub's");
@@ -129,7 +133,7 @@ async function decide(
 
 /** The token admitted exactly this request before: the answer was lost on the way. */
 async function repeat(tx: CommandTx, body: JoinBody, member: Member | null): Promise<Decision> {
-  if (member?.membership.request !== body.request || member.state !== "active")
+  if (member?.membership.request !== body.request || member.state === "left")
     throw new HansaError("HSA3003", "join: the token was used");
   const apiToken = await renewAgentToken(tx, member.cluster);
   return { member, apiToken, jwts: [member.accountJwt], outboxId: null };
@@ -159,24 +163,32 @@ async function admit(
     requestSignature: body.signature,
   } as const;
   const membership = countersign(fields, keys.signer, keys.fingerprint);
-  const account = { accountKey: request.accountKey, name: request.cluster };
+  // An evicted name may ask again; it stays out until operators admit this incarnation.
+  const suspended = before?.state === "evicted";
+  const account = { accountKey: request.accountKey, name: request.cluster, suspended };
   const accountJwt = await keys.issuer.issueAccount(account);
   const member: Member = {
     cluster: request.cluster,
     signingKey: request.signingKey,
     account: request.accountKey,
     incarnation,
-    state: "active",
+    state: suspended ? "evicted" : "active",
     membership,
     accountJwt,
     userKey: request.userKey,
-    suspended: false,
+    suspended,
   };
   await tx.saveMember(member);
   await markJoinTokenUsed(tx.sql, token.id, tx.nowMs);
   const apiToken = await renewAgentToken(tx, request.cluster);
   const key = membershipKey(request.cluster);
-  const outboxId = await tx.enqueue({ type: "MembershipSet", v: 1, key, at: tx.nowMs, data: membership });
+  const outboxId = await tx.enqueue({
+    type: "MembershipSet",
+    v: currentVersion("MembershipSet"),
+    key,
+    at: tx.nowMs,
+    data: membership,
+  });
   await tx.audit({
     actor: `join-token ${token.id} of ${token.createdBy}`,
     action: before === null ? "join" : "rejoin",
@@ -196,10 +208,6 @@ async function renewAgentToken(tx: CommandTx, cluster: string): Promise<string> 
   await revokeTokensOfCluster(tx.sql, cluster, tx.nowMs);
   const { id, secret } = newSecret();
   const token = { id, name: `agent of ${cluster}`, role: "agent", cluster } as const;
-  await insertApiToken(
-    tx.sql,
-    { ...token, createdBy: "join", createdMs: tx.nowMs, expiresMs: null },
-    secret,
-  );
+  await insertApiToken(tx.sql, { ...token, createdBy: "join", createdMs: tx.nowMs, expiresMs: null }, secret);
   return secret;
 }

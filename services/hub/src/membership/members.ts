@@ -8,14 +8,21 @@ import {
   type CommandValue,
   commandKey,
   countersign,
+  currentVersion,
   type MembershipRequest,
   membershipKey,
   verifyCommand,
   wantKey,
 } from "@hansa/events";
 import { nodeCrypto } from "@hansa/identity";
-import type { Member as FoldMember, Federation } from "@hansa/model";
-import { type CommandTx, type Member, type MemberState, readMembers, revokeTokensOfCluster } from "@hansa/store";
+import type { Federation, Member as FoldMember } from "@hansa/model";
+import {
+  type CommandTx,
+  type Member,
+  type MemberState,
+  readMembers,
+  revokeTokensOfCluster,
+} from "@hansa/store";
 import type { HubContext } from "../context.ts";
 
 /** Answers the outbox row's id; null where the cluster has left already. */
@@ -36,8 +43,19 @@ export async function leave(
     await tx.saveMember({ ...member, state: "left", membership, accountJwt, suspended: true });
     await revokeTokensOfCluster(tx.sql, cluster, tx.nowMs);
     const key = membershipKey(cluster);
-    const outboxId = await tx.enqueue({ type: "MembershipSet", v: 1, key, at: tx.nowMs, data: membership });
-    await tx.audit({ actor, action: "leave", subject: cluster, details: { incarnation: member.incarnation } });
+    const outboxId = await tx.enqueue({
+      type: "MembershipSet",
+      v: currentVersion("MembershipSet"),
+      key,
+      at: tx.nowMs,
+      data: membership,
+    });
+    await tx.audit({
+      actor,
+      action: "leave",
+      subject: cluster,
+      details: { incarnation: member.incarnation },
+    });
     return { outboxId, jwt: accountJwt };
   });
 }
@@ -58,9 +76,12 @@ export async function submitCommand(
   const { order, id } = checked.payload;
   if ("cluster" in order) {
     const member = fed.member(order.cluster);
-    if (member === undefined) throw new HansaError("HSA1005", `command ${id}: cluster ${order.cluster} is not known`);
+    if (member === undefined)
+      throw new HansaError("HSA1005", `command ${id}: cluster ${order.cluster} is not known`);
     const { incarnation } = member.membership;
-    if (incarnation !== order.incarnation)
+    // Operators may admit an evicted name before it asks again.
+    const isAhead = order.do === "admit" && order.incarnation === incarnation + 1;
+    if (incarnation !== order.incarnation && !isAhead)
       throw new HansaError(
         "HSA3007",
         `command ${id}: names incarnation ${order.incarnation} of ${order.cluster}, which is at ${incarnation}`,
@@ -70,10 +91,29 @@ export async function submitCommand(
     const details = { order, signatures: value.signatures.map(({ key }) => key) };
     await tx.audit({ actor, action: `command ${order.do}`, subject: id, details });
     const at = tx.nowMs;
-    if (order.do === "hubkey") return tx.enqueue({ type: "HubkeySet", v: 1, key: "hubkey", at, data: value });
+    if (order.do === "hubkey")
+      return tx.enqueue({
+        type: "HubkeySet",
+        v: currentVersion("HubkeySet"),
+        key: "hubkey",
+        at,
+        data: value,
+      });
     if (order.do === "operators")
-      return tx.enqueue({ type: "OperatorsSet", v: 1, key: "operators", at, data: value });
-    return tx.enqueue({ type: "CommandSet", v: 1, key: commandKey(id), at, data: value });
+      return tx.enqueue({
+        type: "OperatorsSet",
+        v: currentVersion("OperatorsSet"),
+        key: "operators",
+        at,
+        data: value,
+      });
+    return tx.enqueue({
+      type: "CommandSet",
+      v: currentVersion("CommandSet"),
+      key: commandKey(id),
+      at,
+      data: value,
+    });
   });
 }
 
@@ -87,7 +127,13 @@ export function want(
 ): Promise<number> {
   return hub.store.command(leaderEpoch, async (tx) => {
     await tx.audit({ actor, action: "want", subject: cluster, details: {} });
-    return tx.enqueue({ type: "WantSet", v: 1, key: wantKey(cluster), at: tx.nowMs, data: { nonce } });
+    return tx.enqueue({
+      type: "WantSet",
+      v: currentVersion("WantSet"),
+      key: wantKey(cluster),
+      at: tx.nowMs,
+      data: { nonce },
+    });
   });
 }
 

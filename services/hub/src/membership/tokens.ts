@@ -1,7 +1,7 @@
 /** Makes and ends tokens. A secret is shown once, in the answer that made it; nobody gives more than they have. */
 import { HansaError, parseClusterName } from "@hansa/core";
 import type { Grant } from "@hansa/events";
-import { insertApiToken, insertJoinToken, revokeToken, type Role } from "@hansa/store";
+import { insertApiToken, insertJoinToken, type Role, revokeToken } from "@hansa/store";
 import type { HubContext } from "../context.ts";
 import { pinOf } from "../init.ts";
 import { checkGrant } from "./grant.ts";
@@ -64,7 +64,11 @@ export async function makeApiToken(
   const expiresMs = await hub.store.command(leaderEpoch, async (tx) => {
     const ends = order.ttlMs === null ? null : tx.nowMs + order.ttlMs;
     const token = { id, name: order.name, role: order.role, cluster: null };
-    await insertApiToken(tx.sql, { ...token, createdBy: actor, createdMs: tx.nowMs, expiresMs: ends }, secret);
+    await insertApiToken(
+      tx.sql,
+      { ...token, createdBy: actor, createdMs: tx.nowMs, expiresMs: ends },
+      secret,
+    );
     const details = { id, role: order.role, expiresMs: ends };
     await tx.audit({ actor, action: "api-token", subject: order.name, details });
     return ends;
@@ -72,7 +76,12 @@ export async function makeApiToken(
   return { id, token: secret, expiresMs };
 }
 
-export async function endToken(hub: HubContext, leaderEpoch: number, actor: string, id: string): Promise<void> {
+export async function endToken(
+  hub: HubContext,
+  leaderEpoch: number,
+  actor: string,
+  id: string,
+): Promise<void> {
   await hub.store.command(leaderEpoch, async (tx) => {
     const kind = await revokeToken(tx.sql, id, tx.nowMs);
     if (kind === null) throw new HansaError("HSA1005", `token ${id}: not known`);

@@ -1,0 +1,221 @@
+/**
+ * The hub as a whole: connections, the API, and the loop that leads whenever it can. Everything that may be away
+ * (Postgres, NATS) may be away for any time; only a taken API address ends the process.
+ */
+
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { connectHubBus } from "@hansa/bus";
+import { HansaError } from "@hansa/core";
+import { insertApiToken, openStore, readMembers } from "@hansa/store";
+import { routes } from "./api/routes.ts";
+import { serveApi } from "./api/server.ts";
+import type { HubConfig } from "./config.ts";
+import type { HubContext, Ports } from "./context.ts";
+import { loadKeys } from "./keys.ts";
+import { Leader } from "./leader/leader.ts";
+import { ArchiveReader } from "./read/archive-reader.ts";
+import { Commits } from "./read/commits.ts";
+
+const MIGRATIONS = fileURLToPath(new URL("../../../migrations", import.meta.url));
+const RETRY_MS = 1000;
+
+/** What routes may ask of the hub. */
+export interface Hub extends HubContext {
+  readonly reader: ArchiveReader;
+  readonly commits: Commits;
+  /** Throws HSA1012 where this hub does not lead. */
+  leader(): Leader;
+  readiness(): Promise<Readiness>;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly role: "leader" | "standby" | "starting";
+  readonly checks: Readonly<Record<"archive" | "bus" | "current", boolean>>;
+}
+
+export interface RunningHub {
+  readonly apiPort: number;
+  close(): Promise<void>;
+}
+
+export async function startHub(config: HubConfig, ports: Ports): Promise<RunningHub> {
+  const { log, timers } = ports;
+  const keys = await loadKeys(config.dir, ports);
+  const store = openStore({
+    url: config.postgres.url,
+    connectionsMax: config.postgres.connectionsMax,
+    onIdleError: (error) => log.warn("archive: connection lost", { reason: error.message }),
+  });
+  const bus = await connectHubBus({
+    servers: config.nats.servers,
+    issuer: keys.issuer,
+    streams: {
+      sourcesMax: config.nats.sourcesMax,
+      replicas: config.nats.replicas,
+      ...(config.nats.recordsPerLogMax === undefined
+        ? {}
+        : { recordsPerLogMax: config.nats.recordsPerLogMax }),
+    },
+    accounts: async () => (await readMembers(store.db)).map(({ accountJwt }) => accountJwt),
+    log,
+    timers,
+    random: ports.random,
+    ...(config.nats.caFile === undefined ? {} : { caPem: readFileSync(config.nats.caFile, "utf8") }),
+  });
+  const context: HubContext = { ...ports, config, keys, store, bus };
+  const running = new Running(context);
+  const server = await serveApi(context, routes(running)).catch(async (error: unknown) => {
+    await Promise.allSettled([bus.close(), store.close()]);
+    throw error;
+  });
+  const loop = running.run();
+  return {
+    apiPort: server.port,
+    async close() {
+      running.commits.close();
+      await server.close();
+      await running.stop();
+      await loop;
+      await bus.close();
+      await store.close();
+    },
+  };
+}
+
+class Running implements Hub {
+  readonly config;
+  readonly keys;
+  readonly store;
+  readonly bus;
+  readonly clock;
+  readonly timers;
+  readonly random;
+  readonly log;
+  readonly metrics;
+  readonly reader: ArchiveReader;
+  readonly commits: Commits;
+  readonly #context: HubContext;
+  #leader: Leader | null = null;
+  #role: Readiness["role"] = "starting";
+  #busUp = false;
+  #stopped = false;
+  #wake: () => void = () => {};
+
+  constructor(context: HubContext) {
+    this.#context = context;
+    this.config = context.config;
+    this.keys = context.keys;
+    this.store = context.store;
+    this.bus = context.bus;
+    this.clock = context.clock;
+    this.timers = context.timers;
+    this.random = context.random;
+    this.log = context.log;
+    this.metrics = context.metrics;
+    this.reader = new ArchiveReader(context);
+    this.commits = new Commits(context.timers);
+    this.bus.connection((up) => {
+      this.#busUp = up;
+      this.metrics.gauge("hansa_bus_up", up ? 1 : 0);
+    });
+  }
+
+  leader(): Leader {
+    if (this.#leader === null)
+      throw new HansaError(
+        "HSA1012",
+        `hub: ${this.#role === "standby" ? "standby; ask the hub that leads" : "starting; try again"}`,
+      );
+    return this.#leader;
+  }
+
+  async readiness(): Promise<Readiness> {
+    const archive = await this.reader.now().then(
+      () => true,
+      () => false,
+    );
+    const current = this.#leader === null || this.#leader.readOnly === null;
+    const checks = { archive, bus: this.#busUp, current };
+    return {
+      ready: Object.values(checks).every(Boolean) && this.#role !== "starting",
+      role: this.#role,
+      checks,
+    };
+  }
+
+  async run(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        await this.#term();
+      } catch (error) {
+        this.log.warn("hub: cannot lead yet", { reason: String(error) });
+        this.#role = "starting";
+      }
+      if (!this.#stopped) await this.#pause();
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#wake();
+  }
+
+  /** One term of office, or one look at whether there is one to be had. */
+  async #term(): Promise<void> {
+    const { store, log } = this.#context;
+    const applied = await store.migrate(MIGRATIONS);
+    if (applied.length > 0) log.info("archive: migrated", { files: applied.join(" ") });
+    await this.#importAdminToken();
+    const leadership = await store.lead();
+    if (leadership === null) {
+      this.#role = "standby";
+      return;
+    }
+    const leader = new Leader(this.#context, leadership, (position) => this.commits.announce(position));
+    try {
+      await leader.start();
+      this.#leader = leader;
+      this.#role = "leader";
+      log.info("hub: leads", { epoch: leadership.epoch });
+      const stopping = new Promise<string>((resolve) => {
+        this.#wake = () => resolve("");
+        if (this.#stopped) resolve("");
+      });
+      const reason = await Promise.race([leader.ended, stopping]);
+      if (reason !== "") log.warn("hub: leads no more", { reason });
+    } finally {
+      this.#leader = null;
+      this.#role = "starting";
+      await leader.stop();
+      await leadership.resign().catch(() => {});
+    }
+  }
+
+  /** The secret that `init` wrote, as a hash. A token that was revoked stays revoked. */
+  async #importAdminToken(): Promise<void> {
+    const { adminSecret } = this.keys;
+    if (adminSecret === undefined || adminSecret === "") return;
+    const token = {
+      id: "init",
+      name: "first admin",
+      role: "admin",
+      cluster: null,
+      createdBy: "init",
+    } as const;
+    const createdMs = this.clock.nowMs();
+    await insertApiToken(this.store.db, { ...token, createdMs, expiresMs: null }, adminSecret);
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.timers.after(RETRY_MS, resolve);
+      this.#wake = () => {
+        timer.cancel();
+        resolve();
+      };
+      if (this.#stopped) this.#wake();
+    });
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Heartbeats: the hub's own, with the positions committed in Postgres, and what members' beats say. A beat changes no
+ * register; it tells how far each member's proxies have come, and what others hold of the hub's log.
+ */
+import type { AccountKey } from "@hansa/core";
+import {
+  type BusBeat,
+  decodeHeartbeat,
+  type Head,
+  type Heartbeat,
+  isLaterBeat,
+  signHeartbeat,
+  verifyHeartbeat,
+} from "@hansa/events";
+import { nodeCrypto } from "@hansa/identity";
+import type { BeatFindings, Federation } from "@hansa/model";
+import type { HubContext } from "../context.ts";
+
+export const BEAT_EVERY_MS = 2000;
+/** Heads of one kind in one beat, so that it stays far below the bus's 64 KiB; a larger federation takes turns. */
+const HEADS_PER_BEAT = 100;
+
+export interface SeenBeat {
+  readonly cluster: string;
+  readonly beat: Heartbeat;
+  /** Monotonic time of arrival. */
+  readonly atMs: number;
+}
+
+export class Beats {
+  readonly #hub: HubContext;
+  readonly #bootMs: number;
+  #counter = 0;
+  readonly #seen = new Map<AccountKey, SeenBeat>();
+
+  constructor(hub: HubContext) {
+    this.#hub = hub;
+    this.#bootMs = hub.clock.nowMs();
+  }
+
+  /** Takes a member's beat; undefined where it is not one, not newer, or not of a live member. */
+  take({ account, bytes }: BusBeat, fed: Federation): BeatFindings | undefined {
+    const source = fed.source(account);
+    if (source === undefined || source.cluster === "hub" || !source.live) return undefined;
+    const signed = decodeHeartbeat(bytes);
+    if (signed?.beat.source !== account) return undefined;
+    const before = this.#seen.get(account)?.beat;
+    if (before !== undefined && !isLaterBeat(signed.beat, before)) return undefined;
+    if (!verifyHeartbeat(signed, source.signingKey, this.#hub.keys.fingerprint, nodeCrypto)) return undefined;
+    this.#seen.set(account, {
+      cluster: source.cluster,
+      beat: signed.beat,
+      atMs: this.#hub.clock.monotonicMs(),
+    });
+    return fed.observeBeat(signed.beat);
+  }
+
+  /** Members' last beats of this process's time. */
+  seen(): readonly SeenBeat[] {
+    return [...this.#seen.values()];
+  }
+
+  forget(account: AccountKey): void {
+    this.#seen.delete(account);
+  }
+
+  send(own: Heartbeat["own"], known: readonly Head[], committed: readonly Head[]): Promise<void> {
+    const { bus, keys } = this.#hub;
+    this.#counter += 1;
+    const beat: Heartbeat = {
+      source: keys.issuer.hubAccount,
+      bootMs: this.#bootMs,
+      counter: this.#counter,
+      own,
+      known: this.#turn(known),
+      acked: [],
+      committed: this.#turn(committed),
+    };
+    return bus.publishBeat(signHeartbeat(beat, keys.signer, keys.fingerprint, nodeCrypto));
+  }
+
+  #turn(heads: readonly Head[]): readonly Head[] {
+    if (heads.length <= HEADS_PER_BEAT) return heads;
+    const start = ((this.#counter - 1) * HEADS_PER_BEAT) % heads.length;
+    return [...heads, ...heads].slice(start, start + HEADS_PER_BEAT);
+  }
+}

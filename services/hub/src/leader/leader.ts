@@ -1,0 +1,272 @@
+/**
+ * The hub while it leads: archives the logs, writes its own, keeps membership and the bus's accounts in step, beats.
+ * Ends itself when another leader's epoch or a lost session says so; never shares the archive.
+ */
+
+import type { Consumption } from "@hansa/bus";
+import { HansaError, hex, isHansaError, type TimerHandle } from "@hansa/core";
+import type { BusRecord, CommandValue, Head } from "@hansa/events";
+import type { Federation } from "@hansa/model";
+import { type CommitOutcome, type Leadership, readHeads } from "@hansa/store";
+import type { HubContext } from "../context.ts";
+import { type JoinBody, type Joined, join } from "../membership/join.ts";
+import { followFold, leave, submitCommand, want } from "../membership/members.ts";
+import { Serial } from "../serial.ts";
+import { BEAT_EVERY_MS, Beats } from "./beats.ts";
+import { OwnLane } from "./own-lane.ts";
+import { type Committed, Projector } from "./projector.ts";
+import { recover } from "./recovery.ts";
+
+const PUBLISH_WAIT_MS = 8000;
+const HOUSEKEEPING_MS = 5000;
+const RECOVERY_RETRY_MS = 500;
+const TRUST_TYPES = new Set(["MembershipSet", "CommandSet", "OperatorsSet", "HubkeySet"]);
+
+export class Leader {
+  readonly epoch: number;
+  readonly beats: Beats;
+  /** Settles when this leader must end. */
+  readonly ended: Promise<string>;
+  readonly #hub: HubContext;
+  readonly #projector: Projector;
+  readonly #onCommit: (position: number) => void;
+  readonly #heads = new Map<string, Head>();
+  readonly #members = new Serial();
+  readonly #timers: TimerHandle[] = [];
+  readonly #unsubscribes: (() => void)[] = [];
+  #ownLane: OwnLane | null = null;
+  #consumption: Consumption | null = null;
+  #missing: string | null = "the hub has not reached the bus since it started";
+  #stopped = false;
+  #end: (reason: string) => void = () => {};
+
+  constructor(hub: HubContext, leadership: Leadership, onCommit: (position: number) => void) {
+    this.#hub = hub;
+    this.epoch = leadership.epoch;
+    this.beats = new Beats(hub);
+    this.#onCommit = onCommit;
+    this.#projector = new Projector(hub, leadership.epoch, (committed) => this.#committed(committed));
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+      leadership.lost.then(() => resolve("the database session ended"));
+    });
+  }
+
+  /** Loads the fold, then works in the background: the bus may be away for any time. */
+  async start(): Promise<void> {
+    const { store, metrics, timers } = this.#hub;
+    await this.#projector.ready();
+    for (const head of await readHeads(store.db)) this.#heads.set(`${head.source} ${head.lane}`, head);
+    metrics.gauge("hansa_hub_leader", 1);
+    this.#timers.push(timers.every(BEAT_EVERY_MS, () => this.#background("beat", () => this.#beat())));
+    this.#timers.push(
+      timers.every(HOUSEKEEPING_MS, () => this.#background("gaps", () => this.#giveUpGaps())),
+    );
+    this.#background("recovery", () => this.#recover());
+  }
+
+  /** Committed ends of all logs. */
+  heads(): readonly Head[] {
+    return [...this.#heads.values()];
+  }
+
+  get readOnly(): string | null {
+    return this.#missing;
+  }
+
+  get fed(): Federation | null {
+    return this.#projector.fed;
+  }
+
+  // === commands ===
+
+  join(body: JoinBody): Promise<Joined> {
+    this.#mayWrite();
+    const pinned = (cluster: string) => this.#projector.fed?.member(cluster)?.signingKey;
+    return join(this.#hub, this.epoch, body, pinned, async (id) => void (await this.#published(id)));
+  }
+
+  async leave(actor: string, cluster: string): Promise<Head | null> {
+    this.#mayWrite();
+    const { outboxId, jwt } = await leave(this.#hub, this.epoch, actor, cluster);
+    const head = outboxId === null ? null : await this.#published(outboxId);
+    await this.#hub.bus.pushAccount(jwt);
+    return head;
+  }
+
+  async command(actor: string, value: CommandValue): Promise<Head> {
+    this.#mayWrite();
+    const fed = await this.#projector.ready();
+    return this.#published(await submitCommand(this.#hub, this.epoch, actor, fed, value));
+  }
+
+  async want(actor: string, cluster: string): Promise<Head> {
+    this.#mayWrite();
+    const fed = await this.#projector.ready();
+    if (cluster !== "hub" && fed.member(cluster) === undefined)
+      throw new HansaError("HSA1005", `cluster ${cluster}: not known`);
+    const nonce = hex(this.#hub.random.bytes(8));
+    if (cluster === "hub") this.#ownLane?.requestSnapshot();
+    return this.#published(await want(this.#hub, this.epoch, actor, cluster, nonce));
+  }
+
+  /** Token orders need no log, only the right to write. */
+  mayWrite(): number {
+    this.#mayWrite();
+    return this.epoch;
+  }
+
+  /** Late records; the caller has checked who brings them and that their signatures verify. */
+  async addLate(records: readonly BusRecord[]): Promise<CommitOutcome> {
+    const outcome = await this.#projector.add(records, "http");
+    if (this.#missing !== null && this.#ownLane === null) return outcome;
+    await this.#recheck();
+    return outcome;
+  }
+
+  ready(): Promise<Federation> {
+    return this.#projector.ready();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const timer of this.#timers) timer.cancel();
+    for (const unsubscribe of this.#unsubscribes) unsubscribe();
+    await this.#consumption?.stop();
+    await this.#ownLane?.stop();
+    this.#hub.metrics.gauge("hansa_hub_leader", 0);
+  }
+
+  // === work ===
+
+  async #recover(): Promise<void> {
+    const { bus, log, timers, metrics, keys } = this.#hub;
+    while (!this.#stopped) {
+      try {
+        await bus.ensureStreams();
+        const found = await recover(this.#hub, this.#projector);
+        this.#setMissing(found.missing);
+        const fed = await this.#projector.ready();
+        this.#ownLane ??= await OwnLane.open(this.#hub, this.epoch, fed, found, () =>
+          this.#end("another hub writes the hub's log"),
+        );
+        if (found.missing === null) this.#ownLane.wake();
+        else log.error("archive is behind the logs: read-only", { code: "HSA2012", reason: found.missing });
+        break;
+      } catch (error) {
+        if (isFenced(error)) return this.#end("another leader");
+        log.debug("recovery: not yet", { reason: String(error) });
+        await timers.sleep(RECOVERY_RETRY_MS);
+      }
+    }
+    if (this.#stopped) return;
+    metrics.gauge("hansa_hub_read_only", this.#missing === null ? 0 : 1);
+    await this.#follow(keys.genesis.federation);
+    this.#unsubscribes.push(await bus.beats((beat) => this.#background("beats", () => this.#takeBeat(beat))));
+    this.#consumption = bus.consume({
+      start: (incarnation) => this.#projector.start(incarnation),
+      handle: async (batch, incarnation) => {
+        try {
+          await this.#projector.handle(batch, incarnation);
+        } catch (error) {
+          if (isFenced(error)) this.#end("another leader");
+          throw error;
+        }
+      },
+    });
+  }
+
+  #setMissing(missing: string | null): void {
+    this.#missing = missing;
+    this.#hub.metrics.gauge("hansa_hub_read_only", missing === null ? 0 : 1);
+  }
+
+  /** Read-only ends by itself once the archive holds what was missing. */
+  async #recheck(): Promise<void> {
+    if (this.#missing === null || this.#ownLane === null) return;
+    const found = await recover(this.#hub, this.#projector);
+    this.#setMissing(found.missing);
+    if (found.missing !== null) return;
+    const fed = await this.#projector.ready();
+    await this.#ownLane.stop();
+    this.#ownLane = await OwnLane.open(this.#hub, this.epoch, fed, found, () =>
+      this.#end("another hub writes the hub's log"),
+    );
+    this.#ownLane.wake();
+    await this.#follow("recheck");
+    this.#hub.log.info("archive has caught up with the logs", {});
+  }
+
+  #committed(committed: Committed): void {
+    for (const head of committed.heads) this.#heads.set(`${head.source} ${head.lane}`, head);
+    const own = committed.heads.find(({ source }) => source === this.#hub.keys.issuer.hubAccount);
+    if (own !== undefined) this.#ownLane?.committed(own);
+    this.#onCommit(committed.position);
+    if (committed.changed.some(({ type }) => TRUST_TYPES.has(type)))
+      this.#background("members", () => this.#follow("commit"));
+  }
+
+  /** One at a time: rows, accounts and tokens follow the fold. */
+  #follow(_why: string): Promise<void> {
+    return this.#members.run(async () => {
+      const fed = await this.#projector.ready();
+      if (this.#missing !== null) return;
+      for (const jwt of await followFold(this.#hub, this.epoch, fed)) await this.#hub.bus.pushAccount(jwt);
+      const states = new Map<string, number>([
+        ["active", 0],
+        ["draining", 0],
+        ["left", 0],
+        ["evicted", 0],
+      ]);
+      for (const { state } of fed.members()) states.set(state, (states.get(state) ?? 0) + 1);
+      for (const [state, members] of states) this.#hub.metrics.gauge("hansa_hub_members", members, { state });
+    });
+  }
+
+  async #beat(): Promise<void> {
+    const fed = this.#projector.fed;
+    const own = this.#ownLane?.head();
+    await this.beats.send(own === undefined ? [] : [own], fed?.heads() ?? [], this.heads());
+    const nowMs = this.#hub.clock.monotonicMs();
+    for (const { cluster, atMs } of this.beats.seen())
+      this.#hub.metrics.gauge("hansa_hub_beat_age_seconds", (nowMs - atMs) / 1000, { source: cluster });
+    if (this.#missing !== null && this.#ownLane !== null) await this.#recheck();
+  }
+
+  async #takeBeat(beat: { account: Head["source"]; bytes: Uint8Array }): Promise<void> {
+    const fed = this.#projector.fed;
+    if (fed === null) return;
+    const findings = this.beats.take(beat, fed);
+    for (const { cluster, key, message } of findings?.equivocations ?? []) {
+      this.#hub.metrics.count("hansa_hub_equivocations_total", { source: cluster });
+      this.#hub.log.error("equivocation", { code: "HSA2008", source: cluster, place: key, reason: message });
+    }
+  }
+
+  async #giveUpGaps(): Promise<void> {
+    if (this.#missing !== null) return;
+    await this.#projector.giveUpGaps();
+    for (const head of await readHeads(this.#hub.store.db))
+      this.#heads.set(`${head.source} ${head.lane}`, head);
+  }
+
+  #published(outboxId: number): Promise<Head> {
+    if (this.#ownLane === null) throw new HansaError("HSA2010", "hub: the bus is not reached yet; try again");
+    return this.#ownLane.published(outboxId, PUBLISH_WAIT_MS);
+  }
+
+  #mayWrite(): void {
+    if (this.#ownLane === null)
+      throw new HansaError("HSA2010", "hub: the bus was not reached since the start; try again");
+    if (this.#missing !== null) throw new HansaError("HSA2012", `hub: read-only: ${this.#missing}`);
+  }
+
+  #background(what: string, work: () => Promise<void>): void {
+    work().catch((error: unknown) => {
+      if (isFenced(error)) this.#end("another leader");
+      else this.#hub.log.warn(`${what}: failed`, { reason: String(error) });
+    });
+  }
+}
+
+const isFenced = (error: unknown): boolean => isHansaError(error) && error.code === "HSA2003";
