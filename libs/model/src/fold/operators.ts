@@ -94,6 +94,7 @@ export class OperatorBook {
   restore(dump: OperatorsDump): void {
     this.#operators = dump.operators;
     this.#keeps = new Set(dump.keeps);
+    this.#sorted = undefined;
     for (const command of dump.accepted) this.#accepted.set(command.hash, command);
   }
 }
