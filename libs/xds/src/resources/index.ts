@@ -2,6 +2,11 @@
 export { accessPolicyFor, accessRules, servingPolicyFor } from "./access-policy.ts";
 export * from "./bootstrap.ts";
 export { clusterFor } from "./client-cluster.ts";
+export {
+  assertConsistent,
+  type ConsistencyOptions,
+  inconsistencies,
+} from "./consistency/assert-consistent.ts";
 export { gatewayResources } from "./gateway.ts";
 export { gatewayListenerFor, PROBE_PATH, probeRules } from "./gateway-listener.ts";
 export { inboundListenerFor } from "./inbound-listener.ts";

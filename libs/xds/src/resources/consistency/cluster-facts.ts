@@ -1,0 +1,76 @@
+/** Invariants of clusters: the failover recipe's golden fields, and trust for every mesh upstream. */
+import {
+  type Cluster,
+  Cluster_DiscoveryType,
+  ClusterLoadAssignmentSchema,
+  ClusterSchema,
+  fromBinary,
+} from "../../../gen/index.ts";
+import { Collector, type Facts } from "./facts.ts";
+import { readUpstreamTls } from "./tls-facts.ts";
+
+const PASSTHROUGH = "passthrough/";
+const MATCH_KEY = "envoy.transport_socket_match";
+/** Envoy's default: so few retries that a failover drops requests. */
+const RETRIES_DEFAULT = 3;
+
+function demandRecipe(cluster: Cluster, collector: Collector): void {
+  const { commonLbConfig, circuitBreakers } = cluster;
+  const { updateMergeWindow: window, healthyPanicThreshold: panic } = commonLbConfig ?? {};
+  collector.demand(
+    window !== undefined && window.seconds === 0n && window.nanos === 0,
+    "merge window is not 0s",
+  );
+  collector.demand(panic?.value === 0, "panic threshold is not 0");
+  collector.demand(cluster.ignoreHealthOnHostRemoval, "ignore_health_on_host_removal is off");
+  collector.demand(
+    circuitBreakers?.thresholds.some((limit) => (limit.maxRetries ?? 0) > RETRIES_DEFAULT) === true,
+    "max_retries is not raised",
+  );
+  collector.demand(cluster.outlierDetection?.consecutiveLocalOriginFailure === 1, "no outlier detection");
+}
+
+export function clusterFacts(name: string, bytes: Uint8Array): Facts {
+  const cluster = fromBinary(ClusterSchema, bytes);
+  const collector = new Collector(`cluster ${name}`);
+  collector.demand(cluster.name === name, `is named ${cluster.name}`);
+  if (cluster.clusterDiscoveryType.value !== Cluster_DiscoveryType.EDS) return collector.facts();
+  collector.endpoints.add(cluster.edsClusterConfig?.serviceName || name);
+  demandRecipe(cluster, collector);
+  if (name.startsWith(PASSTHROUGH)) return collector.facts();
+  readUpstreamTls(cluster.transportSocket, name, collector);
+  collector.demand(cluster.transportSocketMatches.length > 0, "no exporter");
+  for (const match of cluster.transportSocketMatches) {
+    collector.demand(!collector.matches.has(match.name), `two exporters named ${match.name}`);
+    collector.demand(match.match?.cluster === match.name, `match ${match.name} has another value`);
+    collector.matches.add(match.name);
+    readUpstreamTls(match.transportSocket, name, collector);
+  }
+  return collector.facts();
+}
+
+export function endpointFacts(name: string, bytes: Uint8Array): Facts {
+  const assignment = fromBinary(ClusterLoadAssignmentSchema, bytes);
+  const collector = new Collector(`endpoints ${name}`);
+  collector.demand(assignment.clusterName === name, `are for ${assignment.clusterName}`);
+  const seen = new Set<string>();
+  for (const endpoint of assignment.endpoints.flatMap((locality) => locality.lbEndpoints)) {
+    const socket =
+      endpoint.hostIdentifier.case === "endpoint"
+        ? endpoint.hostIdentifier.value.address?.address
+        : undefined;
+    const at =
+      socket?.case === "socketAddress" ? `${socket.value.address}:${socket.value.portSpecifier.value}` : "";
+    collector.demand(at !== "", "an endpoint without an address");
+    collector.demand(!seen.has(at), `${at} twice: Envoy would drop the second`);
+    seen.add(at);
+    const wanted = endpoint.metadata?.filterMetadata[MATCH_KEY]?.cluster;
+    if (typeof wanted === "string") collector.matches.add(wanted);
+    else collector.demand(name.startsWith(PASSTHROUGH), `${at} names no exporter`);
+  }
+  collector.demand(
+    name.startsWith(PASSTHROUGH) || assignment.policy?.weightedPriorityHealth === true,
+    "weights do not count in the health of a priority",
+  );
+  return collector.facts();
+}
