@@ -1,0 +1,118 @@
+/** init → token → join → records → archive → reads, `at=`, restarts at any time: each event has exactly one effect. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type HubMember, HubRig, service, until } from "./hub-rig.ts";
+
+let rig: HubRig;
+let eu: HubMember;
+beforeAll(async () => {
+  rig = await HubRig.start();
+});
+afterAll(async () => {
+  await eu?.close();
+  await rig?.stop();
+});
+
+interface List {
+  readonly items: readonly Record<string, unknown>[];
+}
+
+const committed = async (source: string): Promise<{ epoch: number; seq: number } | undefined> => {
+  const { data } = await rig.get<{
+    committed: { cluster: string; lane: string; epoch: number; seq: number }[];
+  }>("/v1/positions");
+  return data.committed.find(({ cluster, lane }) => cluster === source && lane === "sum");
+};
+
+const archived = (source: string, position: { epoch: number; seq: number }) =>
+  until(`${source} archived up to ${position.epoch}/${position.seq}`, async () => {
+    const head = await committed(source);
+    return head !== undefined && head.epoch === position.epoch && head.seq >= position.seq;
+  });
+
+test("a cluster joins with a token and is a member with what it was granted", async () => {
+  eu = await rig.join("eu");
+  expect(eu.answer).toMatchObject({ fingerprint: rig.fingerprint, membership: { incarnation: 1 } });
+  await until("member in the projection", async () => {
+    const { data } = await rig.get<List>("/v1/clusters");
+    return data.items.length === 1;
+  });
+  const { data, position } = await rig.get<List>("/v1/clusters");
+  expect(data.items).toMatchObject([{ name: "eu", state: "active", region: "eu-west-1", incarnation: 1 }]);
+  expect(position).toBeGreaterThan(0);
+});
+
+test("a record published as the cluster is archived and can be read", async () => {
+  await archived("eu", await eu.write(service("pay")));
+  const { data } = await rig.get<List>("/v1/services?namespace=shop");
+  expect(data.items).toMatchObject([
+    { cluster: "eu", namespace: "shop", name: "pay", exported: true, effective: true },
+  ]);
+  const one = await rig.get<{ exporters: unknown[] }>("/v1/services/shop/pay");
+  expect(one.data.exporters).toHaveLength(1);
+  const events = await rig.get<List>("/v1/events?source=eu&since=0");
+  expect(events.data.items.map(({ type }) => type)).toContain("ServiceSet");
+});
+
+test("at= shows what held then, by position, time and age", async () => {
+  const before = await rig.get<List>("/v1/services");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await archived("eu", await eu.write(service("pay", 2, false), service("cart", 2)));
+  const now = await rig.get<List>("/v1/services");
+  expect(now.data.items.map(({ name, exported }) => [name, exported])).toEqual([
+    ["cart", true],
+    ["pay", false],
+  ]);
+  for (const at of [String(before.position), before.committedAt]) {
+    const past = await rig.get<List>(`/v1/services?at=${encodeURIComponent(at)}`);
+    expect(past.position).toBe(before.position);
+    expect(past.data.items).toEqual(before.data.items);
+  }
+  const digests = await Promise.all(
+    ["", `?at=${now.position}`].map(
+      async (query) => (await rig.get<{ digest: string }>(`/v1/federation${query}`)).data.digest,
+    ),
+  );
+  expect(digests[0]).toBe(digests[1]);
+});
+
+test("killed at any time while records stream in, it archives each event once", async () => {
+  let position = { epoch: 0, seq: 0 };
+  const writing = (async () => {
+    for (let n = 0; n < 120; n += 1) position = await eu.write(service(`s${n % 7}`, 100 + n));
+  })();
+  for (let round = 0; round < 3; round += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await rig.hub.kill();
+    await rig.startHub(false);
+  }
+  await writing;
+  await until("hub ready again", async () => (await rig.get("/readyz", "")).kind === "Ready");
+  await archived("eu", position);
+  const { store } = rig;
+  const rows = await store.db.query<{ records: number; places: number; events: number; last: number }>(
+    `select (select count(*) from record) as records,
+            (select count(distinct (source, lane, epoch, seq)) from record) as places,
+            (select count(*) from event) as events, (select position from archive) as last`,
+  );
+  expect(rows[0]!.records).toBe(rows[0]!.places);
+  expect(rows[0]!.events).toBe(rows[0]!.last);
+  const seen = await store.db.query<{ n: number; distinct: number; max: number }>(
+    `select count(*) as n, count(distinct event.position) as distinct, max(event.position) as max from event`,
+  );
+  expect(seen[0]).toEqual({ n: rows[0]!.last, distinct: rows[0]!.last, max: rows[0]!.last });
+  const written = eu.published.length;
+  const source = eu.keys.account.publicKey;
+  const kept = await store.db.query<{ n: number }>("select count(*) as n from record where source = $1", [
+    source,
+  ]);
+  expect(kept[0]!.n).toBe(written);
+});
+
+test("stops by itself on SIGTERM and keeps what it knew", async () => {
+  const before = (await rig.get<{ digest: string }>("/v1/federation")).data;
+  expect(await rig.hub.stop()).toBe(0);
+  await rig.startHub();
+  const members = await rig.get<List>("/v1/clusters");
+  expect(members.data.items).toMatchObject([{ name: "eu", state: "active" }]);
+  expect((await rig.get<{ digest: string }>("/v1/federation")).data.digest).toBe(before.digest);
+});
