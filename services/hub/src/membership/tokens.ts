@@ -20,6 +20,8 @@ export interface JoinTicket {
   /** Hex SHA-256 of the API CA's DER. */
   readonly caPin: string;
   readonly cluster: string;
+  /** Name of the federation: the agent makes the CA of its trust domain before it asks. */
+  readonly federation: string;
   readonly fingerprint: string;
   readonly secret: string;
 }
@@ -50,7 +52,8 @@ export async function makeJoinToken(
   });
   const address = config.api.advertised ?? [`https://${config.api.hosts[0]}:${config.api.port}`];
   const caPin = pinOf(keys.tls.certPem);
-  const ticket = { hub: address, caPin, cluster: order.cluster, fingerprint: keys.fingerprint, secret };
+  const { federation } = keys.genesis;
+  const ticket = { hub: address, caPin, cluster: order.cluster, federation, fingerprint: keys.fingerprint, secret };
   return { id, token: encodeTicket(ticket), expiresMs };
 }
 
