@@ -114,11 +114,11 @@ export class Federation {
       zones: cluster.zones,
       network: cluster.network,
     };
-    const { token } = (await callApi(this.hubTarget(), {
+    const { data } = (await callApi(this.hubTarget(), {
       method: "POST",
       path: "/v1/tokens",
       body: { cluster: cluster.name, grant: wanted },
-    })) as { token: string };
+    })) as { data: { token: string } };
     const secret = randomBytes(32).toString("base64url");
     this.#agentTokens.set(cluster.name, secret);
     const config = {
@@ -128,7 +128,7 @@ export class Federation {
       source: { file: sourceFile },
       ...wanted,
       hub: { url: this.hubTarget().url, caPem: this.hubTarget().caPem },
-      joinToken: token,
+      joinToken: data.token,
       nats: { servers: [`nats://${plan.shared("nats")}:${PORTS.nats}`] },
       admin: {
         host: plan.agent(number),
