@@ -8,7 +8,9 @@ const port = z.number().int().min(1).max(65_535);
 const label = z.string().refine(isLabel, "must be a lower-case RFC 1123 label");
 
 const schema = z.strictObject({
-  cluster: z.string().refine((name) => parseClusterName(name) !== undefined, "must be a free cluster name (RFC 1123 label)"),
+  cluster: z
+    .string()
+    .refine((name) => parseClusterName(name) !== undefined, "must be a free cluster name (RFC 1123 label)"),
   /** Keys, certificates, outbox and snapshots. Made with mode 0700. */
   dataDir: z.string().min(1),
   /** Unix sockets of the proxies. Short: a socket's path has at most 107 bytes. */
@@ -37,7 +39,7 @@ const schema = z.strictObject({
   admin: z.strictObject({
     host: z.string().min(1),
     port,
-    /** Bearer tokens by their SHA-256 (hex); without any the agent makes one for role admin in dataDir/admin.token. */
+    /** Bearer tokens by their SHA-256 (hex); without any the agent makes one of role admin in dataDir/keys/admin.token. */
     tokens: z
       .array(
         z.strictObject({

@@ -8,7 +8,8 @@ export interface CursorState {
   readonly logs: readonly (readonly [log: string, streamSeq: number])[];
 }
 
-export const logName = (record: Pick<BusRecord, "account" | "lane">): string => `${record.account} ${record.lane}`;
+export const logName = (record: Pick<BusRecord, "account" | "lane">): string =>
+  `${record.account} ${record.lane}`;
 
 export class Cursors {
   #incarnation = "";

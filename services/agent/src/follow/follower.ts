@@ -6,7 +6,7 @@ import type { AccountKey } from "@hansa/core";
 import type { BusRecord, Lane, LogBus } from "@hansa/events";
 import type { Federation, LogGap, RegisterRef } from "@hansa/model";
 import type { Ports } from "../ports.ts";
-import { Cursors, type CursorState, logName } from "./cursors.ts";
+import { type CursorState, Cursors, logName } from "./cursors.ts";
 
 const READ_MAX = 256;
 /** Live records of one log that wait behind a fill; beyond it they are dropped and read again. */
@@ -20,7 +20,9 @@ export interface FollowerOptions {
   readonly restored?: CursorState | undefined;
   readonly onChanged: (changed: readonly RegisterRef[]) => void;
   /** A record of this account verified: control evidence (federation §1.6 A). */
-  readonly onHeard: (account: AccountKey) => void;
+  readonly onHeard: (record: BusRecord) => void;
+  /** Everything that the stream holds was read. */
+  readonly onSynced: () => void;
 }
 
 interface LogState {
@@ -105,7 +107,7 @@ export class Follower {
     this.#cursors.heard(record);
     const source = this.#nameOf(record.account);
     ports.metrics.count("hansa_records_total", { source, outcome: outcome.kind });
-    if (outcome.kind === "applied" || outcome.kind === "duplicate") this.#options.onHeard(record.account);
+    if (outcome.kind === "applied" || outcome.kind === "duplicate") this.#options.onHeard(record);
     if (outcome.kind === "quarantined") {
       ports.metrics.count("hansa_quarantined_total", { source, code: outcome.code });
       ports.log.warn("follow: a record is quarantined", {
@@ -145,7 +147,8 @@ export class Follower {
         if (records.length < READ_MAX) break;
       }
       for (const record of log.waiting.splice(0))
-        if (record.streamSeq > this.#cursors.of(logName(log)) && !this.#apply(record)) this.#apply(record, true);
+        if (record.streamSeq > this.#cursors.of(logName(log)) && !this.#apply(record))
+          this.#apply(record, true);
     } finally {
       log.filling = false;
     }
@@ -173,6 +176,7 @@ export class Follower {
       const startMs = ports.clock.monotonicMs();
       const count = await this.#readAll(this.#cursors.highest + 1);
       this.#synced = true;
+      this.#options.onSynced();
       ports.log.info("follow: the stream is read to its end", {
         records: count,
         fresh,

@@ -1,5 +1,5 @@
 /** The folded federation on disk, so that a restart serves before it has reached the bus (design §6). */
-import { type Genesis, fingerprintOf } from "@hansa/events";
+import { fingerprintOf, type Genesis } from "@hansa/events";
 import { Federation } from "@hansa/model";
 import { readJson, writeJson } from "../disk.ts";
 import type { Ports } from "../ports.ts";
@@ -30,17 +30,19 @@ export function restoreFederation(genesis: Genesis, ports: Pick<Ports, "disk" | 
   return { fed: new Federation(options), cursors: undefined };
 }
 
+export interface SnapshotOptions {
+  readonly fed: Federation;
+  readonly genesis: Genesis;
+  readonly cursors: () => CursorState;
+  readonly ports: Pick<Ports, "disk" | "crypto" | "timers">;
+}
+
 export class SnapshotSaver {
-  readonly #options: {
-    readonly fed: Federation;
-    readonly genesis: Genesis;
-    readonly cursors: () => CursorState;
-    readonly ports: Pick<Ports, "disk" | "crypto" | "timers">;
-  };
+  readonly #options: SnapshotOptions;
   #dirty = false;
   #stop: () => void = () => {};
 
-  constructor(options: SnapshotSaver["#options"]) {
+  constructor(options: SnapshotOptions) {
     this.#options = options;
   }
 

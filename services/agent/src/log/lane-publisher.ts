@@ -19,8 +19,8 @@ export interface LanePublisherOptions {
   readonly ports: Pick<Ports, "clock" | "timers" | "log" | "metrics" | "random">;
   /** The record is on the stream. */
   readonly onStored: (record: BusRecord) => void;
-  /** Highest epoch of this lane that is known anywhere but on its subject. */
-  readonly highestEpoch: () => number;
+  /** Highest epoch of this lane that others' verified heads name; asked when the lane is taken. */
+  readonly highestEpoch: () => Promise<number>;
 }
 
 export class LanePublisher {
@@ -55,13 +55,16 @@ export class LanePublisher {
   async #run(): Promise<void> {
     const { writer, outbox, ports, lane } = this.#options;
     while (!this.#stopped && this.#elected) {
+      if (writer.mode !== "open" && !(await this.#open())) continue;
       const next = writer.next();
       if (next === null) return;
       outbox.append(next.record, writer.position());
       const startMs = ports.clock.monotonicMs();
       const outcome = await this.#options.bus.publish(next.record, next.expectedStreamSeq);
       if (outcome.kind === "stored") {
-        ports.metrics.observe("hansa_publish_seconds", (ports.clock.monotonicMs() - startMs) / 1000, { lane });
+        ports.metrics.observe("hansa_publish_seconds", (ports.clock.monotonicMs() - startMs) / 1000, {
+          lane,
+        });
         this.#delayMs = RETRY_FIRST_MS;
         this.#stored(next.record, outcome.streamSeq, next.expectedStreamSeq);
         continue;
@@ -78,6 +81,22 @@ export class LanePublisher {
     this.#options.onStored({ record, account: bus.account, lane, streamSeq, previousStreamSeq });
   }
 
+  /** Takes the lane: after an election, and again after a rival was seen. False where the bus did not answer. */
+  async #open(): Promise<boolean> {
+    const { bus, lane, ports, writer, highestEpoch } = this.#options;
+    const fenced = writer.mode === "fenced";
+    if (fenced) await ports.timers.sleep(FENCED_MS * (0.75 + ports.random.float() / 2));
+    try {
+      const last = await bus.lastOwn(lane);
+      const how = writer.open(last, await highestEpoch());
+      ports.log.info("log: lane taken", { lane, how, epoch: writer.position().epoch, afterRival: fenced });
+      return true;
+    } catch {
+      await this.#pause();
+      return false;
+    }
+  }
+
   /** Reads the subject's last record until it answers, and lets the writer judge by it. */
   async #decide(record: WireRecord, reason: string): Promise<void> {
     const { bus, lane, ports, writer } = this.#options;
@@ -90,7 +109,7 @@ export class LanePublisher {
         continue;
       }
       const verdict = writer.refused(last);
-      ports.log.info("log: publish was not confirmed", {
+      const fields = {
         lane,
         reason,
         epoch: record.header.epoch,
@@ -98,18 +117,12 @@ export class LanePublisher {
         lastEpoch: last?.record.header.epoch ?? null,
         lastSeq: last?.record.header.seq ?? null,
         verdict,
-      });
-      if (verdict === "fenced") await this.#standAgain(last);
+      };
+      if (verdict === "fenced")
+        ports.log.error("log: another writer of this cluster has taken over", { code: "HSA2003", ...fields });
+      else ports.log.info("log: publish was not confirmed", fields);
       return;
     }
-  }
-
-  async #standAgain(last: BusRecord | null): Promise<void> {
-    const { lane, ports, writer, highestEpoch } = this.#options;
-    const rival = last?.record.header.epoch ?? 0;
-    ports.log.error("log: another writer of this cluster has a higher epoch", { code: "HSA2003", lane, epoch: rival });
-    await ports.timers.sleep(FENCED_MS * (0.75 + ports.random.float() / 2));
-    writer.startEpoch(Math.max(rival, highestEpoch()));
   }
 
   async #pause(): Promise<void> {

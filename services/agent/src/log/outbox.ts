@@ -44,7 +44,9 @@ export function openOutbox(path: string, recordsMax = OUTBOX_RECORDS_MAX): Outbo
   const first = database.prepare(
     "select header, body from record where lane = ? order by epoch, seq limit ?",
   );
-  const remove = database.prepare("delete from record where lane = ? and (epoch < ? or (epoch = ? and seq <= ?))");
+  const remove = database.prepare(
+    "delete from record where lane = ? and (epoch < ? or (epoch = ? and seq <= ?))",
+  );
   const removeOldest = database.prepare(
     "delete from record where (lane, epoch, seq) in (select lane, epoch, seq from record where lane = ? order by epoch, seq limit ?)",
   );
@@ -54,7 +56,9 @@ export function openOutbox(path: string, recordsMax = OUTBOX_RECORDS_MAX): Outbo
   return {
     append({ header, body }, position) {
       database.exec("begin immediate");
-      depth += Number(insert.run(header.lane, header.epoch, header.seq, JSON.stringify(header), body).changes);
+      depth += Number(
+        insert.run(header.lane, header.epoch, header.seq, JSON.stringify(header), body).changes,
+      );
       savePosition.run(header.lane, JSON.stringify(position));
       if (depth > recordsMax) {
         const gone = Number(removeOldest.run(header.lane, Math.ceil(recordsMax / 10)).changes);
@@ -90,7 +94,8 @@ export function memoryOutbox(recordsMax = OUTBOX_RECORDS_MAX): Outbox {
     append(record, position) {
       const { lane, epoch, seq } = record.header;
       positions.set(lane, position);
-      if (records.some(({ header }) => header.lane === lane && header.epoch === epoch && header.seq === seq)) return;
+      if (records.some(({ header }) => header.lane === lane && header.epoch === epoch && header.seq === seq))
+        return;
       records.push(record);
       if (records.length > recordsMax) {
         records.shift();

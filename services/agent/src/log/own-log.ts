@@ -2,7 +2,7 @@
  * This cluster's log: both lanes, their writers and what they want to say. The one place that turns facts into own
  * events. Writes nothing before the facts are complete and this replica is elected.
  */
-import { canonicalJson, type AccountKey, type Signer } from "@hansa/core";
+import { type AccountKey, canonicalJson, type Signer } from "@hansa/core";
 import {
   type BusRecord,
   type Head,
@@ -11,8 +11,8 @@ import {
   type LanePosition,
   type LaneState,
   LaneWriter,
-  laneOf,
   type LogBus,
+  laneOf,
   type Position,
   type RegisterEvent,
   type RegisterType,
@@ -39,15 +39,13 @@ export interface OwnLogOptions {
   readonly election: Election;
   readonly ports: Ports;
   readonly onStored: (record: BusRecord) => void;
-  /** Highest epoch of the own lane that others' heads and the fold name. */
-  readonly highestSeen: (lane: Lane) => number;
+  /** Highest epoch of the own lane that others' verified heads and the fold name. */
+  readonly highestSeen: (lane: Lane) => Promise<number>;
 }
 
 interface LaneParts {
   readonly writer: LaneWriter;
   readonly publisher: LanePublisher;
-  /** True where the last run's registers came back whole, so that its epoch goes on without a snapshot. */
-  readonly continued: boolean;
 }
 
 const stateFile = (lane: Lane): string => `writer-${lane}.json`;
@@ -76,20 +74,33 @@ export class OwnLog {
     return this.#elected;
   }
 
+  get isSynced(): boolean {
+    return this.#synced;
+  }
+
+  /** Changes that are in no record yet. */
+  pending(lane: Lane): number {
+    return this.#lanes.get(lane)?.writer.pendingCount ?? 0;
+  }
+
+  mode(lane: Lane): LaneWriter["mode"] {
+    return this.#lanes.get(lane)?.writer.mode ?? "closed";
+  }
+
   #lane(lane: Lane): LaneParts {
     const { account, signer, fingerprint, bus, outbox, ports } = this.#options;
     const position = outbox.position(lane);
     const state = this.#readState(lane);
-    const continued =
-      position !== undefined && state !== undefined && state.epoch === position.epoch && state.seq === position.seq;
-    const restored: LanePosition | LaneState | undefined = continued ? state : position;
+    // A state that is older than the last record formed would repeat positions: then the position alone counts.
+    const current = state !== undefined && state.epoch === position?.epoch && state.seq === position.seq;
+    const restored: LanePosition | LaneState | undefined = current ? state : position;
     const writer = new LaneWriter({
       source: account,
       lane,
       signer,
       fingerprint,
       crypto: ports.crypto,
-      ...(restored === undefined ? {} : { restored }),
+      restored,
     });
     const publisher = new LanePublisher({
       lane,
@@ -101,9 +112,9 @@ export class OwnLog {
         this.#dirty = true;
         this.#options.onStored(record);
       },
-      highestEpoch: () => Math.max(this.#options.highestSeen(lane), writer.position().epoch),
+      highestEpoch: () => this.#options.highestSeen(lane),
     });
-    return { writer, publisher, continued };
+    return { writer, publisher };
   }
 
   #readState(lane: Lane): LaneState | undefined {
@@ -116,7 +127,10 @@ export class OwnLog {
     this.#elect();
     const election = timers.every(ELECTION_MS, () => this.#elect());
     const states = timers.every(STATE_MS, () => this.#saveStates());
-    this.#stops.push(() => election.cancel(), () => states.cancel());
+    this.#stops.push(
+      () => election.cancel(),
+      () => states.cancel(),
+    );
   }
 
   /** The file source was read whole: from now on what is not wanted is withdrawn, and writing may begin. */
@@ -130,10 +144,7 @@ export class OwnLog {
   #elect(): void {
     if (this.#elected || !this.#options.election.tryLock()) return;
     this.#elected = true;
-    for (const [lane, { writer, publisher, continued }] of this.#lanes) {
-      if (!continued) writer.startEpoch(Math.max(this.#options.highestSeen(lane), writer.position().epoch));
-      publisher.elected(true);
-    }
+    for (const { publisher } of this.#lanes.values()) publisher.elected(true);
     this.#options.ports.log.info("log: elected as this cluster's writer");
   }
 
@@ -142,7 +153,8 @@ export class OwnLog {
     const changed: RegisterEvent[] = [];
     for (const event of events) {
       const before = this.registers.get(event.key);
-      if (event.data === null ? before === undefined : before !== undefined && sameData(before, event)) continue;
+      if (event.data === null ? before === undefined : before !== undefined && sameData(before, event))
+        continue;
       const writer = this.#lanes.get(laneOf(event.type))?.writer;
       if (event.data === null) writer?.remove(event.key, event.at);
       else {
@@ -166,7 +178,11 @@ export class OwnLog {
     return changed;
   }
 
-  put<Type extends RegisterType>(type: Type, key: string, data: RegisterValues[Type] | null): RegisterEvent[] {
+  put<Type extends RegisterType>(
+    type: Type,
+    key: string,
+    data: RegisterValues[Type] | null,
+  ): RegisterEvent[] {
     return this.set([{ type, v: 1, key, at: this.#options.ports.clock.nowMs(), data } as RegisterEvent]);
   }
 
@@ -202,7 +218,8 @@ export class OwnLog {
   #saveStates(): void {
     if (!this.#dirty) return;
     this.#dirty = false;
-    for (const [lane, { writer }] of this.#lanes) writeJson(this.#options.ports.disk, stateFile(lane), writer.state());
+    for (const [lane, { writer }] of this.#lanes)
+      writeJson(this.#options.ports.disk, stateFile(lane), writer.state());
   }
 
   stop(): void {

@@ -6,8 +6,7 @@ import { parseKey, type RegisterEvent } from "@hansa/events";
 
 const groupOf = (key: string): string => {
   const parsed = parseKey(key);
-  if (parsed?.type === "LoadSet" || parsed?.type === "EndpointSet")
-    return key.split("/", 3).join("/");
+  if (parsed?.type === "LoadSet" || parsed?.type === "EndpointSet") return key.split("/", 3).join("/");
   return key.split("/", 1)[0] ?? "";
 };
 
@@ -45,7 +44,8 @@ export class OwnRegisters {
 
   /** Registers whose key starts with `prefix`, which ends with `/`. */
   *list(prefix: string): Iterable<RegisterEvent> {
-    const groups = prefix.split("/").length >= 4 ? [prefix.split("/", 3).join("/")] : this.#groupsUnder(prefix);
+    const groups =
+      prefix.split("/").length >= 4 ? [prefix.split("/", 3).join("/")] : this.#groupsUnder(prefix);
     for (const group of groups)
       for (const key of this.#groups.get(group) ?? [])
         if (key.startsWith(prefix)) {

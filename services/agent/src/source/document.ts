@@ -2,10 +2,11 @@
  * The file source's document: services, workloads, allows and failover policy of one cluster (design §7). Owns its
  * shape and every check; a document is taken whole or not at all.
  */
-import { isLabel, SYSTEM_NAMESPACE } from "@hansa/core";
-import { isPortName, portKeyOf, type Protocol } from "@hansa/events";
-import { nameTooLong } from "@hansa/model";
+
 import { isIP } from "node:net";
+import { isLabel, SYSTEM_NAMESPACE } from "@hansa/core";
+import { isPortName, type Protocol, portKeyOf } from "@hansa/events";
+import { nameTooLong } from "@hansa/model";
 import { parse } from "yaml";
 import { z } from "zod";
 import { PROBLEMS_MAX, problemsOf } from "./problems.ts";
@@ -15,7 +16,9 @@ export const DOCUMENT_BYTES_MAX = 64 * 1024 * 1024;
 const label = z.string().refine(isLabel, "must be a lower-case RFC 1123 label");
 const namespace = label.refine((name) => name !== SYSTEM_NAMESPACE, `must not be ${SYSTEM_NAMESPACE}`);
 const account = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, "must be a service account name");
-const segment = z.string().regex(/^[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,252}$/, "may hold letters, digits and . _ : -");
+const segment = z
+  .string()
+  .regex(/^[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,252}$/, "may hold letters, digits and . _ : -");
 const port = z.number().int().min(1).max(65_535);
 const address = z.string().refine((text) => isIP(text) !== 0, "must be an IP address");
 const instant = z.union([z.string(), z.date()]).transform((value, context) => {
@@ -64,7 +67,10 @@ const service = z.strictObject({
   created: instant.default(0),
   ports: z.array(servicePort).min(1).max(64),
   export: z
-    .strictObject({ since: instant.default(0), to: z.union([z.literal("all"), z.array(label).max(1000)]).default("all") })
+    .strictObject({
+      since: instant.default(0),
+      to: z.union([z.literal("all"), z.array(label).max(1000)]).default("all"),
+    })
     .nullable()
     .default(null),
 });
@@ -97,7 +103,13 @@ const allow = z.strictObject({
   namespace,
   service: label,
   from: z
-    .array(z.strictObject({ cluster: pattern(label), namespace: pattern(label), serviceAccount: pattern(account) }))
+    .array(
+      z.strictObject({
+        cluster: pattern(label),
+        namespace: pattern(label),
+        serviceAccount: pattern(account),
+      }),
+    )
     .min(1)
     .max(1000),
 });
@@ -142,20 +154,34 @@ function repeated(place: string, keys: readonly string[]): string[] {
   return keys.flatMap((key, index) => {
     const first = seen.get(key);
     if (first === undefined) seen.set(key, index);
-    return first === undefined ? [] : [`${place}[${index}]: ${key} is given twice, first as ${place}[${first}]`];
+    return first === undefined
+      ? []
+      : [`${place}[${index}]: ${key} is given twice, first as ${place}[${first}]`];
   });
 }
 
 function serviceProblems(services: readonly SourceService[], context: SourceContext): string[] {
   return services.flatMap((service, index) => {
     const place = `services[${index}]`;
-    const numbers = repeated(`${place}.ports`, service.ports.map(({ port }) => `port ${port}`));
-    const names = repeated(`${place}.ports`, service.ports.map((port) => portKeyOf(port)));
+    const numbers = repeated(
+      `${place}.ports`,
+      service.ports.map(({ port }) => `port ${port}`),
+    );
+    const names = repeated(
+      `${place}.ports`,
+      service.ports.map((port) => portKeyOf(port)),
+    );
     const long = service.ports.flatMap((port, at) => {
       const problem =
         service.export === null
           ? undefined
-          : nameTooLong(portKeyOf(port), service.name, service.namespace, context.cluster, context.federation);
+          : nameTooLong(
+              portKeyOf(port),
+              service.name,
+              service.namespace,
+              context.cluster,
+              context.federation,
+            );
       return problem === undefined ? [] : [`${place}.ports[${at}]: ${problem.reason}: ${problem.message}`];
     });
     return [...numbers, ...names, ...long];
@@ -171,7 +197,13 @@ function workloadProblems(document: SourceDocument): string[] {
         ? []
         : [`${place}.services[${at}]: no service ${workload.namespace}/${name}`],
     );
-    return [...missing, ...repeated(`${place}.replicas`, workload.replicas.map(({ id }) => id))];
+    return [
+      ...missing,
+      ...repeated(
+        `${place}.replicas`,
+        workload.replicas.map(({ id }) => id),
+      ),
+    ];
   });
 }
 

@@ -2,7 +2,7 @@
  * A document's facts as registers: what this cluster says of itself. Pure: the same document gives the same registers,
  * and the difference of two sets of registers gives the events.
  */
-import { workloadId, type TrustDomain } from "@hansa/core";
+import { type TrustDomain, workloadId } from "@hansa/core";
 import {
   type EndpointValue,
   endpointKey,
@@ -141,7 +141,11 @@ function endpointFact(
     workload: workload.name,
   };
   // Two workloads behind one service may use the same replica ids.
-  return factOf("EndpointSet", endpointKey(service.namespace, service.name, `${workload.name}.${replica.id}`), value);
+  return factOf(
+    "EndpointSet",
+    endpointKey(service.namespace, service.name, `${workload.name}.${replica.id}`),
+    value,
+  );
 }
 
 function policyFacts(document: SourceDocument): Fact[] {
@@ -174,18 +178,30 @@ export function factsOf(document: SourceDocument, place: Place): Facts {
   return new Map(facts.map((fact) => [fact.key, fact]));
 }
 
-/** Events that bring `before` to `after`: whole values for what is new or changed, tombstones for what is gone. */
-export function difference(
-  before: ReadonlyMap<string, { readonly type: RegisterType; readonly canonical: string }>,
-  after: Facts,
-  canonical: (value: unknown) => string,
+/** Types that only the file speaks of: a register of these that it no longer gives is withdrawn. */
+const FROM_FILE: ReadonlySet<RegisterType> = new Set([
+  "ServiceSet",
+  "LoadSet",
+  "EndpointSet",
+  "GatewaySet",
+  "IdentitySet",
+  "PolicySet",
+]);
+
+/** Events that bring the own registers to what the document says: whole values, and tombstones for what is gone. */
+export function factEvents(
+  document: SourceDocument,
+  place: Place,
+  own: { keys(): Iterable<string>; get(key: string): RegisterEvent | undefined },
   atMs: number,
 ): RegisterEvent[] {
-  const events: RegisterEvent[] = [];
+  const facts = factsOf(document, place);
   const event = (type: RegisterType, key: string, data: unknown): RegisterEvent =>
     ({ type, v: 1, key, at: atMs, data }) as RegisterEvent;
-  for (const [key, fact] of after)
-    if (before.get(key)?.canonical !== canonical(fact.value)) events.push(event(fact.type, key, fact.value));
-  for (const [key, { type }] of before) if (!after.has(key)) events.push(event(type, key, null));
+  const events = [...facts.values()].map(({ type, key, value }) => event(type, key, value));
+  for (const key of own.keys()) {
+    const type = own.get(key)?.type;
+    if (type !== undefined && FROM_FILE.has(type) && !facts.has(key)) events.push(event(type, key, null));
+  }
   return events;
 }

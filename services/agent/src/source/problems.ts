@@ -6,7 +6,11 @@ export const PROBLEMS_MAX = 20;
 const placeOf = (path: readonly PropertyKey[]): string =>
   path.reduce<string>(
     (place, part) =>
-      typeof part === "number" ? `${place}[${part}]` : place === "" ? String(part) : `${place}.${String(part)}`,
+      typeof part === "number"
+        ? `${place}[${part}]`
+        : place === ""
+          ? String(part)
+          : `${place}.${String(part)}`,
     "",
   );
 

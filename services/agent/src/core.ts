@@ -1,0 +1,327 @@
+/**
+ * The agent without its edges: own log, follower, heartbeats, liveness and the disk snapshot around one fold. Takes
+ * everything by ports, so that the simulator runs this very code.
+ */
+import { type AccountKey, assert, type ClusterName, hex, type Signer } from "@hansa/core";
+import {
+  fingerprintOf,
+  type Genesis,
+  type Head,
+  type Heartbeat,
+  type Lane,
+  type LinkValue,
+  type LogBus,
+  laneOf,
+  linkKey,
+  type RegisterEvent,
+  wantKey,
+} from "@hansa/events";
+import type { BeatFindings, Federation, RegisterRef } from "@hansa/model";
+import { Beats } from "./follow/beats.ts";
+import { Follower } from "./follow/follower.ts";
+import { restoreFederation, SnapshotSaver } from "./follow/snapshot.ts";
+import { LivenessWatch, type Prober } from "./liveness/watch.ts";
+import { type LocalReader, localReader } from "./local-reader.ts";
+import type { Outbox } from "./log/outbox.ts";
+import { OwnLog } from "./log/own-log.ts";
+import type { Election } from "./log/writer-lock.ts";
+import type { Ports } from "./ports.ts";
+
+/** A degraded source is asked for a snapshot at most this often. */
+const WANT_MS = 30_000;
+const WANT_CHECK_MS = 2000;
+/** How long the first look at others' heads may take before an epoch is taken without it. */
+const HEADS_WAIT_MS = 3000;
+/** A claim about the own epochs that lies further ahead is a lie: nobody makes so many. */
+const EPOCH_LEAP_MAX = 1_000_000;
+/** A change older than this came with a bootstrap: it says nothing of propagation. */
+const FRESH_MS = 60_000;
+
+export interface CoreOptions {
+  readonly genesis: Genesis;
+  readonly cluster: ClusterName;
+  readonly account: AccountKey;
+  readonly signer: Signer;
+  readonly bus: LogBus;
+  readonly outbox: Outbox;
+  readonly election: Election;
+  readonly ports: Ports;
+  readonly proberOf: (peer: ClusterName, fed: Federation) => Prober;
+  /** Heads whose effect all local Envoys have acknowledged. */
+  readonly acked: () => readonly Head[];
+  readonly onChanged: (changed: readonly RegisterRef[]) => void;
+  /** The stream was read to its end for the first time. */
+  readonly onSynced: () => void;
+}
+
+export class AgentCore {
+  readonly fed: Federation;
+  readonly own: OwnLog;
+  readonly follower: Follower;
+  readonly beats: Beats;
+  readonly watch: LivenessWatch;
+  readonly reader: LocalReader;
+  readonly fingerprint: string;
+  /** The last run left a folded federation behind. */
+  readonly restored: boolean;
+  readonly #options: CoreOptions;
+  readonly #saver: SnapshotSaver;
+  readonly #asked = new Map<string, number>();
+  readonly #claimedEpochs = new Map<Lane, number>();
+  readonly #mismatched = new Set<string>();
+  #headsSeen: (() => void) | undefined;
+  readonly #firstHeads: Promise<void>;
+  #busUp = false;
+  #hubBeatMs = Number.NEGATIVE_INFINITY;
+  #sourceRead = false;
+  #wasSynced = false;
+  #stops: (() => void)[] = [];
+
+  constructor(options: CoreOptions) {
+    const { genesis, bus, ports, account, signer, cluster } = options;
+    this.#options = options;
+    this.fingerprint = fingerprintOf(genesis, ports.crypto);
+    this.#firstHeads = new Promise((resolve) => {
+      this.#headsSeen = resolve;
+    });
+    const { fed, cursors } = restoreFederation(genesis, ports);
+    this.fed = fed;
+    this.restored = fed.member(cluster) !== undefined;
+    this.follower = new Follower({
+      fed,
+      bus,
+      ports,
+      restored: cursors,
+      onChanged: (changed) => this.#folded(changed),
+      onHeard: (record) => this.watch.record(record),
+      onSynced: () => this.#streamRead(),
+    });
+    this.own = new OwnLog({
+      account,
+      signer,
+      fingerprint: this.fingerprint,
+      bus,
+      outbox: options.outbox,
+      election: options.election,
+      ports,
+      onStored: (record) => this.follower.own(record),
+      highestSeen: (lane) => this.#highestSeen(lane),
+    });
+    this.reader = localReader(fed, cluster, this.own.registers, () => this.#sourceRead);
+    this.beats = new Beats({
+      fed,
+      bus,
+      account,
+      signer,
+      fingerprint: this.fingerprint,
+      ports,
+      own: () => this.own.heads(),
+      acked: options.acked,
+      onBeat: (beat, findings, live) => this.#beat(beat, findings, live),
+      onLastRead: () => this.#headsSeen?.(),
+    });
+    this.watch = new LivenessWatch({
+      fed,
+      self: cluster,
+      ports,
+      previous: (peer) => this.#ownLink(peer),
+      proberOf: (peer) => options.proberOf(peer, fed),
+      onLink: (peer, link) => this.#linkChanged(peer, link),
+    });
+    this.#saver = new SnapshotSaver({ fed, genesis, cursors: () => this.follower.cursors(), ports });
+  }
+
+  async start(): Promise<void> {
+    const { bus, ports } = this.#options;
+    this.#saver.start();
+    this.own.start();
+    this.watch.start();
+    const wants = ports.timers.every(WANT_CHECK_MS, () => this.#askDegraded());
+    this.#stops.push(
+      () => wants.cancel(),
+      bus.connection((up) => this.#connection(up)),
+    );
+    await this.follower.start();
+    await this.beats.start();
+  }
+
+  stop(): void {
+    for (const stop of this.#stops.splice(0)) stop();
+    this.beats.stop();
+    this.watch.stop();
+    this.follower.stop();
+    this.own.stop();
+    this.#saver.stop();
+  }
+
+  get busUp(): boolean {
+    return this.#busUp;
+  }
+
+  /** Time since the hub was last heard, ms; infinite before. */
+  get hubSilentMs(): number {
+    return this.#options.ports.clock.monotonicMs() - this.#hubBeatMs;
+  }
+
+  get sourceRead(): boolean {
+    return this.#sourceRead;
+  }
+
+  /** Facts of the file source. The first call completes the own facts. */
+  facts(events: readonly RegisterEvent[]): void {
+    this.#sourceRead = true;
+    this.#changedOwn(this.own.set(events));
+    this.#trySync();
+  }
+
+  /** A register of the own log beside the file's facts. */
+  put(...args: Parameters<OwnLog["put"]>): RegisterEvent[] {
+    const changed = this.own.put(...args);
+    this.#changedOwn(changed);
+    return changed;
+  }
+
+  /** The time of the event that set a register, where that was just now. */
+  freshAt(ref: RegisterRef): number | undefined {
+    const { cluster, ports } = this.#options;
+    const atMs = (
+      ref.cluster === cluster ? this.own.registers.get(ref.key) : this.fed.get(ref.cluster, ref.key)
+    )?.at;
+    return atMs !== undefined && ports.clock.nowMs() - atMs < FRESH_MS ? atMs : undefined;
+  }
+
+  /** Asks `cluster` for a snapshot. */
+  want(cluster: string): void {
+    this.#asked.set(cluster, this.#options.ports.clock.monotonicMs());
+    this.put("WantSet", wantKey(cluster), { nonce: hex(this.#options.ports.random.bytes(8)) });
+  }
+
+  // === own facts ===
+
+  /** Writing begins when the facts are whole: the file was read, and what the log alone carries is known. */
+  #trySync(): void {
+    if (!this.#sourceRead || this.own.isSynced || !(this.restored || this.#wasSynced)) return;
+    this.#recover();
+    this.own.synced();
+  }
+
+  /** Registers that no file gives back, from the fold: without them a new epoch's snapshot would sweep them. */
+  #recover(): void {
+    const { cluster } = this.#options;
+    for (const type of ["CommandSet", "LinkSet"] as const)
+      for (const view of this.fed.ofType(cluster, type))
+        if (this.own.registers.get(view.key) === undefined)
+          this.own.set([{ type, v: 1, key: view.key, at: view.at, data: view.value } as RegisterEvent]);
+  }
+
+  #changedOwn(events: readonly RegisterEvent[]): void {
+    if (events.length === 0) return;
+    const { cluster } = this.#options;
+    this.#options.onChanged(events.map(({ type, key }) => ({ cluster, lane: laneOf(type), key, type })));
+  }
+
+  #ownLink(peer: string): LinkValue | undefined {
+    const key = linkKey(peer);
+    const register = this.own.registers.get(key)?.data ?? this.fed.get(this.#options.cluster, key)?.value;
+    return (register ?? undefined) as LinkValue | undefined;
+  }
+
+  #linkChanged(peer: ClusterName, link: LinkValue | null): void {
+    this.put("LinkSet", linkKey(peer), link);
+  }
+
+  async #highestSeen(lane: Lane): Promise<number> {
+    const { account, ports } = this.#options;
+    await Promise.race([this.#firstHeads, ports.timers.sleep(HEADS_WAIT_MS)]);
+    const folded = this.fed.heads().filter((head) => head.source === account && head.lane === lane);
+    const known = Math.max(0, ...folded.map(({ epoch }) => epoch));
+    const claimed = this.#claimedEpochs.get(lane) ?? 0;
+    return claimed <= known + EPOCH_LEAP_MAX ? Math.max(known, claimed) : known;
+  }
+
+  // === others ===
+
+  #connection(up: boolean): void {
+    this.#busUp = up;
+    this.#options.ports.metrics.gauge("hansa_bus_up", up ? 1 : 0);
+    this.watch.bus(up);
+  }
+
+  #streamRead(): void {
+    if (this.#wasSynced) return;
+    this.#wasSynced = true;
+    this.#trySync();
+    this.#options.onSynced();
+  }
+
+  #folded(changed: readonly RegisterRef[]): void {
+    const { cluster } = this.#options;
+    this.#saver.changed();
+    for (const { key } of changed)
+      if (key.startsWith("membership/") || key.startsWith("command/")) {
+        this.watch.members();
+        break;
+      }
+    if (changed.some((ref) => ref.cluster !== cluster && ref.key === wantKey(cluster))) this.own.wanted();
+    // Own registers act from the moment they are wanted; hearing them again from the bus is no news.
+    const news = this.#sourceRead ? changed.filter((ref) => ref.cluster !== cluster) : changed;
+    if (news.length > 0) this.#options.onChanged(news);
+  }
+
+  #beat(beat: Heartbeat, findings: BeatFindings, live: boolean): void {
+    const source = this.fed.source(beat.source);
+    assert(source !== undefined, "a beat is verified under a known source");
+    if (live) this.watch.beat(beat);
+    if (source.cluster === "hub") {
+      if (live) this.#hubBeatMs = this.#options.ports.clock.monotonicMs();
+      for (const head of beat.committed)
+        if (head.source === this.#options.account) this.own.committed(head.lane, head);
+    }
+    this.#noteClaims(beat);
+    for (const gap of findings.behind) this.follower.fill(gap);
+    for (const { source: account } of findings.mismatched) {
+      const name = this.fed.source(account)?.cluster;
+      if (name !== undefined && name !== this.#options.cluster) this.#mismatched.add(name);
+    }
+    for (const { code, cluster, key, message } of findings.equivocations)
+      this.#options.ports.log.error("follow: two records for one position of one log", {
+        code,
+        source: cluster,
+        key,
+        reason: message,
+      });
+  }
+
+  #noteClaims(beat: Heartbeat): void {
+    for (const { source, lane, epoch } of beat.known)
+      if (source === this.#options.account && epoch > (this.#claimedEpochs.get(lane) ?? 0))
+        this.#claimedEpochs.set(lane, epoch);
+  }
+
+  #askDegraded(): void {
+    const { cluster, ports } = this.#options;
+    if (!this.own.isSynced) return;
+    const nowMs = ports.clock.monotonicMs();
+    for (const name of ["hub", ...this.fed.members().map((member) => member.cluster)]) {
+      const source = this.fed.sourceByCluster(name);
+      if (source === undefined || name === cluster) continue;
+      const degraded = source.live && (source.degraded || this.#mismatched.has(name));
+      ports.metrics.gauge("hansa_source_degraded", degraded ? 1 : 0, { source: name });
+      const askedMs = this.#asked.get(name);
+      if (
+        !degraded &&
+        this.own.registers.get(wantKey(name)) !== undefined &&
+        nowMs - (askedMs ?? 0) > WANT_MS
+      )
+        this.put("WantSet", wantKey(name), null);
+      if (!degraded || !this.follower.synced || (askedMs !== undefined && nowMs - askedMs < WANT_MS))
+        continue;
+      this.#mismatched.delete(name);
+      ports.log.warn("follow: a source is degraded, asking it for a snapshot", {
+        code: "HSA2005",
+        source: name,
+      });
+      this.want(name);
+    }
+  }
+}

@@ -1,0 +1,45 @@
+/** What one gateway has: chains and passthrough clusters of the exports, and the probe's chain. */
+import type { ClusterName, FederationName } from "@hansa/core";
+import type { ServingPort } from "@hansa/model";
+import {
+  gatewayResources,
+  type gatewayResources as generate,
+  passthroughAssignmentFor,
+  passthroughClusterName,
+  type TlsIdentity,
+  type TrustBundles,
+  TYPE_URL,
+} from "@hansa/xds";
+import type { Gateway } from "./inventory.ts";
+import type { ResourceSet } from "./sidecar-layer.ts";
+
+export interface GatewayLayerInput {
+  readonly federation: FederationName;
+  readonly cluster: ClusterName;
+  readonly proxy: Gateway;
+  readonly serving: readonly ServingPort[];
+  readonly members: readonly ClusterName[];
+  readonly svid: TlsIdentity;
+  readonly bundles: TrustBundles;
+}
+
+export const resourceSet = (resources: ReturnType<typeof generate>): ResourceSet =>
+  new Map<string, ReadonlyMap<string, Uint8Array>>([
+    [TYPE_URL.cluster, resources.clusters],
+    [TYPE_URL.endpoint, resources.endpoints],
+    [TYPE_URL.listener, resources.listeners],
+    [TYPE_URL.route, resources.routes],
+    [TYPE_URL.secret, resources.secrets],
+    [TYPE_URL.extensionConfig, resources.extensionConfigs],
+  ]);
+
+export const gatewayLayer = ({ proxy, ...input }: GatewayLayerInput): ResourceSet =>
+  resourceSet(gatewayResources({ ...input, listen: { address: proxy.address, port: proxy.port } }));
+
+/** Endpoints alone changed: clusters and chains stay. */
+export const gatewayEndpoints = (serving: readonly ServingPort[]): Map<string, Uint8Array> =>
+  new Map(
+    serving
+      .filter(({ exported }) => exported)
+      .map((port) => [passthroughClusterName(port.sni), passthroughAssignmentFor(port)]),
+  );
