@@ -1,10 +1,9 @@
 /** A real hub process on a real nats-server and Postgres, and members that join it as an agent would. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BusCredentials, connectBus, newAccountKeys, newUserKeys } from "@hansa/bus";
+import { type BusCredentials, connectBus, newAccountKeys, newUserKeys, signWithSeed } from "@hansa/bus";
 import { type AccountKey, base64, silentLog, systemTimers, utf8 } from "@hansa/core";
 import {
   encodeCommand,
@@ -33,11 +32,6 @@ import { type Nats, startNats } from "../../deploy/tools/nats.ts";
 import { openPostgres } from "../../deploy/tools/postgres.ts";
 
 const MAIN = new URL("../../services/hub/src/main.ts", import.meta.url).pathname;
-const { fromSeed } = createRequire(new URL("../../libs/bus/package.json", import.meta.url))(
-  "@nats-io/nkeys",
-) as {
-  fromSeed(seed: Uint8Array): { sign(bytes: Uint8Array): Uint8Array };
-};
 
 export interface Envelope<Data> {
   readonly apiVersion: string;
@@ -263,7 +257,7 @@ export class HubRig {
       ...more,
     };
     const signed = signRequest(request, keys.signing.signer);
-    const proof = (seed: string) => base64(fromSeed(utf8(seed)).sign(utf8(signed.request)));
+    const proof = (seed: string) => base64(signWithSeed(seed, utf8(signed.request)));
     return {
       secret,
       request: signed.request,

@@ -5,7 +5,7 @@ import { cidrWithin, parseCidr } from "@hansa/model";
 
 /** Design §3 "Bus": at most 100 000 endpoints per cluster. */
 export const QUOTAS_DEFAULT: Quotas = {
-  services: 5_000,
+  services: 10_000,
   endpoints: 100_000,
   identities: 10_000,
   bytesPerSecond: 8 * 1024 * 1024,

@@ -53,7 +53,14 @@ export async function makeJoinToken(
   const address = config.api.advertised ?? [`https://${config.api.hosts[0]}:${config.api.port}`];
   const caPin = pinOf(keys.tls.certPem);
   const { federation } = keys.genesis;
-  const ticket = { hub: address, caPin, cluster: order.cluster, federation, fingerprint: keys.fingerprint, secret };
+  const ticket = {
+    hub: address,
+    caPin,
+    cluster: order.cluster,
+    federation,
+    fingerprint: keys.fingerprint,
+    secret,
+  };
   return { id, token: encodeTicket(ticket), expiresMs };
 }
 
