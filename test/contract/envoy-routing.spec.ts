@@ -1,0 +1,193 @@
+/**
+ * Where requests go: shares by weights and health against the model's prediction, failover without a lost request,
+ * and the spread over pods behind a gateway. Three clusters, one caller in `us`, real Envoys.
+ */
+import { predictShares, type ServicePortView, type ViewLocality } from "@hansa/model";
+import { gatewayResources, sidecarResources } from "@hansa/xds";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type App, grpcApp, httpApp } from "./envoy/apps.ts";
+import { grpcCall, h2 } from "./envoy/calls.ts";
+import { count, load } from "./envoy/load.ts";
+import {
+  cluster,
+  domain,
+  FEDERATION,
+  GRPC,
+  HTTP,
+  healthy,
+  hostOf,
+  id,
+  locality,
+  missing,
+  type RunningProxy,
+  servingOf,
+  sniOf,
+  viewOf,
+  World,
+} from "./envoy/world.ts";
+
+const CLUSTERS = ["us", "eu", "ap"] as const;
+type Name = (typeof CLUSTERS)[number];
+const world = new World(20 + ((process.pid + 100) % 200), CLUSTERS);
+const net = (name: Name): number => CLUSTERS.indexOf(name) + 1;
+const CLIENT = world.address(1, 100);
+const gatewayAddress = (name: Name): string => world.address(net(name), 1);
+const pods = (name: Name): string[] => [10, 11, 12, 13].map((host) => world.address(net(name), host));
+const gatewayOf = (name: Name, weight = 1) => healthy(gatewayAddress(name), 15_443, weight);
+const sidecar = (address: string, weight = 1) => healthy(address, 15_006, weight);
+const ALL = CLUSTERS.map((name) => ({ kind: "prefix", value: `spiffe://${domain(name)}/` }) as const);
+
+const running = new Map<string, RunningProxy>();
+const apps = new Map<string, App[]>();
+let client: RunningProxy;
+
+const clientResources = (views: readonly ServicePortView[]) =>
+  sidecarResources({
+    federation: FEDERATION,
+    self: { cluster: cluster("us"), region: "us-1", zone: "" },
+    proxy: {
+      id: "shop/web/web-1",
+      trustDomain: domain("us"),
+      spiffeId: id("us", "web"),
+      listen: { address: CLIENT, outboundPort: 15_001, inboundPort: 15_006 },
+      apps: new Map(),
+    },
+    views,
+    serving: [],
+    tcpPorts: new Map(),
+    svid: world.svid("us", "web"),
+    bundles: world.bundles(),
+  });
+
+const serverResources = (name: Name, address: string) =>
+  sidecarResources({
+    federation: FEDERATION,
+    self: { cluster: cluster(name), region: `${name}-1`, zone: "" },
+    proxy: {
+      id: `shop/pay/${address}`,
+      trustDomain: domain(name),
+      spiffeId: id(name, "pay"),
+      listen: { address, outboundPort: 15_001, inboundPort: 15_006 },
+      apps: new Map([
+        [sniOf("pay", HTTP), { address, port: 8080, protocol: "http" }],
+        [sniOf("pay", GRPC), { address, port: 9090, protocol: "grpc" }],
+      ]),
+    },
+    views: [],
+    serving: [servingOf("pay", HTTP, [], ALL), servingOf("pay", GRPC, [], ALL)],
+    tcpPorts: new Map(),
+    svid: world.svid(name, "pay"),
+    bundles: world.bundles(),
+  });
+
+const gatewayWith = (name: Name, addresses: readonly string[]) =>
+  gatewayResources({
+    federation: FEDERATION,
+    cluster: cluster(name),
+    listen: { address: gatewayAddress(name), port: 15_443 },
+    serving: [HTTP, GRPC].map((port) =>
+      servingOf(
+        "pay",
+        port,
+        addresses.map((address) => sidecar(address)),
+      ),
+    ),
+    members: CLUSTERS.map(cluster),
+    svid: world.svid(name, "gateway"),
+    bundles: world.bundles(),
+  });
+
+async function startPod(name: Name, address: string): Promise<void> {
+  const pair = [
+    await httpApp(`${name}/${address}`, address, 8080),
+    await grpcApp(`${name}/${address}`, address, 9090),
+  ];
+  apps.set(address, pair);
+  running.set(address, await world.proxy(`pod-${address}`, address, serverResources(name, address)));
+}
+
+const startGateway = async (name: Name, addresses: readonly string[]): Promise<void> =>
+  void running.set(
+    name,
+    await world.proxy(`gateway-${name}`, gatewayAddress(name), gatewayWith(name, addresses)),
+  );
+
+async function route(localities: readonly ViewLocality[], overprovisioning = 143): Promise<void> {
+  const views = [HTTP, GRPC].map((port) => ({
+    ...viewOf("pay", port, CLUSTERS, localities),
+    overprovisioning,
+  }));
+  expect(await client.ads.push(clientResources(views))).toEqual([]);
+}
+
+const from = (answer: { body: string }): string => JSON.parse(answer.body).name;
+
+beforeAll(async () => {
+  await Promise.all([
+    ...pods("us")
+      .slice(0, 2)
+      .map((address) => startPod("us", address)),
+    ...pods("eu").map((address) => startPod("eu", address)),
+    startPod("ap", pods("ap")[0] as string),
+    startGateway("eu", pods("eu").slice(0, 1)),
+    startGateway("ap", pods("ap").slice(0, 1)),
+  ]);
+  client = await world.proxy("client", CLIENT, clientResources([]));
+});
+afterAll(() => world.close());
+world.onClose(async () => {
+  for (const app of [...apps.values()].flat()) await app.close();
+});
+
+const us1 = pods("us")[0] as string;
+const SHARES: readonly (readonly [string, number, readonly ViewLocality[]])[] = [
+  ["1 of 5 ready", 143, [locality("us", 0, "local", [sidecar(us1), missing("192.0.2.1", 4)])]],
+  ["3 of 5 ready", 143, [locality("us", 0, "local", [sidecar(us1, 3), missing("192.0.2.1", 2)])]],
+  ["4 of 5 ready", 143, [locality("us", 0, "local", [sidecar(us1, 4), missing("192.0.2.1", 1)])]],
+  ["2 of 5 ready at 200", 200, [locality("us", 0, "local", [sidecar(us1, 2), missing("192.0.2.1", 3)])]],
+  [
+    "3 of 10 at a gateway",
+    143,
+    [locality("ap", 0, "gateway", [gatewayOf("ap", 3), missing("192.0.2.1", 7)])],
+  ],
+];
+
+test.each(SHARES)("shares: %s, the model's prediction ± 3 %% of 2000", async (_name, factor, first) => {
+  const localities = [...first, locality("eu", 1, "gateway", [gatewayOf("eu", 6)])];
+  await route(localities, factor);
+  const answers = await load({ address: CLIENT, host: hostOf("pay"), requests: 2000, concurrency: 16 });
+  const seen = count(answers, (answer) => from(answer).split("/")[0] as string);
+  const predicted = predictShares(localities, factor);
+  for (const [index, { cluster: name }] of localities.entries())
+    expect(
+      Math.abs((seen.get(name) ?? 0) - 20 * (predicted[index] as number)),
+      `${name}: ${[...seen]}`,
+    ).toBeLessThan(60);
+});
+
+test("gRPC and HTTP spread over the pods behind a gateway, pods added later included", async () => {
+  await running.get("eu")?.ads.push(gatewayWith("eu", pods("eu").slice(0, 2)));
+  await route([locality("eu", 0, "gateway", [gatewayOf("eu")])]);
+  const session = h2(CLIENT, 15_001);
+  const rpc = async (): Promise<string> => from(await grpcCall(session, `${hostOf("pay")}:9090`));
+  for (let call = 0; call < 200; call += 1) await rpc();
+  await running.get("eu")?.ads.push(gatewayWith("eu", pods("eu")));
+  const grpc = new Map<string, number>();
+  for (let call = 0; call < 2000; call += 1) {
+    const name = await rpc();
+    grpc.set(name, (grpc.get(name) ?? 0) + 1);
+  }
+  session.close();
+  const http = count(
+    await load({ address: CLIENT, host: hostOf("pay"), requests: 2000, concurrency: 4 }),
+    from,
+  );
+  for (const seen of [grpc, http]) {
+    expect(seen.size, String([...seen])).toBe(4);
+    for (const calls of seen.values()) {
+      expect(calls, String([...seen])).toBeGreaterThanOrEqual(300);
+      expect(calls, String([...seen])).toBeLessThanOrEqual(700);
+    }
+  }
+  await running.get("eu")?.ads.push(gatewayWith("eu", pods("eu").slice(0, 1)));
+});
