@@ -20,7 +20,7 @@ import { gatewayProber } from "./liveness/gateway-prober.ts";
 import { OUTBOX_RECORDS_MAX, type Outbox, openOutbox } from "./log/outbox.ts";
 import { fileElection } from "./log/writer-lock.ts";
 import type { Ports } from "./ports.ts";
-import { type Proxy, proxiesOf } from "./proxy/inventory.ts";
+import { proxiesOf } from "./proxy/inventory.ts";
 import { DataPlane } from "./proxy/plane.ts";
 import { ProxySockets } from "./proxy/sockets.ts";
 import type { SourceDocument } from "./source/document.ts";
@@ -189,7 +189,7 @@ export class Agent {
     this.core.facts([bundle, ...facts]);
     if (this.core.restored || this.core.follower.synced) this.#serve();
     this.svids.keep(
-      new Set([...this.plane.list().map((proxy: Proxy) => proxy.spiffeId), agentId(this.trustDomain)]),
+      new Set([...this.plane.list().map(({ spiffeId }) => spiffeId), agentId(this.trustDomain)]),
     );
   }
 

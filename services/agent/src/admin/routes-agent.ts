@@ -5,7 +5,7 @@ import { nodeCrypto, rootsPem } from "@hansa/identity";
 import { envoyBootstrap, PUSH_ORDER, shortType } from "@hansa/xds";
 import { z } from "zod";
 import type { Agent } from "../agent.ts";
-import type { Proxy } from "../proxy/inventory.ts";
+import type { LocalProxy } from "../proxy/inventory.ts";
 import { type Asked, envelope, Plain, type Route } from "./server.ts";
 import { statusOf } from "./status.ts";
 
@@ -23,14 +23,14 @@ const svidBody = z.strictObject({
     .regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, "must be a service account name"),
 });
 
-function proxyOf(agent: Agent, { params }: Asked): Proxy {
+function proxyOf(agent: Agent, { params }: Asked): LocalProxy {
   const proxy = agent.plane.get(params.id ?? "");
   if (proxy === undefined)
     throw new HansaError("HSA1005", `proxy ${params.id}: not of this agent; GET /v1/proxies lists them`);
   return proxy;
 }
 
-const proxyItem = (agent: Agent, proxy: Proxy): Record<string, unknown> => ({
+const proxyItem = (agent: Agent, proxy: LocalProxy): Record<string, unknown> => ({
   id: proxy.id,
   kind: proxy.kind,
   spiffeId: proxy.spiffeId,
@@ -40,13 +40,13 @@ const proxyItem = (agent: Agent, proxy: Proxy): Record<string, unknown> => ({
   xds: agent.plane.status(proxy.id),
 });
 
-function proxyDetail(agent: Agent, proxy: Proxy): Record<string, unknown> {
+function proxyDetail(agent: Agent, proxy: LocalProxy): Record<string, unknown> {
   const item = { ...proxyItem(agent, proxy), tcpPorts: Object.fromEntries(agent.plane.tcpPorts.all()) };
   return { ...envelope("Proxy", item), tcpPorts: item.tcpPorts };
 }
 
 /** Names and versions of everything that the proxy is offered; contents are in Envoy's own /config_dump. */
-function proxyConfig(agent: Agent, proxy: Proxy): unknown {
+function proxyConfig(agent: Agent, proxy: LocalProxy): unknown {
   const layers = agent.plane.layersOf(proxy.id);
   const types = PUSH_ORDER.map((typeUrl) => {
     const names = [...new Set(layers.flatMap((layer) => [...layer.names(typeUrl)]))].sort();
@@ -59,7 +59,7 @@ function proxyConfig(agent: Agent, proxy: Proxy): unknown {
   return { id: proxy.id, types, tcpPorts: Object.fromEntries(agent.plane.tcpPorts.all()) };
 }
 
-function bootstrap(agent: Agent, proxy: Proxy): unknown {
+function bootstrap(agent: Agent, proxy: LocalProxy): unknown {
   const { config } = agent;
   return envoyBootstrap({
     nodeId: proxy.id,
@@ -124,7 +124,7 @@ export function agentRoutes(agent: Agent): Route[] {
     return new Plain("application/json", JSON.stringify(body), reasons.length === 0 ? 200 : 503);
   };
   const one =
-    (answer: (agent: Agent, proxy: Proxy) => unknown) =>
+    (answer: (agent: Agent, proxy: LocalProxy) => unknown) =>
     (asked: Asked): unknown =>
       answer(agent, proxyOf(agent, asked));
   return [

@@ -28,7 +28,7 @@ export interface Gateway {
   readonly zone: string;
 }
 
-export type Proxy = Sidecar | Gateway;
+export type LocalProxy = Sidecar | Gateway;
 
 export interface InventoryPlace {
   readonly trustDomain: TrustDomain;
@@ -57,8 +57,8 @@ function appsOf(
   return apps;
 }
 
-export function proxiesOf(document: SourceDocument, place: InventoryPlace): ReadonlyMap<string, Proxy> {
-  const proxies = new Map<string, Proxy>();
+export function proxiesOf(document: SourceDocument, place: InventoryPlace): ReadonlyMap<string, LocalProxy> {
+  const proxies = new Map<string, LocalProxy>();
   const zone = place.zones[0] ?? "default";
   for (const workload of document.workloads)
     for (const replica of workload.replicas) {

@@ -17,7 +17,7 @@ import { ResourceLayer, type TrustBundles, TYPE_URL } from "@hansa/xds";
 import type { LocalReader } from "../local-reader.ts";
 import type { Disk, Ports } from "../ports.ts";
 import { gatewayEndpoints, gatewayLayer } from "./gateway-layer.ts";
-import type { Gateway, Proxy, Sidecar } from "./inventory.ts";
+import type { Gateway, LocalProxy, Sidecar } from "./inventory.ts";
 import { Propagation } from "./propagation.ts";
 import { type ResourceSet, sidecarLayer } from "./sidecar-layer.ts";
 import { TcpPorts } from "./tcp-ports.ts";
@@ -46,11 +46,11 @@ export interface PlaneOptions {
   readonly svid: (id: SpiffeId) => Svid;
   readonly evidence: (peer: string) => LinkValue | undefined;
   /** Opens the proxy's socket over these layers; `onAck` is called after each acknowledgement. */
-  readonly serve: (proxy: Proxy, layers: readonly ResourceLayer[], onAck: () => void) => ProxyServer;
+  readonly serve: (proxy: LocalProxy, layers: readonly ResourceLayer[], onAck: () => void) => ProxyServer;
 }
 
 interface Served {
-  proxy: Proxy;
+  proxy: LocalProxy;
   readonly layer: ResourceLayer;
   readonly server: ProxyServer;
 }
@@ -62,7 +62,7 @@ export class DataPlane {
   readonly #zones = new Map<string, ZoneLayer>();
   readonly #served = new Map<string, Served>();
   readonly #serving = new Map<string, readonly ServingPort[]>();
-  #proxies: ReadonlyMap<string, Proxy> = new Map();
+  #proxies: ReadonlyMap<string, LocalProxy> = new Map();
   #bundles: TrustBundles = new Map();
   #open = false;
   #scheduled = false;
@@ -102,7 +102,7 @@ export class DataPlane {
     this.#served.clear();
   }
 
-  proxies(proxies: ReadonlyMap<string, Proxy>): void {
+  proxies(proxies: ReadonlyMap<string, LocalProxy>): void {
     for (const [id, proxy] of proxies) {
       const before = this.#proxies.get(id);
       if (before !== undefined && JSON.stringify(flat(before)) === JSON.stringify(flat(proxy))) continue;
@@ -149,11 +149,11 @@ export class DataPlane {
     return [...this.#zones.keys()];
   }
 
-  get(id: string): Proxy | undefined {
+  get(id: string): LocalProxy | undefined {
     return this.#proxies.get(id);
   }
 
-  list(): Proxy[] {
+  list(): LocalProxy[] {
     return [...this.#proxies.values()];
   }
 
@@ -288,7 +288,7 @@ export class DataPlane {
   }
 
   #buildProxy(
-    proxy: Proxy,
+    proxy: LocalProxy,
     layer: ResourceLayer,
     concerned: boolean,
     services: readonly ServiceKey[],
@@ -334,12 +334,12 @@ export class DataPlane {
     });
   }
 
-  #layers(proxy: Proxy, own: ResourceLayer): readonly ResourceLayer[] {
+  #layers(proxy: LocalProxy, own: ResourceLayer): readonly ResourceLayer[] {
     const zone = proxy.kind === "sidecar" ? this.#zones.get(proxy.zone)?.layer : undefined;
     return zone === undefined ? [own] : [own, zone];
   }
 
-  #ensureServed(id: string, proxy: Proxy): Served | undefined {
+  #ensureServed(id: string, proxy: LocalProxy): Served | undefined {
     const known = this.#served.get(id);
     if (known !== undefined && known.proxy.zone === proxy.zone) {
       known.proxy = proxy;
@@ -375,7 +375,7 @@ export class DataPlane {
 }
 
 /** Maps do not show in JSON. */
-const flat = (proxy: Proxy): unknown =>
+const flat = (proxy: LocalProxy): unknown =>
   proxy.kind === "sidecar" ? { ...proxy, apps: [...proxy.apps] } : proxy;
 
 const tcpViews = (zone: ZoneLayer) => zone.views().filter(({ port }) => port.protocol === "tcp");

@@ -8,7 +8,7 @@ import { type AdsServer, serveAds } from "@hansa/ads";
 import { HansaError } from "@hansa/core";
 import type { ResourceLayer } from "@hansa/xds";
 import type { Ports } from "../ports.ts";
-import type { Proxy } from "./inventory.ts";
+import type { LocalProxy } from "./inventory.ts";
 import type { ProxyServer } from "./plane.ts";
 
 /** `sun_path` of Linux. */
@@ -35,7 +35,7 @@ export class ProxySockets {
     return join(this.#directory, `${name}.sock`);
   }
 
-  serve(proxy: Proxy, layers: readonly ResourceLayer[], onAck: () => void): ProxyServer {
+  serve(proxy: LocalProxy, layers: readonly ResourceLayer[], onAck: () => void): ProxyServer {
     const path = this.path(proxy.id);
     let server: AdsServer | undefined;
     const opened = (this.#closing.get(path) ?? Promise.resolve())

@@ -86,7 +86,10 @@ export class FileSource {
     if (version === this.#seen) return;
     this.#seen = version;
     const parsed = parseSource(text, this.#options.context);
-    if (parsed.kind === "problems") return this.#refuse(parsed.problems);
+    if (parsed.kind === "problems") {
+      this.#refuse(parsed.problems);
+      return;
+    }
     this.#status = { ...this.#status, version, loadedMs: this.#options.nowMs(), problems: [] };
     this.#options.metrics.count("hansa_source_reloads_total", { outcome: "loaded" });
     this.#options.onDocument(parsed.document);
