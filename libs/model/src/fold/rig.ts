@@ -1,5 +1,5 @@
 /** For specs only: a federation with real signatures whose logs are written by the real writer. */
-import { base64, type ClusterName, type FederationName, type Signer } from "@hansa/core";
+import { base64, type ClusterName, type FederationName, type Signer, utf8 } from "@hansa/core";
 import {
   type BusRecord,
   commandKey,
@@ -21,6 +21,7 @@ import {
   recordHash,
   serviceKey,
   signCommand,
+  signRecord,
   signRequest,
 } from "@hansa/events";
 import { Federation } from "./federation.ts";
@@ -209,3 +210,34 @@ export function feed(fed: Federation, records: readonly BusRecord[]): void {
 
 export const hashOf = (record: BusRecord): string => recordHash(record.record, rigCrypto);
 export const keyId = (signer: Signer): string => keyIdOf(signer.publicKey, rigCrypto);
+
+export interface RawRecord {
+  readonly lane?: Lane;
+  readonly epoch?: number;
+  readonly seq: number;
+  readonly prev: string;
+  readonly body: unknown;
+  readonly signer?: Signer;
+  /** Signature bytes are those of another record. */
+  readonly forged?: boolean;
+}
+
+/** A record written by hand, for what the real writer never does. */
+export function rawRecord(source: RigSource, raw: RawRecord): BusRecord {
+  const { lane = "sum", epoch = 1, seq, prev, body, signer = source.signer, forged = false } = raw;
+  const bytes = body instanceof Uint8Array ? body : utf8(JSON.stringify(body));
+  const header = { source: source.account, lane, epoch, seq, prev, key: keyId(signer), traceparent: "" };
+  const signed = signRecord(header, forged ? utf8("other") : bytes, signer, fingerprint, rigCrypto);
+  return {
+    record: { header: signed.header, body: bytes },
+    account: source.account,
+    lane,
+    streamSeq: seq,
+    previousStreamSeq: seq - 1,
+  };
+}
+
+/** Body of one event that sets a small register. */
+export const wantBody = (peer: string, nonce: string | null): unknown => [
+  { type: "WantSet", v: 1, key: `want/${peer}`, at: 1, data: nonce === null ? null : { nonce } },
+];
