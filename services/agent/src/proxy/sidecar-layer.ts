@@ -19,6 +19,7 @@ import {
   type TlsIdentity,
   type TrustBundles,
   TYPE_URL,
+  tcpCallersSecretName,
   tcpListenerFor,
   tcpListenerName,
   usableView,
@@ -74,17 +75,16 @@ export function sidecarLayer(input: SidecarLayerInput): ResourceSet {
     if (port !== undefined && usableView(view, bundles) !== undefined)
       listeners.set(tcpListenerName(view.sni), tcpListenerFor(view.sni, address, port));
   }
-  const callers = pickBundles(bundles, callerDomains(trustDomain, served));
+  const secrets = new Map([[SVID_SECRET, svidSecretFor(input.svid)]]);
+  const admit = (name: string, ports: readonly ServingPort[]): void => {
+    secrets.set(name, bundlesSecretFor(name, pickBundles(bundles, callerDomains(trustDomain, ports))));
+  };
+  admit(CALLERS_SECRET, served);
+  for (const port of served) if (port.port.protocol === "tcp") admit(tcpCallersSecretName(port.sni), [port]);
   return new Map<string, ReadonlyMap<string, Uint8Array>>([
     [TYPE_URL.cluster, apps],
     [TYPE_URL.listener, listeners],
-    [
-      TYPE_URL.secret,
-      new Map([
-        [SVID_SECRET, svidSecretFor(input.svid)],
-        [CALLERS_SECRET, bundlesSecretFor(CALLERS_SECRET, callers)],
-      ]),
-    ],
+    [TYPE_URL.secret, secrets],
     [TYPE_URL.extensionConfig, policies],
   ]);
 }

@@ -66,12 +66,9 @@ function serveHttp2(): net.Server {
     request.resume();
     void answer(request).then(({ status, body }) => {
       if (request.url === QUOTE_PATH) {
-        response.stream.respond(
-          { ":status": 200, "content-type": "application/grpc" },
-          { waitForTrailers: true },
-        );
-        response.stream.on("wantTrailers", () => response.stream.sendTrailers({ "grpc-status": "0" }));
-        response.stream.end(encodeText(body.trim()));
+        response.writeHead(200, { "content-type": "application/grpc" });
+        response.setTrailer("grpc-status", "0");
+        response.end(encodeText(body.trim()));
         return;
       }
       response.writeHead(status, { "content-type": "application/json" });
