@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { create, DeltaDiscoveryResponseSchema, toBinary } from "../../gen/index.ts";
+import { create, DeltaDiscoveryResponseSchema, fromBinary, toBinary } from "../../gen/index.ts";
 import { encodeDeltaResponse, encodeResourceField } from "./delta-response.ts";
 
 const text = fc.string({ unit: "grapheme", maxLength: 20 });
@@ -35,4 +35,18 @@ test("the hand encoder gives the bytes of the generated code", () => {
     }),
     { numRuns: 500 },
   );
+});
+
+test("a response larger than the scratch buffer is encoded whole", () => {
+  const resourceFields = Array.from({ length: 40 }, (_, index) =>
+    encodeResourceField("t", `name-${index}`, "v", new Uint8Array(10_000).fill(index)),
+  );
+  const bytes = encodeDeltaResponse({ typeUrl: "t", nonce: "1", removed: ["gone"], resourceFields });
+  const response = fromBinary(DeltaDiscoveryResponseSchema, bytes);
+  expect(response.resources.map(({ name }) => name)).toEqual(
+    resourceFields.map((_, index) => `name-${index}`),
+  );
+  expect(
+    response.resources.every(({ resource }, index) => resource?.value.every((byte) => byte === index)),
+  ).toBe(true);
 });

@@ -89,7 +89,9 @@ export class ReverseWriter {
 
   /** Already encoded fields, as they are. */
   raw(content: Uint8Array): void {
-    this.buffer.set(content, this.room(content.length));
+    // The buffer may be another one after room().
+    const at = this.room(content.length);
+    this.buffer.set(content, at);
   }
 
   /** Closes the message whose fields were written since `mark`. */

@@ -1,0 +1,380 @@
+/** Rules 15, 16 and 21: make before break, warming, one response in flight. */
+import { deepStrictEqual, ok, strictEqual } from "node:assert";
+import type { Case, World } from "../case.ts";
+import type { AdsClient, Response } from "../client.ts";
+import { CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET } from "../resources.ts";
+
+const order = "make before break";
+const warming = "warming";
+const pressure = "back-pressure";
+
+/** As Envoy: wildcard clusters and listeners, endpoints and routes by name. Everything acknowledged. */
+async function likeEnvoy(world: World, texts: readonly string[] = ["a"]): Promise<AdsClient> {
+  for (const text of texts) {
+    await world.put(CLUSTER, text);
+    await world.put(ENDPOINT, text);
+  }
+  await world.put(LISTENER, "l");
+  await world.put(ROUTE, "r");
+  const client = world.client();
+  await world.subscribed(client, CLUSTER, ["*"]);
+  await world.subscribed(client, ENDPOINT, texts);
+  await world.subscribed(client, LISTENER, ["*"]);
+  await world.subscribed(client, ROUTE, ["r"]);
+  return client;
+}
+
+const inOrder = (responses: readonly Response[]): string[] => responses.map(({ typeUrl }) => typeUrl);
+
+export const ordering: readonly Case[] = [
+  {
+    id: "15.1",
+    family: order,
+    title: "changes of one moment travel CDS, EDS, LDS, RDS",
+    run: async (world) => {
+      const client = await likeEnvoy(world);
+      await world.batch([
+        [CLUSTER, "a", 2],
+        [ENDPOINT, "a", 2],
+        [LISTENER, "l", 2],
+        [ROUTE, "r", 2],
+      ]);
+      const all = [await client.next(), await client.next(), await client.next(), await client.next()];
+      deepStrictEqual(inOrder(all), [CLUSTER, ENDPOINT, LISTENER, ROUTE]);
+    },
+  },
+  {
+    id: "15.2",
+    family: order,
+    beyond: true,
+    title: "a route does not overtake a cluster that waits for an ACK",
+    run: async (world) => {
+      const client = await likeEnvoy(world);
+      await world.put(CLUSTER, "first");
+      const pushed = await client.next(CLUSTER);
+      await world.batch([
+        [CLUSTER, "second", 1],
+        [ROUTE, "r", 2],
+      ]);
+      await world.silent(client);
+      client.ack(pushed);
+      deepStrictEqual(inOrder([await client.next(), await client.next()]), [CLUSTER, ROUTE]);
+    },
+  },
+  {
+    id: "15.3",
+    family: order,
+    beyond: true,
+    title: "a cluster goes after the route that left it was acknowledged",
+    run: async (world) => {
+      const client = await likeEnvoy(world, ["old", "new"]);
+      await world.batch([
+        [ROUTE, "r", 2],
+        [CLUSTER, "old", null],
+      ]);
+      const routes = await client.next();
+      strictEqual(routes.typeUrl, ROUTE);
+      await world.silent(client);
+      client.ack(routes);
+      world.expect(await client.next(CLUSTER), {}, ["old"]);
+    },
+  },
+  {
+    id: "15.4",
+    family: order,
+    beyond: true,
+    title: "one moment adds a cluster, moves a route to it and removes the old one: added, moved, removed",
+    run: async (world) => {
+      const client = await likeEnvoy(world, ["old"]);
+      await world.batch([
+        [CLUSTER, "new", 1],
+        [ENDPOINT, "new", 1],
+        [ROUTE, "r", 2],
+        [CLUSTER, "old", null],
+        [ENDPOINT, "old", null],
+      ]);
+      const added = await client.next();
+      world.expect(added, { new: 1 });
+      strictEqual(added.typeUrl, CLUSTER);
+      client.ack(added);
+      client.send(ENDPOINT, { subscribe: [world.name("new")] });
+      const endpoints = await client.next();
+      strictEqual(endpoints.typeUrl, ENDPOINT);
+      world.expect(endpoints, { new: 1 });
+      client.ack(endpoints);
+      const moved = await client.next();
+      strictEqual(moved.typeUrl, ROUTE);
+      client.ack(moved);
+      const removed = await client.next();
+      strictEqual(removed.typeUrl, CLUSTER);
+      world.expect(removed, {}, ["old"]);
+    },
+  },
+  {
+    id: "15.5",
+    family: order,
+    title: "a secret does not wait for the ACK of another type",
+    run: async (world) => {
+      await world.put(SECRET, "s");
+      const client = await likeEnvoy(world);
+      await world.subscribed(client, SECRET, ["s"]);
+      await world.put(CLUSTER, "a", 2);
+      await client.next(CLUSTER);
+      await world.put(SECRET, "s", 2);
+      world.expect(await client.next(SECRET), { s: 2 });
+    },
+  },
+  {
+    id: "15.6",
+    family: order,
+    title: "endpoints of one cluster do not wait for the ACK of clusters",
+    run: async (world) => {
+      const client = await likeEnvoy(world, ["a", "b"]);
+      await world.put(CLUSTER, "a", 2);
+      await client.next(CLUSTER);
+      client.ack(await client.next(ENDPOINT));
+      await world.put(ENDPOINT, "b", 2);
+      world.expect(await client.next(ENDPOINT), { b: 2 });
+    },
+  },
+  {
+    id: "16.1",
+    family: warming,
+    title: "after a changed cluster its load assignment comes again, unchanged as it is",
+    run: async (world) => {
+      const client = await likeEnvoy(world);
+      await world.put(CLUSTER, "a", 2);
+      world.expect(await client.next(CLUSTER), { a: 2 });
+      world.expect(await client.next(ENDPOINT), { a: 1 });
+    },
+  },
+  {
+    id: "16.2",
+    family: warming,
+    title: "and that of no other cluster",
+    run: async (world) => {
+      const client = await likeEnvoy(world, ["a", "b", "c"]);
+      await world.put(CLUSTER, "b", 2);
+      client.ack(await client.next(CLUSTER));
+      const response = await client.next(ENDPOINT);
+      world.expect(response, { b: 1 });
+      client.ack(response);
+      await world.silent(client);
+    },
+  },
+  {
+    id: "16.3",
+    family: warming,
+    title: "a new cluster without endpoints does not leave the client waiting",
+    run: async (world) => {
+      const client = await likeEnvoy(world);
+      await world.put(CLUSTER, "empty");
+      client.ack(await client.next(CLUSTER));
+      client.send(ENDPOINT, { subscribe: [world.name("empty")] });
+      world.expect(await client.next(ENDPOINT, 1000), {}, ["empty"]);
+    },
+  },
+  {
+    id: "16.4",
+    family: warming,
+    title: "a changed cluster whose load assignment is missing is told so again",
+    run: async (world) => {
+      const client = await likeEnvoy(world);
+      await world.put(CLUSTER, "empty");
+      client.ack(await client.next(CLUSTER));
+      world.expect(await world.subscribed(client, ENDPOINT, ["empty"]), {}, ["empty"]);
+      await world.put(CLUSTER, "empty", 2);
+      client.ack(await client.next(CLUSTER));
+      world.expect(await client.next(ENDPOINT), {}, ["empty"]);
+    },
+  },
+  {
+    id: "16.5",
+    family: warming,
+    beyond: true,
+    title: "a route waits until the client has the endpoints of the new cluster",
+    run: async (world) => {
+      const client = await likeEnvoy(world);
+      await world.batch([
+        [CLUSTER, "new", 1],
+        [ENDPOINT, "new", 1],
+        [ROUTE, "r", 2],
+      ]);
+      const clusters = await client.next();
+      world.expect(clusters, { new: 1 });
+      client.ack(clusters);
+      client.send(ENDPOINT, { subscribe: [world.name("new")] });
+      deepStrictEqual(inOrder([await client.next(), await client.next()]), [ENDPOINT, ROUTE]);
+    },
+  },
+  {
+    id: "16.6",
+    family: warming,
+    title: "a client that never asks for the endpoints of a new cluster gets its routes all the same",
+    run: async (world) => {
+      const client = await likeEnvoy(world);
+      await world.batch([
+        [CLUSTER, "new", 1],
+        [ENDPOINT, "new", 1],
+        [ROUTE, "r", 2],
+      ]);
+      client.ack(await client.next(CLUSTER));
+      world.expect(await client.next(ROUTE), { r: 2 });
+    },
+  },
+  {
+    id: "21.1",
+    family: pressure,
+    title: "no second push of a type before the first is answered, then the newest state",
+    run: async (world) => {
+      await world.put(ENDPOINT, "a");
+      const client = world.client();
+      await world.subscribed(client, ENDPOINT, ["a"]);
+      await world.put(ENDPOINT, "a", 2);
+      const pushed = await client.next(ENDPOINT);
+      await world.put(ENDPOINT, "a", 3);
+      await world.put(ENDPOINT, "a", 4);
+      await world.silent(client);
+      client.ack(pushed);
+      world.expect(await client.next(ENDPOINT), { a: 4 });
+      await world.silent(client);
+    },
+  },
+  {
+    id: "21.2",
+    family: pressure,
+    title: "fifty changes of several resources behind one ACK are one response",
+    run: async (world) => {
+      for (const text of ["a", "b", "c"]) await world.put(ENDPOINT, text);
+      const client = world.client();
+      await world.subscribed(client, ENDPOINT, ["a", "b", "c"]);
+      await world.put(ENDPOINT, "a", 2);
+      const pushed = await client.next(ENDPOINT);
+      for (let v = 3; v < 53; v += 1) await world.put(ENDPOINT, ["a", "b", "c"][v % 3] as string, v);
+      client.ack(pushed);
+      world.expect(await client.next(ENDPOINT), { a: 51, b: 52, c: 50 });
+      await world.silent(client);
+    },
+  },
+  {
+    id: "21.3",
+    family: pressure,
+    title: "a NACK opens the gate as an ACK does",
+    run: async (world) => {
+      await world.put(ENDPOINT, "a");
+      const client = world.client();
+      await world.subscribed(client, ENDPOINT, ["a"]);
+      await world.put(ENDPOINT, "a", 2);
+      const pushed = await client.next(ENDPOINT);
+      await world.put(ENDPOINT, "a", 3);
+      client.nack(pushed);
+      world.expect(await client.next(ENDPOINT), { a: 3 });
+    },
+  },
+  {
+    id: "21.4",
+    family: pressure,
+    title: "a stale ACK does not open the gate",
+    run: async (world) => {
+      await world.put(ENDPOINT, "a");
+      const client = world.client();
+      const first = await world.subscribed(client, ENDPOINT, ["a"]);
+      await world.put(ENDPOINT, "a", 2);
+      const pushed = await client.next(ENDPOINT);
+      await world.put(ENDPOINT, "a", 3);
+      client.ack(first);
+      await world.silent(client);
+      client.ack(pushed);
+      world.expect(await client.next(ENDPOINT), { a: 3 });
+    },
+  },
+  {
+    id: "21.5",
+    family: pressure,
+    title: "one type that is not acknowledged does not hold back another",
+    run: async (world) => {
+      await world.put(SECRET, "s");
+      await world.put(ENDPOINT, "a");
+      const client = world.client();
+      await world.subscribed(client, SECRET, ["s"]);
+      await world.subscribed(client, ENDPOINT, ["a"]);
+      await world.put(SECRET, "s", 2);
+      await client.next(SECRET);
+      await world.put(ENDPOINT, "a", 2);
+      world.expect(await client.next(ENDPOINT), { a: 2 });
+    },
+  },
+  {
+    id: "21.6",
+    family: pressure,
+    title: "a client that never answers does not hold back another",
+    run: async (world) => {
+      await world.put(ENDPOINT, "a");
+      const [slow, quick] = [world.client(), world.client()];
+      await world.subscribed(slow, ENDPOINT, ["a"]);
+      await world.subscribed(quick, ENDPOINT, ["a"]);
+      for (let v = 2; v < 12; v += 1) {
+        await world.put(ENDPOINT, "a", v);
+        const response = await quick.next(ENDPOINT);
+        world.expect(response, { a: v });
+        quick.ack(response);
+      }
+      const unanswered = (await slow.quiet()).filter(({ typeUrl }) => typeUrl === ENDPOINT);
+      strictEqual(unanswered.length, 1);
+    },
+  },
+  {
+    id: "21.7",
+    family: pressure,
+    title: "removed and put again behind one ACK: the resource comes, no removal",
+    run: async (world) => {
+      await world.put(ENDPOINT, "a");
+      await world.put(ENDPOINT, "b");
+      const client = world.client();
+      await world.subscribed(client, ENDPOINT, ["a", "b"]);
+      await world.put(ENDPOINT, "b", 2);
+      const pushed = await client.next(ENDPOINT);
+      await world.remove(ENDPOINT, "a");
+      await world.put(ENDPOINT, "a", 3);
+      client.ack(pushed);
+      world.expect(await client.next(ENDPOINT), { a: 3 });
+    },
+  },
+  {
+    id: "21.8",
+    family: pressure,
+    title: "changed and removed behind one ACK: only the removal comes",
+    run: async (world) => {
+      await world.put(ENDPOINT, "a");
+      await world.put(ENDPOINT, "b");
+      const client = world.client();
+      await world.subscribed(client, ENDPOINT, ["a", "b"]);
+      await world.put(ENDPOINT, "b", 2);
+      const pushed = await client.next(ENDPOINT);
+      await world.put(ENDPOINT, "a", 2);
+      await world.remove(ENDPOINT, "a");
+      client.ack(pushed);
+      world.expect(await client.next(ENDPOINT), {}, ["a"]);
+    },
+  },
+  {
+    id: "21.9",
+    family: pressure,
+    title: "without anything in flight a change is sent at once",
+    run: async (world) => {
+      await world.put(ENDPOINT, "a");
+      const client = world.client();
+      await world.subscribed(client, ENDPOINT, ["a"]);
+      const tookMs: number[] = [];
+      for (let v = 2; v < 12; v += 1) {
+        const startMs = performance.now();
+        await world.put(ENDPOINT, "a", v);
+        const response = await client.next(ENDPOINT);
+        tookMs.push(performance.now() - startMs);
+        client.ack(response);
+      }
+      const median = tookMs.sort((a, b) => a - b)[5] as number;
+      ok(median < 50, `the median change took ${median.toFixed(1)} ms from PUT to response`);
+    },
+  },
+];
