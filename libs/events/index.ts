@@ -13,3 +13,4 @@ export * from "./src/record.ts";
 export * from "./src/registers.ts";
 export * from "./src/upcast.ts";
 export * from "./src/writer/lane-writer.ts";
+export * from "./src/writer/types.ts";

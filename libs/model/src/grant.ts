@@ -72,10 +72,18 @@ export function addressGranted(address: string, grant: Pick<Grant, "cidrs">, lab
   const parsed = parseAddress(address);
   if (parsed === undefined) return false;
   if (!lab && NEVER_OUTSIDE_LAB.some((range) => covers(range, parsed))) return false;
-  return grant.cidrs.some((text) => {
-    const cidr = parseCidr(text);
-    return cidr !== undefined && covers(cidr, parsed);
-  });
+  return rangesOf(grant.cidrs).some((cidr) => covers(cidr, parsed));
+}
+
+/** A grant is asked for every endpoint; its texts never change. */
+const parsedRanges = new WeakMap<readonly string[], readonly Cidr[]>();
+
+function rangesOf(cidrs: readonly string[]): readonly Cidr[] {
+  const known = parsedRanges.get(cidrs);
+  if (known !== undefined) return known;
+  const ranges = cidrs.flatMap((text) => parseCidr(text) ?? []);
+  parsedRanges.set(cidrs, ranges);
+  return ranges;
 }
 
 /** True where `inner` lies wholly in one range of `outer`. */

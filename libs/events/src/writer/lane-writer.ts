@@ -11,7 +11,7 @@
  * stored or given up together with its epoch. Persist `position()` before each publish; with `state()` as well a
  * restart can continue its epoch, with a position alone it begins a new one with a snapshot.
  */
-import { type AccountKey, assert, type Crypto, type Signer } from "@hansa/core";
+import { assert } from "@hansa/core";
 import { type PreparedEvent, prepareEvent } from "../decode.ts";
 import { LaneDigest, valueHash } from "../digest.ts";
 import type { Head, RegisterEvent, WireRecord } from "../event.ts";
@@ -19,46 +19,10 @@ import { laneOf } from "../keys.ts";
 import { EVENTS_PER_RECORD_MAX } from "../limits.ts";
 import type { BusRecord } from "../log-bus.ts";
 import { keyIdOf, recordHash, signRecord, verifyRecord, ZERO_HASH } from "../record.ts";
-import type { Lane } from "../registers.ts";
 import { currentVersion } from "../upcast.ts";
 import { Batch, type Outgoing } from "./batch.ts";
+import type { LanePosition, LaneState, LaneWriterOptions, Publication } from "./types.ts";
 import { judge, type LastRecord } from "./verdict.ts";
-
-export interface LaneWriterOptions {
-  readonly source: AccountKey;
-  readonly lane: Lane;
-  readonly signer: Signer;
-  readonly fingerprint: string;
-  readonly crypto: Crypto;
-  /** What the last run persisted. */
-  readonly restored?: LanePosition | LaneState | undefined;
-  /** Trace context for each record; "" by default. */
-  readonly traceparent?: (() => string) | undefined;
-}
-
-/** Small; persisted with every record. */
-export interface LanePosition {
-  /** 0 before the first epoch. */
-  readonly epoch: number;
-  /** Of the last record formed, in flight or stored. */
-  readonly seq: number;
-  /** Its hex hash, 64 zeros where none. */
-  readonly head: string;
-}
-
-/** The whole lane. JSON-serialisable. */
-export interface LaneState extends LanePosition {
-  /** Live registers as of the last record formed. */
-  readonly registers: readonly RegisterEvent[];
-  /** A snapshot was not complete: a restart begins it again. */
-  readonly snapshotOpen: boolean;
-}
-
-export interface Publication {
-  readonly record: WireRecord;
-  /** Stream position of the subject's last record, 0 where it has none: the fence. */
-  readonly expectedStreamSeq: number;
-}
 
 interface InFlight {
   readonly record: WireRecord;

@@ -1,8 +1,9 @@
 /** Heartbeats against the fold. */
+import type { ClusterName } from "@hansa/core";
 import { type Head, type Heartbeat, ZERO_HASH } from "@hansa/events";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Federation } from "./federation.ts";
-import { admit, feed, newFederation, type RigSource, rigCluster, rigHub, service } from "./rig.ts";
+import { admit, command, feed, newFederation, type RigSource, rigCluster, rigHub, service } from "./rig.ts";
 
 let fed: Federation;
 let hub: RigSource;
@@ -73,6 +74,14 @@ describe("a heartbeat", () => {
     feed(fed, admit(hub, rigCluster("zz", 9)).write());
     expect(fed.member("zz")).toBeUndefined();
     expect(fed.findings().map((finding) => finding.code)).toContain("HSA3009");
+  });
+
+  it("of an evicted member says nothing", () => {
+    feed(fed, command(us, { do: "evict", cluster: "ap" as ClusterName, incarnation: 1 }, "e").write());
+    expect(fed.observeBeat(beat(ap, { known: [{ ...headOf(hub), head: ZERO_HASH }] })).equivocations).toEqual(
+      [],
+    );
+    expect(fed.sourceByCluster("hub")?.frozen).toBe(false);
   });
 
   it("of an unknown source says nothing", () => {

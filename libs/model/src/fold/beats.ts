@@ -5,6 +5,7 @@
  */
 import type { AccountKey } from "@hansa/core";
 import type { Head, Heartbeat } from "@hansa/events";
+import { standingOf } from "./effective.ts";
 import type { Source } from "./source.ts";
 import { freeze } from "./trust.ts";
 import type { BeatFindings, Finding, LogGap } from "./types.ts";
@@ -17,7 +18,7 @@ export function observeBeat(world: World, beat: Heartbeat): BeatFindings {
   const mismatched: { source: AccountKey; lane: Head["lane"] }[] = [];
   const equivocations: Finding[] = [];
   const speaker = world.sources.get(beat.source);
-  if (speaker === undefined) return { behind, mismatched, equivocations };
+  if (speaker === undefined || !mayAccuse(world, speaker)) return { behind, mismatched, equivocations };
   for (const head of [...beat.own, ...beat.known]) {
     const source = world.sources.get(head.source);
     if (source === undefined) continue;
@@ -32,6 +33,11 @@ export function observeBeat(world: World, beat: Heartbeat): BeatFindings {
       mismatched.push({ source: head.source, lane: head.lane });
   return { behind, mismatched, equivocations };
 }
+
+/** Who has left or was evicted has no say about others. */
+const mayAccuse = (world: World, speaker: Source): boolean =>
+  speaker === world.hub ||
+  (world.sourceOf(speaker.cluster) === speaker && standingOf(world, speaker.cluster) !== null);
 
 const positionOf = (held: { epoch: number; seq: number } | undefined) => ({
   epoch: held?.epoch ?? 0,
