@@ -1,6 +1,7 @@
 /** Real agents on a real hub, with Envoys and applications beside them, all on loopback addresses of their own. */
 import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ApiTarget, callApi } from "@hansa/identity";
@@ -29,6 +30,7 @@ export class AgentRig {
   readonly octet = 100 + (process.pid % 120);
   readonly tokens = { viewer: secret(), operator: secret(), admin: secret() };
   readonly #children: Child[] = [];
+  readonly #agents = new Map<Name, Child>();
   readonly #apps: App[] = [];
   hub!: HubRig;
 
@@ -62,10 +64,21 @@ export class AgentRig {
       zones: ["a", "b"],
       network: name,
       claims: [],
-      quotas: { services: 1000, endpoints: 1000, identities: 1000, bytesPerSecond: 1e6, recordsPerSecond: 100 },
+      quotas: {
+        services: 1000,
+        endpoints: 1000,
+        identities: 1000,
+        bytesPerSecond: 1e6,
+        recordsPerSecond: 100,
+      },
     };
     const order = { kind: "join", cluster: name, grant, ttlSeconds: 60 };
-    return (await this.hub.post<{ token: string }>("/v1/tokens", order)).data.token;
+    let token = "";
+    await until("the hub makes a token", async () => {
+      token = (await this.hub.post<{ token: string }>("/v1/tokens", order)).data.token;
+      return true;
+    });
+    return token;
   }
 
   configure(name: Name, joinToken: string, more: Yaml = {}): string {
@@ -86,7 +99,11 @@ export class AgentRig {
       admin: {
         host: this.address(name, 2),
         port: 15_010,
-        tokens: Object.entries(this.tokens).map(([role, token]) => ({ name: role, role, sha256: sha256(token) })),
+        tokens: Object.entries(this.tokens).map(([role, token]) => ({
+          name: role,
+          role,
+          sha256: sha256(token),
+        })),
       },
       gateway: { name: "gw", address: this.address(name, 1), port: 15_443 },
       ...more,
@@ -99,13 +116,39 @@ export class AgentRig {
 
   async agent(name: Name): Promise<Child> {
     const child = await startChild({
-      argv: [process.execPath, "--disable-warning=ExperimentalWarning", MAIN, "--config", join(this.folder, name, "agent.yaml")],
+      argv: [
+        process.execPath,
+        "--disable-warning=ExperimentalWarning",
+        MAIN,
+        "--config",
+        join(this.folder, name, "agent.yaml"),
+      ],
       log: this.logFile(name),
       stopSignal: "SIGTERM",
       isReady: () => this.ready(name),
     });
-    this.#children.push(child);
+    this.#agents.set(name, child);
     return child;
+  }
+
+  async restart(name: Name, how: "stop" | "kill" = "kill"): Promise<void> {
+    await this.#agents.get(name)?.[how]();
+    await this.agent(name);
+  }
+
+  async metrics(name: Name): Promise<string> {
+    const { url, caPem, token } = this.target(name);
+    return await new Promise((resolve, reject) => {
+      request(`${url}/metrics`, { ca: caPem, headers: { authorization: `Bearer ${token}` } }, (answer) => {
+        let text = "";
+        answer.on("data", (chunk) => {
+          text += chunk;
+        });
+        answer.on("end", () => resolve(text));
+      })
+        .on("error", reject)
+        .end();
+    });
   }
 
   logFile(name: Name): string {
@@ -142,14 +185,22 @@ export class AgentRig {
   }
 
   async envoy(name: Name, proxy: string, address: string): Promise<Child> {
-    const bootstrap = await callApi(this.target(name), { path: `/v1/proxies/${encodeURIComponent(proxy)}/bootstrap` });
+    const bootstrap = await callApi(this.target(name), {
+      path: `/v1/proxies/${encodeURIComponent(proxy)}/bootstrap`,
+    });
     const file = join(this.folder, `${name}-${proxy.replaceAll("/", "-")}`);
     writeFileSync(`${file}.json`, JSON.stringify(bootstrap));
     const child = await startChild({
       argv: [envoyBinary(), ...envoyArguments({ bootstrapPath: `${file}.json`, drainSeconds: 5 })],
       log: `${file}.log`,
       stopSignal: "SIGTERM",
-      isReady: async () => (await fetch(`http://${address}:15000/ready`).then((answer) => answer.text(), () => "")).startsWith("LIVE"),
+      isReady: async () =>
+        (
+          await fetch(`http://${address}:15000/ready`).then(
+            (answer) => answer.text(),
+            () => "",
+          )
+        ).startsWith("LIVE"),
     });
     this.#children.push(child);
     return child;
@@ -160,7 +211,7 @@ export class AgentRig {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#children.map((child) => child.stop()));
+    await Promise.all([...this.#agents.values(), ...this.#children].map((child) => child.stop()));
     await Promise.all(this.#apps.map((app) => app.close()));
     await this.hub.stop();
     rmSync(this.folder, { recursive: true, force: true });
@@ -180,7 +231,11 @@ export const replica = (id: string, address: string, ready = true) => ({
   app: { address, port: 8080 },
 });
 
-export const workload = (name: string, replicas: readonly unknown[], services: readonly string[] = [name]) => ({
+export const workload = (
+  name: string,
+  replicas: readonly unknown[],
+  services: readonly string[] = [name],
+) => ({
   namespace: "shop",
   name,
   serviceAccount: name,

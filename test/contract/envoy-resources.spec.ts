@@ -21,6 +21,7 @@ import { call, grpcCall, h2, keepAlive, tcpLine } from "./envoy/calls.ts";
 import {
   cluster,
   domain,
+  eventually,
   FEDERATION,
   GRPC,
   HTTP,
@@ -112,15 +113,6 @@ const restore = async (): Promise<void> => {
   for (const [index, server] of servers.entries())
     await server.ads.push(sidecarResources(serverInput(SERVERS[index] as string)));
 };
-
-/** Envoys apply what they acknowledge, connections follow: asks until it holds. */
-async function eventually(holds: () => Promise<boolean>): Promise<void> {
-  for (let turn = 0; turn < 100; turn += 1) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error("it did not come to hold within 5 s");
-}
 
 /** What reached an application: requests, lines, greeted connections. */
 const reached = (): number[] => apps.map((app) => app.served.count);

@@ -11,6 +11,7 @@ import { count, load } from "./envoy/load.ts";
 import {
   cluster,
   domain,
+  eventually,
   FEDERATION,
   GRPC,
   HTTP,
@@ -97,12 +98,13 @@ const gatewayWith = (name: Name, addresses: readonly string[]) =>
     bundles: world.bundles(),
   });
 
+const startApps = async (name: Name, address: string): Promise<App[]> => [
+  await httpApp(`${name}/${address}`, address, 8080),
+  await grpcApp(`${name}/${address}`, address, 9090),
+];
+
 async function startPod(name: Name, address: string): Promise<void> {
-  const pair = [
-    await httpApp(`${name}/${address}`, address, 8080),
-    await grpcApp(`${name}/${address}`, address, 9090),
-  ];
-  apps.set(address, pair);
+  apps.set(address, await startApps(name, address));
   running.set(address, await world.proxy(`pod-${address}`, address, serverResources(name, address)));
 }
 
@@ -139,7 +141,7 @@ world.onClose(async () => {
   for (const app of [...apps.values()].flat()) await app.close();
 });
 
-const us1 = pods("us")[0] as string;
+const [us1, us2] = pods("us") as [string, string];
 const SHARES: readonly (readonly [string, number, readonly ViewLocality[]])[] = [
   ["1 of 5 ready", 143, [locality("us", 0, "local", [sidecar(us1), missing("192.0.2.1", 4)])]],
   ["3 of 5 ready", 143, [locality("us", 0, "local", [sidecar(us1, 3), missing("192.0.2.1", 2)])]],
@@ -190,4 +192,89 @@ test("gRPC and HTTP spread over the pods behind a gateway, pods added later incl
     }
   }
   await running.get("eu")?.ads.push(gatewayWith("eu", pods("eu").slice(0, 1)));
+});
+
+const P0 = locality(
+  "us",
+  0,
+  "local",
+  [us1, us2].map((address) => sidecar(address)),
+);
+const LEAGUE = [
+  P0,
+  locality("eu", 1, "gateway", [gatewayOf("eu")]),
+  locality("ap", 2, "gateway", [gatewayOf("ap")]),
+];
+
+/** 200 requests/s; `fault` strikes after 200 of them. Who answered, by cluster; "failed" where nobody did. */
+async function under(
+  fault: () => void,
+  options: { method?: string; requests?: number } = {},
+): Promise<Map<string, number>> {
+  await route(LEAGUE);
+  await eventually(async () => {
+    const answers = await load({ address: CLIENT, host: hostOf("pay"), requests: 20 });
+    return answers.every((answer) => answer.status === 200 && from(answer).startsWith("us/"));
+  });
+  const answers = await load({
+    address: CLIENT,
+    host: hostOf("pay"),
+    requests: options.requests ?? 600,
+    rate: 200,
+    method: options.method ?? "GET",
+    during: (sent) => {
+      if (sent === 200) fault();
+    },
+  });
+  return count(answers, (answer) =>
+    answer.status === 200 ? (from(answer).split("/")[0] as string) : "failed",
+  );
+}
+
+const retried = (): Promise<number> => client.stat(`cluster.${sniOf("pay", HTTP)}.upstream_rq_retry`);
+
+test("applications die behind live sidecars: no request is lost, POST included, and the sidecars are ejected", async () => {
+  const before = await retried();
+  const seen = await under(
+    () => [us1, us2].flatMap((pod) => apps.get(pod) ?? []).forEach((app) => void app.close()),
+    {
+      method: "POST",
+    },
+  );
+  expect(seen.get("failed"), String([...seen])).toBeUndefined();
+  expect(seen.get("eu")).toBeGreaterThan(380);
+  // Each dead sidecar costs three answers, and one more set after each ejection; not one retry per request.
+  expect((await retried()) - before).toBeLessThan(100);
+  for (const pod of [us1, us2]) apps.set(pod, await startApps("us", pod));
+});
+
+test("sidecars hang: pings notice, no idempotent request is lost", async () => {
+  const pids = [us1, us2].map((pod) => (running.get(pod) as RunningProxy).child.pid);
+  const startMs = performance.now();
+  const seen = await under(() => pids.forEach((pid) => void process.kill(pid, "SIGSTOP"))).finally(() => {
+    for (const pid of pids) process.kill(pid, "SIGCONT");
+  });
+  expect(seen.get("failed"), String([...seen])).toBeUndefined();
+  // The route's own time limit is 15 s: it was not what ended them.
+  expect(performance.now() - startMs).toBeLessThan(12_000);
+});
+
+test("all local endpoints die, then the next cluster's gateway: no request is lost", async () => {
+  const seen = await under(() => [us1, us2].forEach((pod) => void running.get(pod)?.child.kill()), {
+    requests: 500,
+  });
+  expect([...seen.keys()].sort(), String([...seen])).toEqual(["eu", "us"]);
+  const answers = await load({
+    address: CLIENT,
+    host: hostOf("pay"),
+    requests: 500,
+    rate: 200,
+    during: (sent) => {
+      if (sent === 200) void running.get("eu")?.child.kill();
+    },
+  });
+  const later = count(answers, (answer) =>
+    answer.status === 200 ? (from(answer).split("/")[0] as string) : "failed",
+  );
+  expect([...later.keys()].sort(), String([...later])).toEqual(["ap", "eu"]);
 });

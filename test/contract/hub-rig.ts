@@ -144,9 +144,13 @@ export class HubRig {
   #natsConfig = "";
   #natsPort = 0;
 
-  static async start(options: { readonly lab?: boolean } = {}): Promise<HubRig> {
+  /** `config`: changes to sections of the file that init wrote. */
+  static async start(
+    options: { readonly lab?: boolean; readonly config?: Readonly<Record<string, unknown>> } = {},
+  ): Promise<HubRig> {
     const rig = new HubRig();
     await rig.#open(options.lab !== false);
+    rig.setConfig(options.config ?? {});
     await rig.startHub();
     return rig;
   }
@@ -180,9 +184,10 @@ export class HubRig {
     await this.startNats();
   }
 
-  setConfig(change: (config: Record<string, never>) => void): void {
-    const config = parse(readFileSync(this.config, "utf8"));
-    change(config);
+  setConfig(changes: Readonly<Record<string, unknown>>): void {
+    const config = parse(readFileSync(this.config, "utf8")) as Record<string, unknown>;
+    for (const [section, change] of Object.entries(changes))
+      config[section] = typeof change === "object" ? { ...(config[section] as object), ...change } : change;
     writeFileSync(this.config, stringify(config));
   }
 

@@ -77,14 +77,21 @@ test("at= shows what held then, by position, time and age", async () => {
 
 test("killed at any time while records stream in, it archives each event once", async () => {
   let position = { epoch: 0, seq: 0 };
+  let killed = false;
   const writing = (async () => {
-    for (let n = 0; n < 120; n += 1) position = await eu.write(service(`s${n % 7}`, 100 + n));
+    for (let n = 0; !killed; n += 1) {
+      position = await eu.write(service(`s${n % 7}`, 100 + n, n % 3 === 0));
+      await new Promise((resolve) => setTimeout(resolve, 15));
+    }
   })();
-  for (let round = 0; round < 3; round += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 300));
+  for (let round = 0; round < 5; round += 1) {
+    const before = (await rig.get("/v1/clusters")).position;
+    // In the middle of its work: it has archived some of what comes in.
+    await until("hub at work", async () => (await rig.get("/v1/clusters")).position > before + 20);
     await rig.hub.kill();
-    await rig.startHub(false);
+    await rig.startHub();
   }
+  killed = true;
   await writing;
   await until("hub ready again", async () => (await rig.get("/readyz", "")).kind === "Ready");
   await archived("eu", position);
@@ -115,4 +122,13 @@ test("stops by itself on SIGTERM and keeps what it knew", async () => {
   const members = await rig.get<List>("/v1/clusters");
   expect(members.data.items).toMatchObject([{ name: "eu", state: "active" }]);
   expect((await rig.get<{ digest: string }>("/v1/federation")).data.digest).toBe(before.digest);
+});
+
+test("a caller without a credential is slowed down, one with a credential is not", async () => {
+  const attempts = Array.from({ length: 80 }, () =>
+    rig.get("/v1/clusters", "").catch((error: unknown) => error),
+  );
+  const codes = (await Promise.all(attempts)).map((error) => (error as { code?: string }).code);
+  expect(new Set(codes)).toEqual(new Set(["HSA3001", "HSA1006"]));
+  expect((await rig.get("/v1/clusters")).kind).toBe("ClusterList");
 });

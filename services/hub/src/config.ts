@@ -39,7 +39,10 @@ const schema = z.strictObject({
       .array(url(/^https:\/\//))
       .min(1)
       .optional(),
+    /** Per credential. */
     requestsPerSecondMax: z.number().positive().default(200),
+    /** Per address, for callers without a valid credential. */
+    strangersPerSecondMax: z.number().positive().default(10),
   }),
   log: z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") }).prefault({}),
   /** How long the archive waits for records that left the stream before it declares them lost. */

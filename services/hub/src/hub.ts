@@ -17,7 +17,7 @@ import { Leader } from "./leader/leader.ts";
 import { ArchiveReader } from "./read/archive-reader.ts";
 import { Commits } from "./read/commits.ts";
 
-const MIGRATIONS = fileURLToPath(new URL("../../../migrations", import.meta.url));
+export const MIGRATIONS = fileURLToPath(new URL("../../../migrations", import.meta.url));
 const RETRY_MS = 1000;
 
 /** What routes may ask of the hub. */
@@ -48,6 +48,7 @@ export async function startHub(config: HubConfig, ports: Ports): Promise<Running
     connectionsMax: config.postgres.connectionsMax,
     onIdleError: (error) => log.warn("archive: connection lost", { reason: error.message }),
   });
+  let migrated = false;
   const bus = await connectHubBus({
     servers: config.nats.servers,
     issuer: keys.issuer,
@@ -58,14 +59,20 @@ export async function startHub(config: HubConfig, ports: Ports): Promise<Running
         ? {}
         : { recordsPerLogMax: config.nats.recordsPerLogMax }),
     },
-    accounts: async () => (await readMembers(store.db)).map(({ accountJwt }) => accountJwt),
+    accounts: async () => {
+      // Before the first migration there are none.
+      if (!migrated) return [];
+      return (await readMembers(store.db)).map(({ accountJwt }) => accountJwt);
+    },
     log,
     timers,
     random: ports.random,
     ...(config.nats.caFile === undefined ? {} : { caPem: readFileSync(config.nats.caFile, "utf8") }),
   });
   const context: HubContext = { ...ports, config, keys, store, bus };
-  const running = new Running(context);
+  const running = new Running(context, () => {
+    migrated = true;
+  });
   const server = await serveApi(context, routes(running)).catch(async (error: unknown) => {
     await Promise.allSettled([bus.close(), store.close()]);
     throw error;
@@ -97,14 +104,16 @@ class Running implements Hub {
   readonly reader: ArchiveReader;
   readonly commits: Commits;
   readonly #context: HubContext;
+  readonly #onMigrated: () => void;
   #leader: Leader | null = null;
   #role: Readiness["role"] = "starting";
   #busUp = false;
   #stopped = false;
   #wake: () => void = () => {};
 
-  constructor(context: HubContext) {
+  constructor(context: HubContext, onMigrated: () => void) {
     this.#context = context;
+    this.#onMigrated = onMigrated;
     this.config = context.config;
     this.keys = context.keys;
     this.store = context.store;
@@ -167,6 +176,7 @@ class Running implements Hub {
     const { store, log } = this.#context;
     const applied = await store.migrate(MIGRATIONS);
     if (applied.length > 0) log.info("archive: migrated", { files: applied.join(" ") });
+    this.#onMigrated();
     await this.#importAdminToken();
     const leadership = await store.lead();
     if (leadership === null) {

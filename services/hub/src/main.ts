@@ -2,13 +2,15 @@
 import { parseArgs } from "node:util";
 import { HansaError, isHansaError, systemClock, systemTimers } from "@hansa/core";
 import { nodeRandom } from "@hansa/identity";
+import { openStore } from "@hansa/store";
 import { createLog, createMetrics } from "@hansa/telemetry";
 import { readConfig } from "./config.ts";
-import { startHub } from "./hub.ts";
+import { MIGRATIONS, startHub } from "./hub.ts";
 import { init } from "./init.ts";
 import { HUB_METRICS } from "./metrics.ts";
 
 const USAGE = `usage: main.ts --config FILE
+       main.ts migrate --config FILE | --postgres URL   (or HANSA_POSTGRES_URL)
        main.ts init --dir DIR --federation NAME --operators KEY[,KEY…] [--threshold K] [--lab]
                     [--api-hosts NAME[,NAME…]] [--api-port PORT] [--nats URL] [--postgres URL]`;
 
@@ -22,7 +24,7 @@ const options = {
   "api-hosts": { type: "string", default: "127.0.0.1,localhost" },
   "api-port": { type: "string", default: "8443" },
   nats: { type: "string", default: "nats://127.0.0.1:4222" },
-  postgres: { type: "string", default: "postgres://hansa@127.0.0.1:5432/hansa" },
+  postgres: { type: "string" },
 } as const;
 
 function usage(message: string): HansaError {
@@ -40,9 +42,10 @@ function readArguments() {
 async function main(): Promise<void> {
   const { values, positionals } = readArguments();
   const [command, ...rest] = positionals;
-  if (rest.length > 0 || (command !== undefined && command !== "init"))
+  if (rest.length > 0 || (command !== undefined && command !== "init" && command !== "migrate"))
     throw usage(`unknown command: ${positionals.join(" ")}`);
   if (command === "init") return runInit(values);
+  if (command === "migrate") return runMigrate(values);
   if (values.config === undefined) throw usage("--config is missing");
   await serve(values.config);
 }
@@ -60,9 +63,22 @@ async function runInit(values: ReturnType<typeof readArguments>["values"]): Prom
     apiHosts: values["api-hosts"].split(","),
     apiPort: Number(values["api-port"]),
     nats: values.nats,
-    postgres: values.postgres,
+    postgres: values.postgres ?? "postgres://hansa@127.0.0.1:5432/hansa",
   });
   process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+async function runMigrate({ config, postgres }: ReturnType<typeof readArguments>["values"]): Promise<void> {
+  const given = process.env.HANSA_POSTGRES_URL ?? postgres;
+  if (given === undefined && config === undefined)
+    throw usage("migrate needs --config, --postgres or HANSA_POSTGRES_URL");
+  const store = openStore({ url: given ?? readConfig(config ?? "").postgres.url });
+  try {
+    const applied = await store.migrate(MIGRATIONS);
+    process.stdout.write(`${JSON.stringify({ applied })}\n`);
+  } finally {
+    await store.close();
+  }
 }
 
 async function serve(file: string): Promise<void> {

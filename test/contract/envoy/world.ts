@@ -115,6 +115,15 @@ export const servingOf = (
   callers,
 });
 
+/** Envoys apply what they acknowledge, connections and ejections follow: asks until it holds. */
+export async function eventually(holds: () => Promise<boolean>): Promise<void> {
+  for (let turn = 0; turn < 200; turn += 1) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error("it did not come to hold within 10 s");
+}
+
 export interface RunningProxy {
   readonly ads: StaticAds;
   readonly child: Child;

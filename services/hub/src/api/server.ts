@@ -14,9 +14,8 @@ export const API_VERSION = "hansa/v1";
 const BODY_BYTES_MAX = 64 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
 const CONNECTIONS_MAX = 1000;
-/** Attempts per second and address without a valid credential. */
-const STRANGER_PER_SECOND = 10;
-const STRANGER_BURST = 50;
+/** Seconds of its rate that a caller may use at once. */
+const BURST_SECONDS = 5;
 const CERTIFICATE_EVERY_MS = 24 * 3_600_000;
 
 export interface ApiServer {
@@ -148,10 +147,10 @@ class Gate {
   readonly #strangers: RateLimit;
 
   constructor(hub: HubContext) {
-    const rate = hub.config.api.requestsPerSecondMax;
+    const { requestsPerSecondMax: known, strangersPerSecondMax: strangers } = hub.config.api;
     this.#hub = hub;
-    this.#known = new RateLimit(hub.clock, rate, rate * 5);
-    this.#strangers = new RateLimit(hub.clock, STRANGER_PER_SECOND, STRANGER_BURST);
+    this.#known = new RateLimit(hub.clock, known, known * BURST_SECONDS);
+    this.#strangers = new RateLimit(hub.clock, strangers, strangers * BURST_SECONDS);
   }
 
   /** null for routes without a credential. */

@@ -48,7 +48,7 @@ export class Leader {
     this.#projector = new Projector(hub, leadership.epoch, (committed) => this.#committed(committed));
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
-      leadership.lost.then(() => resolve("the database session ended"));
+      void leadership.lost.then(() => resolve("the database session ended"));
     });
   }
 

@@ -38,7 +38,7 @@ export async function recover(hub: HubContext, projector: Projector): Promise<Re
     if (end === undefined || records.length < READ_MAX) break;
     from = end.streamSeq + 1;
   }
-  if (imported > 0) log.warn("archive: own records imported again", { records: imported });
+  if (imported > 0) log.info("archive: own records imported again", { records: imported });
   fed = await projector.ready();
   const claimed = await claimedHead(hub, fed);
   const last = await bus.lastOwn(LANE);
