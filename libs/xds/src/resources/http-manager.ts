@@ -1,17 +1,19 @@
 /** The HTTP connection manager in its three places: outbound, inbound, probe. Ages and hygiene are the same rules. */
+import type { TrustDomain } from "@hansa/core";
 import {
   HttpConnectionManager_ForwardClientCertDetails as ClientCert,
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   type FilterSchema,
   HttpConnectionManagerSchema,
   type HttpFilterSchema,
+  type LocalReplyConfigSchema,
   type RouteConfigurationSchema,
   RouterSchema,
   CoreHttpProtocolOptions_HeadersWithUnderscoresAction as Underscores,
 } from "../../gen/index.ts";
 import { httpLog } from "./access-log.ts";
 import { SERVER_CONNECTION_MS, STREAM_MS, STREAMS_MAX } from "./limits.ts";
-import { inboundReplies, outboundReplies } from "./local-reply.ts";
+import { inboundReplies, outboundReplies, probeReplies } from "./local-reply.ts";
 import { ADS, duration, extension, type Init } from "./message.ts";
 import { OUTBOUND_ROUTES } from "./names.ts";
 
@@ -51,13 +53,14 @@ export const outboundManager = (): Filter =>
  */
 const verified = (
   kind: string,
-  filters: readonly HttpFilter[],
+  access: HttpFilter,
   routes: Init<typeof RouteConfigurationSchema>,
+  replies: Init<typeof LocalReplyConfigSchema>,
 ): Filter =>
   manager({
     ...common(kind),
     routeSpecifier: { case: "routeConfig", value: routes },
-    httpFilters: [...filters, router()],
+    httpFilters: [access, router()],
     useRemoteAddress: true,
     skipXffAppend: true,
     internalAddressConfig: { unixSockets: false, cidrRanges: [] },
@@ -68,11 +71,14 @@ const verified = (
       maxStreamDuration: duration(STREAM_MS),
       headersWithUnderscoresAction: Underscores.REJECT_REQUEST,
     },
-    localReplyConfig: inboundReplies(),
+    localReplyConfig: replies,
   });
 
-export const inboundManager = (access: HttpFilter, routes: Init<typeof RouteConfigurationSchema>): Filter =>
-  verified("inbound", [access], routes);
+export const inboundManager = (
+  access: HttpFilter,
+  routes: Init<typeof RouteConfigurationSchema>,
+  ownDomain: TrustDomain,
+): Filter => verified("inbound", access, routes, inboundReplies(ownDomain));
 
 export const probeManager = (access: HttpFilter, routes: Init<typeof RouteConfigurationSchema>): Filter =>
-  verified("probe", [access], routes);
+  verified("probe", access, routes, probeReplies());

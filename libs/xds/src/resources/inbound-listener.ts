@@ -61,11 +61,14 @@ const appRoutes = (serving: ServingPort): Init<typeof RouteConfigurationSchema> 
 });
 
 /** A policy change reaches the next request by ECDS. */
-const httpChain = (serving: ServingPort): FilterChain => ({
+const httpChain = (serving: ServingPort, ownDomain: TrustDomain): FilterChain => ({
   name: serving.sni,
   filterChainMatch: sniMatch(serving.sni),
   transportSocket: downstreamTls(CALLERS_SECRET, ALPN_HTTP, ANY_SPIFFE_ID),
-  filters: [oneUriGuard(), inboundManager(accessFilter(accessPolicyName(serving.sni)), appRoutes(serving))],
+  filters: [
+    oneUriGuard(),
+    inboundManager(accessFilter(accessPolicyName(serving.sni)), appRoutes(serving), ownDomain),
+  ],
 });
 
 /**
@@ -107,8 +110,6 @@ export const inboundListenerFor = (input: InboundInput): Uint8Array =>
     }),
     filterChains: [...input.serving]
       .sort((a, b) => byText(a.sni, b.sni))
-      .map((serving) =>
-        isHttp(serving.port.protocol) ? httpChain(serving) : tcpChain(serving, input.trustDomain),
-      ),
+      .map((serving) => (isHttp(serving.port.protocol) ? httpChain : tcpChain)(serving, input.trustDomain)),
     defaultFilterChain: defaultChain(),
   });

@@ -12,6 +12,10 @@ export const RETRIES_MAX = 1_024;
 export const REQUESTS_MAX = 10_000;
 export const CONNECTIONS_MAX = 10_000;
 
+/** A peer that hangs or vanished without a reset is noticed within interval + timeout < 2 s. */
+export const PING_INTERVAL_MS = 750;
+export const PING_TIMEOUT_MS = 1_000;
+
 /** A client's connection: goes away gracefully, 0 failed. */
 export const CLIENT_CONNECTION_MS = 10 * 60_000;
 /** A server's HTTP connection: GOAWAY, 0 failed. Longer than the client's. */

@@ -3,7 +3,7 @@
  * other sidecars that the application never saw the request (`x-hansa-unsent`), which makes a retry safe for any method.
  */
 
-import type { Code } from "@hansa/core";
+import type { Code, TrustDomain } from "@hansa/core";
 import {
   ComparisonFilter_Op,
   HeaderValueOption_HeaderAppendAction,
@@ -29,10 +29,9 @@ const flags = (...names: string[]): LogFilter => ({
   filterSpecifier: { case: "responseFlagFilter", value: { flags: names } },
 });
 
-const mapper = (
-  filter: LogFilter,
-  headers: readonly (readonly [string, string])[],
-): Init<typeof ResponseMapperSchema> => ({
+type Mapper = Init<typeof ResponseMapperSchema>;
+
+const mapper = (filter: LogFilter, headers: readonly (readonly [string, string])[]): Mapper => ({
   filter,
   // Absent only: a direct response has said more already.
   headersToAdd: [[REASON_HEADER, REASON] as const, ...headers].map(([key, value]) => ({
@@ -43,19 +42,20 @@ const mapper = (
 
 const code = (value: Code): readonly [string, string] => [CODE_HEADER, value];
 
+const denied = (): Mapper => mapper(status(ComparisonFilter_Op.EQ, 403), [code("HSA4007")]);
+const otherwise = (): Mapper => mapper(status(ComparisonFilter_Op.GE, 400), []);
+
 /** The first mapper that matches decides. */
 export const outboundReplies = (): Init<typeof LocalReplyConfigSchema> => ({
-  mappers: [mapper(flags("UH", "NC"), [code("HSA4006")]), mapper(status(ComparisonFilter_Op.GE, 400), [])],
+  mappers: [mapper(flags("UH", "NC"), [code("HSA4006")]), otherwise()],
 });
 
 /**
- * UF, UH, UO: no connection to the application was had, so it has seen nothing. The one 403 of a
- * sidecar is the access policy's.
+ * UF, UH, UO: no connection to the application was had, so it has seen nothing; the value says whose. The one 403 of
+ * a sidecar is the access policy's.
  */
-export const inboundReplies = (): Init<typeof LocalReplyConfigSchema> => ({
-  mappers: [
-    mapper(flags("UF", "UH", "UO"), [[UNSENT_HEADER, "true"]]),
-    mapper(status(ComparisonFilter_Op.EQ, 403), [code("HSA4007")]),
-    mapper(status(ComparisonFilter_Op.GE, 400), []),
-  ],
+export const inboundReplies = (ownDomain: TrustDomain): Init<typeof LocalReplyConfigSchema> => ({
+  mappers: [mapper(flags("UF", "UH", "UO"), [[UNSENT_HEADER, ownDomain]]), denied(), otherwise()],
 });
+
+export const probeReplies = (): Init<typeof LocalReplyConfigSchema> => ({ mappers: [denied(), otherwise()] });

@@ -60,20 +60,33 @@ export const socketAddress = (address: string, port: number): Init<typeof Addres
   },
 });
 
-/** One field that the generated code is too old to know, as protobuf-es keeps it (length-delimited). */
-export const newerField = (no: number, data: Uint8Array): { no: number; wireType: 2; data: Uint8Array } => {
-  if (data.length > 0x7f) throw new RangeError("newerField: longer than a one-byte length");
-  return { no, wireType: 2, data: Uint8Array.of(data.length, ...data) };
-};
+/** A field that the generated code is too old to know, as protobuf-es keeps it and writes it out again. */
+export interface UnknownField {
+  readonly no: number;
+  /** 0 varint, 2 length-delimited. */
+  readonly wireType: number;
+  readonly data: Uint8Array;
+}
 
-/** google.protobuf.UInt32Value: field 1, a varint. */
-export function uint32Value(value: number): Uint8Array {
-  const bytes = [0x08];
+function varint(value: number): number[] {
+  const bytes: number[] = [];
   let rest = value;
   for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
-  bytes.push(rest);
-  return Uint8Array.from(bytes);
+  return [...bytes, rest];
 }
+
+export const newerField = (no: number, data: Uint8Array): UnknownField => ({
+  no,
+  wireType: 2,
+  data: Uint8Array.from([...varint(data.length), ...data]),
+});
+
+/** A message that holds one length-delimited field. */
+export const field = (no: number, data: Uint8Array): Uint8Array =>
+  Uint8Array.from([...varint(no * 8 + 2), ...varint(data.length), ...data]);
+
+/** google.protobuf.UInt32Value: field 1, a varint. */
+export const uint32Value = (value: number): Uint8Array => Uint8Array.from([0x08, ...varint(value)]);
 
 export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 

@@ -1,19 +1,29 @@
 /**
- * Passive health: the measured recipe (envoy-dataplane §1.1, §4). `gatewayErrors` says what 502/503/504 may do:
- * a gateway is never ejected for what a pod behind it answers (federation §1.5 rule 4), so a cluster with gateway
- * addresses in it counts failures of local origin only; retries carry the rest until the exporter says so.
+ * Passive health: the measured recipe (envoy-dataplane §1.1, §4), and what an answer may do to a host. A gateway is
+ * never ejected for what a pod behind it answers (federation §1.5 rule 4): where a cluster has gateway addresses, the
+ * only answer that counts is a directly dialled sidecar's own word that its application is gone.
  */
 import type { OutlierDetectionSchema } from "../../gen/index.ts";
 import { BASE_EJECTION_MS, EJECTION_MAX_MS, OUTLIER_INTERVAL_MS } from "./limits.ts";
 import { duration, type Init } from "./message.ts";
 
-export const outlierDetection = (gatewayErrors: "eject" | "ignore"): Init<typeof OutlierDetectionSchema> => ({
+/**
+ * `gateway-errors`: 502, 503 and 504 count (all hosts are sidecars). `matched`: what the cluster's error matcher names
+ * counts. `none`: local-origin failures alone (a passthrough sees no answers).
+ */
+export type AnswersThatCount = "gateway-errors" | "matched" | "none";
+
+const ANSWERS_BEFORE_EJECTION = 3;
+
+export const outlierDetection = (answers: AnswersThatCount): Init<typeof OutlierDetectionSchema> => ({
   splitExternalLocalOriginErrors: true,
   consecutiveLocalOriginFailure: 1,
   enforcingConsecutiveLocalOriginFailure: 100,
-  consecutiveGatewayFailure: 3,
-  enforcingConsecutiveGatewayFailure: gatewayErrors === "eject" ? 100 : 0,
-  enforcingConsecutive5xx: 0,
+  consecutiveGatewayFailure: ANSWERS_BEFORE_EJECTION,
+  enforcingConsecutiveGatewayFailure: answers === "gateway-errors" ? 100 : 0,
+  // A matched answer is counted as a 500.
+  consecutive5xx: ANSWERS_BEFORE_EJECTION,
+  enforcingConsecutive5xx: answers === "matched" ? 100 : 0,
   enforcingSuccessRate: 0,
   enforcingLocalOriginSuccessRate: 0,
   maxEjectionPercent: 100,

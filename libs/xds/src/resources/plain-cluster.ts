@@ -54,5 +54,5 @@ export const passthroughClusterFor = (serving: ServingPort): Uint8Array =>
     ignoreHealthOnHostRemoval: true,
     commonLbConfig: FAILOVER_LB,
     circuitBreakers: BREAKERS,
-    outlierDetection: outlierDetection("ignore"),
+    outlierDetection: outlierDetection("none"),
   });

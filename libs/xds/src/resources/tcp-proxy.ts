@@ -21,7 +21,7 @@ import {
   TCP_CONNECTION_MS,
   TCP_JITTER_PERCENT,
 } from "./limits.ts";
-import { duration, encoded, type Init, newerField, uint32Value } from "./message.ts";
+import { duration, encoded, type Init, newerField, type UnknownField, uint32Value } from "./message.ts";
 import { BLACK_HOLE } from "./names.ts";
 
 type Filter = Init<typeof FilterSchema>;
@@ -33,7 +33,7 @@ const UPSTREAM_CONNECT_MODE = 21;
 const MAX_EARLY_DATA_BYTES = 22;
 
 /** ON_DOWNSTREAM_TLS_HANDSHAKE; Envoy demands a bound for what the caller sends meanwhile. */
-const afterHandshake = (): { no: number; wireType: number; data: Uint8Array }[] => [
+const afterHandshake = (): UnknownField[] => [
   { no: UPSTREAM_CONNECT_MODE, wireType: 0, data: Uint8Array.of(2) },
   newerField(MAX_EARLY_DATA_BYTES, uint32Value(EARLY_BYTES_MAX)),
 ];
@@ -43,7 +43,7 @@ const filter = (proxy: TcpProxy): Filter => ({
   configType: { case: "typedConfig", value: anyPack(TcpProxySchema, proxy) },
 });
 
-const backoff = (): { no: number; wireType: 2; data: Uint8Array } =>
+const backoff = (): UnknownField =>
   newerField(
     BACKOFF_OPTIONS,
     encoded(BackoffStrategySchema, {
