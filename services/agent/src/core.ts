@@ -133,7 +133,6 @@ export class AgentCore {
 
   async start(): Promise<void> {
     const { bus, ports } = this.#options;
-    this.#saver.start();
     this.own.start();
     this.watch.start();
     const wants = ports.timers.every(WANT_CHECK_MS, () => this.#askDegraded());

@@ -1,4 +1,5 @@
 /** The folded federation on disk, so that a restart serves before it has reached the bus (design §6). */
+import type { TimerHandle } from "@hansa/core";
 import { fingerprintOf, type Genesis } from "@hansa/events";
 import { Federation } from "@hansa/model";
 import { readJson, writeJson } from "../disk.ts";
@@ -6,7 +7,8 @@ import type { Ports } from "../ports.ts";
 import type { CursorState } from "./cursors.ts";
 
 const FILE = "federation.json";
-const SAVE_MS = 3000;
+const SOON_MS = 50;
+const SAVE_EVERY_MS = 3000;
 
 interface Saved {
   readonly fingerprint: string;
@@ -34,31 +36,37 @@ export interface SnapshotOptions {
   readonly fed: Federation;
   readonly genesis: Genesis;
   readonly cursors: () => CursorState;
-  readonly ports: Pick<Ports, "disk" | "crypto" | "timers">;
+  readonly ports: Pick<Ports, "disk" | "crypto" | "timers" | "clock">;
 }
 
 export class SnapshotSaver {
   readonly #options: SnapshotOptions;
+  #timer: TimerHandle | undefined;
+  #savedMs = Number.NEGATIVE_INFINITY;
   #dirty = false;
-  #stop: () => void = () => {};
+  #stopped = false;
 
   constructor(options: SnapshotOptions) {
     this.#options = options;
   }
 
-  start(): void {
-    const timer = this.#options.ports.timers.every(SAVE_MS, () => this.save());
-    this.#stop = () => timer.cancel();
-  }
-
+  /** Saves soon after a quiet time, and at most every few seconds under load. */
   changed(): void {
     this.#dirty = true;
+    if (this.#timer !== undefined || this.#stopped) return;
+    const { clock, timers } = this.#options.ports;
+    const waitMs = Math.max(SOON_MS, this.#savedMs + SAVE_EVERY_MS - clock.monotonicMs());
+    this.#timer = timers.after(waitMs, () => {
+      this.#timer = undefined;
+      this.save();
+    });
   }
 
   save(): void {
     if (!this.#dirty) return;
     this.#dirty = false;
     const { fed, genesis, ports, cursors } = this.#options;
+    this.#savedMs = ports.clock.monotonicMs();
     const saved: Saved = {
       fingerprint: fingerprintOf(genesis, ports.crypto),
       cursors: cursors(),
@@ -68,7 +76,8 @@ export class SnapshotSaver {
   }
 
   stop(): void {
-    this.#stop();
+    this.#stopped = true;
+    this.#timer?.cancel();
     this.save();
   }
 }

@@ -368,8 +368,13 @@ export class DataPlane {
   /** After an acknowledgement: how far have all connected Envoys come? */
   acked(): void {
     let lowest = Number.POSITIVE_INFINITY;
-    for (const { server } of this.#served.values())
-      lowest = Math.min(lowest, server.ackedRevision() ?? lowest);
+    for (const { server, proxy, layer } of this.#served.values()) {
+      const acked = server.ackedRevision();
+      if (acked === undefined) continue;
+      const newest = Math.max(...this.#layers(proxy, layer).map(({ revision }) => revision));
+      // Revisions are counted over all layers: one that has everything of its own holds nobody back.
+      if (acked < newest) lowest = Math.min(lowest, acked);
+    }
     this.propagation.reached(lowest);
   }
 }
