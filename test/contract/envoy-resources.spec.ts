@@ -38,7 +38,7 @@ import {
   World,
 } from "./envoy/world.ts";
 
-const world = new World(20 + (process.pid % 200), ["eu", "us", "ap"]);
+const world = await World.create(["eu", "us", "ap"]);
 const CLIENT = world.address(2, 10);
 const GATEWAY = world.address(1, 1);
 const SERVERS = [world.address(1, 10), world.address(1, 11)];
@@ -380,5 +380,32 @@ test("an empty validation context is refused and the good one stays", async () =
   const bad = await client.ads.push({ ...mine, secrets: new Map(mine.secrets).set(name, empty(name)) });
   expect(bad.map((nack) => nack.message).join()).toMatch(/SAN-based verification .* without trusted CA/);
   expect((await pay()).status).toBe(200);
+  await restore();
+});
+
+test("leaf and roots rotate under load without a failed request", async () => {
+  const agent = keepAlive();
+  const statuses: number[] = [];
+  let over = false;
+  const caller = (async () => {
+    while (!over) statuses.push((await pay({ agent })).status);
+  })();
+  for (let round = 0; round < 8; round += 1) {
+    expect(await client.ads.push(sidecarResources(clientInput({ svid: world.svid("us", "web") })))).toEqual(
+      [],
+    );
+    for (const [index, address] of SERVERS.entries()) {
+      const input = serverInput(address, {
+        svid: world.svid("eu", "pay"),
+        bundles: world.bundles("eu", "us", "ap"),
+      });
+      expect(await servers[index]?.ads.push(sidecarResources(input))).toEqual([]);
+    }
+  }
+  over = true;
+  await caller;
+  agent.destroy();
+  expect(statuses.filter((status) => status !== 200)).toEqual([]);
+  expect(statuses.length).toBeGreaterThan(100);
   await restore();
 });

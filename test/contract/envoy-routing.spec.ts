@@ -5,8 +5,8 @@
 import { predictShares, type ServicePortView, type ViewLocality } from "@hansa/model";
 import { gatewayResources, sidecarResources } from "@hansa/xds";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type App, grpcApp, httpApp } from "./envoy/apps.ts";
-import { grpcCall, h2 } from "./envoy/calls.ts";
+import { type App, grpcApp, httpApp, tcpApp } from "./envoy/apps.ts";
+import { grpcCall, h2, tcpLine } from "./envoy/calls.ts";
 import { count, load } from "./envoy/load.ts";
 import {
   cluster,
@@ -23,19 +23,21 @@ import {
   type RunningProxy,
   servingOf,
   sniOf,
+  TCP,
   viewOf,
   World,
 } from "./envoy/world.ts";
 
 const CLUSTERS = ["us", "eu", "ap"] as const;
 type Name = (typeof CLUSTERS)[number];
-const world = new World(20 + ((process.pid + 100) % 200), CLUSTERS);
+const world = await World.create(CLUSTERS);
 const net = (name: Name): number => CLUSTERS.indexOf(name) + 1;
 const CLIENT = world.address(1, 100);
 const gatewayAddress = (name: Name): string => world.address(net(name), 1);
 const pods = (name: Name): string[] => [10, 11, 12, 13].map((host) => world.address(net(name), host));
 const gatewayOf = (name: Name, weight = 1) => healthy(gatewayAddress(name), 15_443, weight);
 const sidecar = (address: string, weight = 1) => healthy(address, 15_006, weight);
+const PORTS = [HTTP, GRPC, TCP];
 const ALL = CLUSTERS.map((name) => ({ kind: "prefix", value: `spiffe://${domain(name)}/` }) as const);
 
 const running = new Map<string, RunningProxy>();
@@ -55,7 +57,7 @@ const clientResources = (views: readonly ServicePortView[]) =>
     },
     views,
     serving: [],
-    tcpPorts: new Map(),
+    tcpPorts: new Map([[sniOf("pay", TCP), 16_000]]),
     svid: world.svid("us", "web"),
     bundles: world.bundles(),
   });
@@ -72,10 +74,11 @@ const serverResources = (name: Name, address: string) =>
       apps: new Map([
         [sniOf("pay", HTTP), { address, port: 8080, protocol: "http" }],
         [sniOf("pay", GRPC), { address, port: 9090, protocol: "grpc" }],
+        [sniOf("pay", TCP), { address, port: 5432, protocol: "tcp" }],
       ]),
     },
     views: [],
-    serving: [servingOf("pay", HTTP, [], ALL), servingOf("pay", GRPC, [], ALL)],
+    serving: PORTS.map((port) => servingOf("pay", port, [], ALL)),
     tcpPorts: new Map(),
     svid: world.svid(name, "pay"),
     bundles: world.bundles(),
@@ -86,7 +89,7 @@ const gatewayWith = (name: Name, addresses: readonly string[]) =>
     federation: FEDERATION,
     cluster: cluster(name),
     listen: { address: gatewayAddress(name), port: 15_443 },
-    serving: [HTTP, GRPC].map((port) =>
+    serving: PORTS.map((port) =>
       servingOf(
         "pay",
         port,
@@ -101,6 +104,7 @@ const gatewayWith = (name: Name, addresses: readonly string[]) =>
 const startApps = async (name: Name, address: string): Promise<App[]> => [
   await httpApp(`${name}/${address}`, address, 8080),
   await grpcApp(`${name}/${address}`, address, 9090),
+  await tcpApp(`${name}/${address}`, address, 5432),
 ];
 
 async function startPod(name: Name, address: string): Promise<void> {
@@ -115,7 +119,7 @@ const startGateway = async (name: Name, addresses: readonly string[]): Promise<v
   );
 
 async function route(localities: readonly ViewLocality[], overprovisioning = 143): Promise<void> {
-  const views = [HTTP, GRPC].map((port) => ({
+  const views = PORTS.map((port) => ({
     ...viewOf("pay", port, CLUSTERS, localities),
     overprovisioning,
   }));
@@ -259,11 +263,20 @@ test("sidecars hang: pings notice, no idempotent request is lost", async () => {
   expect(performance.now() - startMs).toBeLessThan(12_000);
 });
 
-test("all local endpoints die, then the next cluster's gateway: no request is lost", async () => {
-  const seen = await under(() => [us1, us2].forEach((pod) => void running.get(pod)?.child.kill()), {
-    requests: 500,
-  });
+test("all local endpoints die, then the next cluster's gateway: no request and no new TCP connection is lost", async () => {
+  const lines: Promise<string>[] = [];
+  const line = (): void => void lines.push(tcpLine(CLIENT, 16_000, "x"));
+  const kill = (): void => [us1, us2].forEach((pod) => void running.get(pod)?.child.kill());
+  const seen = await under(
+    () => {
+      kill();
+      for (let delayMs = 0; delayMs < 1000; delayMs += 10) setTimeout(line, delayMs);
+    },
+    { requests: 500 },
+  );
   expect([...seen.keys()].sort(), String([...seen])).toEqual(["eu", "us"]);
+  const connected = count(await Promise.all(lines), (answer) => answer.split("/")[0] as string);
+  expect([...connected]).toEqual([["eu", 100]]);
   const answers = await load({
     address: CLIENT,
     host: hostOf("pay"),

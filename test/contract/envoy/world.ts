@@ -1,5 +1,6 @@
 /** Two trust domains on loopback with real Envoys: what a test of the generator needs and nothing more. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -133,6 +134,10 @@ export interface RunningProxy {
   stat(name: string): Promise<number>;
 }
 
+const OCTET_MIN = 200;
+const OCTET_MAX = 250;
+const LOCK_PORT = 15_999;
+
 export class World {
   readonly dir = mkdtempSync(join(tmpdir(), "hansa-envoy-"));
   readonly authorities = new Map<string, Authority>();
@@ -141,7 +146,23 @@ export class World {
   readonly #closers: (() => Promise<void>)[] = [];
   #count = 0;
 
-  constructor(octet: number, clusters: readonly string[]) {
+  /** Takes a loopback range 127.<n>.x.x that no other world of this machine holds. */
+  static async create(clusters: readonly string[]): Promise<World> {
+    for (let octet = OCTET_MIN; octet <= OCTET_MAX; octet += 1) {
+      const lock = createServer();
+      const free = await new Promise<boolean>((resolve) => {
+        lock.once("error", () => resolve(false));
+        lock.listen(LOCK_PORT, `127.${octet}.255.254`, () => resolve(true));
+      });
+      if (!free) continue;
+      const world = new World(octet, clusters);
+      world.onClose(() => new Promise((resolve) => lock.close(() => resolve())));
+      return world;
+    }
+    throw new Error("no free loopback range");
+  }
+
+  private constructor(octet: number, clusters: readonly string[]) {
     this.#octet = octet;
     for (const name of clusters)
       this.authorities.set(
