@@ -27,7 +27,9 @@ function readText(file: string): string {
   }
 }
 
+/** `hansa cluster join` hands the token over by the environment: it stands in no file and in no list of processes. */
 const tokenOf = (config: AgentConfig): string | undefined =>
+  process.env.HANSA_JOIN_TOKEN ??
   config.joinToken ??
   (config.joinTokenFile === undefined ? undefined : readText(config.joinTokenFile).trim());
 

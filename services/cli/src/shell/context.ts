@@ -1,10 +1,10 @@
 /**
  * Whom the CLI talks to: the hub, the agents and their credentials, out of one file of mode 0600.
- * `hansa lab up` writes one for its checkout; others are named by --context or HANSA_CONTEXT.
+ * `hansa lab up` writes one for its checkout; others are named by --context or HANSA_CONTEXT. Calls nobody: api.ts does.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { HansaError, isHansaError } from "@hansa/core";
-import { type ApiTarget, callApi } from "@hansa/identity";
+import { readFileSync, statSync } from "node:fs";
+import { HansaError } from "@hansa/core";
+import type { ApiTarget } from "@hansa/identity";
 import { labPaths } from "../../../../deploy/tools/lab-paths.ts";
 
 export interface Context {
@@ -16,55 +16,74 @@ export interface Context {
   readonly operatorKeys: readonly string[];
 }
 
+/** Throws HSA1012 where there is no such file, HSA3002 where others may read it, HSA1004 where it is not a context. */
 export function loadContext(named: string | undefined): Context {
   const file = named ?? process.env.HANSA_CONTEXT ?? labPaths().credentials;
-  if (!existsSync(file))
-    throw new HansaError(
-      "HSA1012",
-      `${file}: no such context file; start a lab (\`hansa lab up --detach\`), or name one with --context or HANSA_CONTEXT`,
-    );
+  return parseContext(readPrivate(file), file, process.env.HANSA_TOKEN);
+}
+
+/** `token` stands in for the hub's (HANSA_TOKEN). */
+export function parseContext(text: string, file: string, token?: string): Context {
+  const problem = (what: string, cause?: unknown) =>
+    new HansaError("HSA1004", `${file}: is not a context file: ${what}`, { cause });
+  let document: Record<string, unknown>;
   try {
-    return { ...(JSON.parse(readFileSync(file, "utf8")) as Omit<Context, "file">), file };
+    document = asObject(JSON.parse(text)) ?? {};
   } catch (cause) {
-    throw new HansaError("HSA1004", `${file}: is not a context file (${(cause as Error).message})`, {
-      cause,
-    });
+    throw problem((cause as Error).message, cause);
   }
+  const target = (place: string, value: unknown): ApiTarget => {
+    const { url, caPem, token: own } = asObject(value) ?? {};
+    if (typeof url !== "string" || !url.startsWith("https://"))
+      throw problem(`${place}.url: must be https://host:port`);
+    if (typeof caPem !== "string") throw problem(`${place}.caPem: must be the PEM of the API's CA`);
+    if (typeof own !== "string") throw problem(`${place}.token: must be a token ("" for none)`);
+    return { url, caPem, token: own };
+  };
+  const { federation, operatorKeys = [] } = document;
+  if (typeof federation !== "string") throw problem("federation: must be the federation's name");
+  if (!Array.isArray(operatorKeys) || !operatorKeys.every((key) => typeof key === "string"))
+    throw problem("operatorKeys: must be a list of files");
+  const hub = target("hub", document.hub);
+  const agents = Object.entries(asObject(document.agents) ?? {}).map(
+    ([cluster, value]) => [cluster, target(`agents.${cluster}`, value)] as const,
+  );
+  return {
+    file,
+    federation,
+    hub: token === undefined ? hub : { ...hub, token },
+    agents: Object.fromEntries(agents),
+    operatorKeys,
+  };
 }
 
 export function agentOf(context: Context, cluster: string): ApiTarget {
-  const agent = context.agents[cluster];
+  const agent = Object.hasOwn(context.agents, cluster) ? context.agents[cluster] : undefined;
   if (agent) return agent;
-  const known = Object.keys(context.agents).join(", ");
+  const known = Object.keys(context.agents).join(", ") || "none";
   throw new HansaError(
     "HSA1005",
     `${cluster}: the context knows no agent of this cluster; it knows ${known}`,
   );
 }
 
-/**
- * The hub's answer, or where the hub does not answer an agent's: any agent folds the same logs. The second value names
- * who answered. A refusal by the hub is final.
- */
-export async function callHubOrAgent(
-  context: Context,
-  hubPath: string,
-  agentPath: string,
-): Promise<{ answer: unknown; by: string }> {
+function readPrivate(file: string): string {
+  let mode: number;
   try {
-    return { answer: await callApi(context.hub, { path: hubPath, timeoutMs: 3000 }), by: "hub" };
-  } catch (error) {
-    if (!isHansaError(error) || error.code !== "HSA1012") throw error;
-    for (const [cluster, agent] of Object.entries(context.agents)) {
-      try {
-        return {
-          answer: await callApi(agent, { path: agentPath, timeoutMs: 3000 }),
-          by: `${cluster}'s agent`,
-        };
-      } catch (other) {
-        if (!isHansaError(other) || other.code !== "HSA1012") throw other;
-      }
-    }
-    throw error;
+    mode = statSync(file).mode;
+  } catch (cause) {
+    throw new HansaError(
+      "HSA1012",
+      `${file}: no such context file; start a lab (\`hansa lab up --detach\`), or name one with --context or HANSA_CONTEXT`,
+      { cause },
+    );
   }
+  if ((mode & 0o077) !== 0)
+    throw new HansaError("HSA3002", `${file}: others may read these credentials; chmod 600 it`);
+  return readFileSync(file, "utf8");
 }
+
+const asObject = (value: unknown): Record<string, unknown> | undefined =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;

@@ -1,0 +1,52 @@
+/** `hansa cluster leave NAME`: drains it, then the hub ends its membership. Its name stays pinned to its key. */
+import { callApi } from "@hansa/identity";
+import { memberNamed } from "../mesh/federation.ts";
+import { placeText } from "../mesh/positions.ts";
+import { answerOf } from "../shell/api.ts";
+import { durationOption } from "../shell/moment.ts";
+import { clusterName } from "../shell/names.ts";
+import { say } from "../shell/output.ts";
+import type { Action } from "../shell/program.ts";
+import { waitForEffect } from "./effect.ts";
+import { tellLosses } from "./losses.ts";
+import { carryOut, failOnStragglers, importersBut, placeOf } from "./order.ts";
+
+const TIMEOUT_MAX_MS = 3_600_000;
+
+export const action: Action = async (shell, [name], options) => {
+  const cluster = clusterName(name);
+  const timeoutMs = durationOption("--timeout", options.timeout, 1, TIMEOUT_MAX_MS);
+  const context = shell.context();
+  const { state } = await memberNamed(context, cluster);
+  const drain = options.drain !== false && state === "active";
+  if (drain) {
+    const { elapsedMs } = await carryOut(shell, "drain", cluster, options, timeoutMs);
+    say(`${cluster} is drained (${elapsedMs} ms)`);
+  } else await tellLosses(context, cluster);
+  const importers = await importersBut(context, cluster);
+  const { data } = answerOf(
+    await callApi(context.hub, { method: "POST", path: `/v1/clusters/${cluster}/leave`, body: {} }),
+    "hub",
+  );
+  const place = placeOf({ data });
+  const effect = await waitForEffect(context, {
+    cluster,
+    states: ["left", "evicted"],
+    importers,
+    place,
+    timeoutMs,
+  });
+  failOnStragglers(`${cluster} has left`, effect);
+  return {
+    kind: "ClusterOrder",
+    data: {
+      order: "leave",
+      cluster,
+      drained: drain,
+      ...effect,
+      by: "hub",
+      position: place === null ? null : placeText(place),
+    },
+    text: () => `${cluster} has left; its name stays pinned to its key (${effect.elapsedMs} ms)`,
+  };
+};
