@@ -25,11 +25,9 @@ export class Isolation {
     return true;
   }
 
-  /** A response was accepted. True = no group waits any more; the next refusal starts anew. */
-  settle(): boolean {
-    if (this.groups.length > 0) return false;
-    this.budget = 0;
-    return true;
+  /** A response was accepted: where no group waits any more the next refusal starts anew. */
+  settle(): void {
+    if (this.groups.length === 0) this.budget = 0;
   }
 
   /** When the next group may be sent; undefined = there is none. */

@@ -15,7 +15,8 @@ export interface Rejection {
   readonly revision: number;
   /** The last version that this proxy accepted from this server, if any. */
   readonly good: Entry | undefined;
-  /** The proxy's own words. */
+  /** gRPC status code of the refusal, and the proxy's own words. */
+  readonly status: number;
   readonly message: string;
   readonly atMs: number;
 }

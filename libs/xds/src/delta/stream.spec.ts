@@ -401,6 +401,7 @@ describe("NACK", () => {
     const restarted = connect();
     restarted.send({ typeUrl: listener });
     expect(brief(restarted.settle())).toEqual([["Listener", { l: "good", other: "1" }, []]]);
+    expect(restarted.stream.status()[0]?.nack).toMatchObject({ message: "no such filter", names: ["l"] });
     const resumed = connect();
     resumed.send({ typeUrl: listener, initialVersions: new Map([["l", good]]) });
     expect(brief(resumed.settle())).toEqual([["Listener", { other: "1" }, []]]);

@@ -94,7 +94,7 @@ export class DeltaStream {
         sent: subscription.sentRevision(),
         acked: subscription.ackedRevision(),
         inFlight: subscription.inFlight.size,
-        nack: subscription.nack,
+        nack: openRefusal(subscription),
       };
     });
   }
@@ -163,8 +163,7 @@ export class DeltaStream {
   private accept(subscription: Subscription, response: InFlight): void {
     for (const [name, { entry }] of response.resources)
       this.memory.accept(subscription.typeUrl, name, entry?.version);
-    const isolated = subscription.isolation.settle();
-    if (isolated && subscription.rejections().length === 0) subscription.nack = undefined;
+    subscription.isolation.settle();
   }
 
   /** The client keeps what it had. One refused resource is not sent to it again in that version; several are isolated. */
@@ -194,7 +193,8 @@ export class DeltaStream {
       if (!isolate) {
         const good = held?.field === undefined ? undefined : (held as Entry);
         const { version, revision } = entry;
-        this.memory.reject({ typeUrl, name, version, revision, good, message: error.message, atMs });
+        const { code: status, message } = error;
+        this.memory.reject({ typeUrl, name, version, revision, good, status, message, atMs });
       }
     }
     return { kind: "nack", typeUrl, nack, blamed: isolate ? [] : suspects };
@@ -311,6 +311,15 @@ const tooLarge = (message: string): Extract<Outcome, { kind: "refused" }> => ({
   code: "HSA1006",
   message,
 });
+
+/** What the proxy still refuses, on an earlier stream perhaps; undefined once it is mended or withdrawn. */
+function openRefusal(subscription: Subscription): Nack | undefined {
+  const rejections = subscription.rejections();
+  const last = rejections.at(-1);
+  if (last === undefined) return subscription.isolation.atMs === undefined ? undefined : subscription.nack;
+  const { status, message, atMs } = last;
+  return { status, message, names: rejections.map(({ name }) => name), atMs };
+}
 
 /** Types that are not served come last: they are only told that there is nothing. */
 function rank(typeUrl: string): number {

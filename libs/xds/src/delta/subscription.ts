@@ -60,6 +60,7 @@ export class Subscription implements Watcher {
   askedCount = 0;
   /** A wildcard request is answered even if there is nothing: Envoy waits for the first answer. */
   owesAnswer = false;
+  /** The latest refusal on this stream. */
   nack: Nack | undefined;
   readonly isolation = new Isolation();
   private readonly stack: LayerStack;
