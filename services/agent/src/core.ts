@@ -94,6 +94,7 @@ export class AgentCore {
       restored: cursors,
       onChanged: (changed) => this.#folded(changed),
       onHeard: (record) => this.watch.record(record),
+      onNewStream: () => this.own.announce(),
       onSynced: () => this.#streamRead(),
     });
     this.own = new OwnLog({

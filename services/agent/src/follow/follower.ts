@@ -22,6 +22,8 @@ export interface FollowerOptions {
   /** A record of this account verified: control evidence (federation §1.6 A). */
   readonly onHeard: (record: BusRecord) => void;
   /** Everything that the stream holds was read. */
+  /** The stream is another than before (wiped, or never seen): it holds nothing of the own log that is not written again. */
+  readonly onNewStream: () => void;
   readonly onSynced: () => void;
 }
 
@@ -173,6 +175,7 @@ export class Follower {
     const { bus, ports } = this.#options;
     try {
       const fresh = this.#cursors.begin(await bus.incarnation());
+      if (fresh) this.#options.onNewStream();
       const startMs = ports.clock.monotonicMs();
       const count = await this.#readAll(this.#cursors.highest + 1);
       this.#synced = true;

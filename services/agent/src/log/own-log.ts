@@ -202,6 +202,18 @@ export class OwnLog {
     }
   }
 
+  /**
+   * Says everything again. On a wiped stream the fence refuses the first record of it and the writer begins a new epoch;
+   * a lane where nothing changes would otherwise stay empty for ever.
+   */
+  announce(): void {
+    for (const { writer, publisher } of this.#lanes.values()) {
+      if (writer.mode !== "open") continue;
+      writer.requestSnapshot();
+      publisher.kick();
+    }
+  }
+
   heads(): (Head & { readonly digest: string })[] {
     return [...this.#lanes.values()].flatMap(({ writer }) => writer.head() ?? []);
   }
