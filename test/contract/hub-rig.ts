@@ -287,6 +287,18 @@ export class HubRig {
     return { payload, signatures: [signCommand(payload, signer, nodeCrypto)] };
   }
 
+  /** For clients, as if the server were away: no new sessions, and none of the old. */
+  async blockDatabase(name: string): Promise<void> {
+    await this.#admin.db.query(`alter database ${name} with allow_connections false`);
+    await this.#admin.db.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", [
+      name,
+    ]);
+  }
+
+  async unblockDatabase(name: string): Promise<void> {
+    await this.#admin.db.query(`alter database ${name} with allow_connections true`);
+  }
+
   async stop(): Promise<void> {
     if (this.hub.child.exitCode === null && this.hub.child.signalCode === null) await this.hub.stop();
     await this.nats.stop();

@@ -35,8 +35,8 @@ export class ArchiveFold {
   readonly fed: Federation;
   /** `<account> <lane>` → records behind a hole, in the order of the log. */
   readonly #waiting = new Map<string, Waiting[]>();
-  /** `<account> <lane>` → last place that was parked: such records are not part of a dump. */
-  readonly #parked = new Map<string, Position>();
+  /** `<account> <lane>` → records that the fold parked, should it meet a hole when it takes them up. */
+  readonly #parked = new Map<string, Waiting[]>();
 
   constructor(fed: Federation) {
     this.fed = fed;
@@ -50,9 +50,12 @@ export class ArchiveFold {
     const outcome = this.fed.apply(item, { trusted });
     const id = `${item.account} ${item.lane}`;
     if (outcome.kind === "gap") this.#wait(id, { ...item, trusted });
-    if (outcome.kind === "parked") this.#parked.set(id, item.record.header);
+    if (outcome.kind === "parked") this.#park(id, { ...item, trusted });
     const changed = [...changesOf(outcome)];
+    if (outcome.kind === "applied")
+      for (const { source, lane } of outcome.gaps) changed.push(...this.#unpark(`${source} ${lane}`));
     if (outcome.kind === "applied" || outcome.kind === "quarantined") changed.push(...this.#retry(id, false));
+    if (this.#parked.size > 0 && this.fed.parkedCount === 0) this.#parked.clear();
     return {
       changed,
       outcome: outcome.kind,
@@ -65,16 +68,21 @@ export class ArchiveFold {
     return this.#retry(`${account} ${lane}`, true);
   }
 
-  /** True while a dump would lose something that the fold holds aside. */
+  /** True while a dump would lose something that is held aside. */
   get holdsAside(): boolean {
-    if (this.#waiting.size > 0) return true;
-    for (const [id, place] of this.#parked) {
-      const [account = "", lane] = id.split(" ");
-      const head = this.fed.source(account)?.heads.find((candidate) => candidate.lane === lane);
-      if (head === undefined || isBefore(head, place)) return true;
-      this.#parked.delete(id);
-    }
-    return false;
+    return this.#waiting.size > 0 || this.fed.parkedCount > 0;
+  }
+
+  #park(id: string, item: Waiting): void {
+    const list = this.#parked.get(id) ?? [];
+    this.#parked.set(id, [...list, item].slice(0, WAITING_PER_LOG_MAX));
+  }
+
+  /** What the fold let go when it met a hole among parked records waits here for the hole. */
+  #unpark(id: string): RegisterRef[] {
+    for (const item of this.#parked.get(id) ?? []) this.#wait(id, item);
+    this.#parked.delete(id);
+    return this.#retry(id, false);
   }
 
   #wait(id: string, item: Waiting): void {

@@ -107,37 +107,63 @@ const memberRow = ({
 
 const TRUST_TYPES = new Set(["MembershipSet", "CommandSet", "HubkeySet", "OperatorsSet"]);
 
-/** Rows to write after these registers changed. `sources`: clusters whose state (degraded, …) may have changed. */
-export function projectionChanges(
-  fed: Federation,
-  changed: readonly RegisterRef[],
-  sources: readonly string[],
-): ProjectionChanges {
-  const rows = new Map<string, Shown>();
-  for (const { cluster, key } of changed) {
-    const found = shown(fed, cluster, key);
-    if (found !== undefined) rows.set(`${cluster} ${key}`, found);
+/** What the effect of all of a member's registers depends on. */
+const standingOf = ({ account, state, membership }: Member): string =>
+  JSON.stringify([account, state, membership.grant]);
+
+/**
+ * Follows one fold and says which rows to write. A member that is evicted, leaves, comes back or is granted something
+ * else has all its rows written again: none of its registers changed, but what they effect did.
+ */
+export class Projection {
+  readonly #fed: Federation;
+  readonly #standings = new Map<string, string>();
+
+  /** `fed` as the projections show it now. */
+  constructor(fed: Federation) {
+    this.#fed = fed;
+    this.#moved();
   }
-  const everyone = changed.some(({ type }) => TRUST_TYPES.has(type));
-  const members = everyone
-    ? fed.members()
-    : sources.map((name) => fed.member(name)).filter((member) => member !== undefined);
-  for (const member of members)
-    rows.set(`member ${member.cluster}`, {
-      table: "cluster",
-      key: { name: member.cluster },
-      row: memberRow(member),
-    });
-  return grouped(rows.values());
+
+  /** `sources`: clusters whose own state (degraded, …) may have changed. */
+  changes(changed: readonly RegisterRef[], sources: readonly string[]): ProjectionChanges {
+    const fed = this.#fed;
+    const rows = new Map<string, Shown>();
+    const show = (cluster: string, key: string): void => {
+      const found = shown(fed, cluster, key);
+      if (found !== undefined) rows.set(`${cluster} ${key}`, found);
+    };
+    for (const { cluster, key } of changed) show(cluster, key);
+    const isTrust = changed.some(({ type }) => TRUST_TYPES.has(type));
+    const members = isTrust ? fed.members() : sources.flatMap((name) => fed.member(name) ?? []);
+    for (const member of members) rows.set(`member ${member.cluster}`, memberShown(member));
+    if (isTrust)
+      for (const cluster of this.#moved()) for (const { key } of fed.registers(cluster)) show(cluster, key);
+    return grouped(rows.values());
+  }
+
+  /** Members whose standing changed since the last call. */
+  #moved(): string[] {
+    const moved: string[] = [];
+    for (const member of this.#fed.members()) {
+      const standing = standingOf(member);
+      if (this.#standings.get(member.cluster) === standing) continue;
+      this.#standings.set(member.cluster, standing);
+      moved.push(member.cluster);
+    }
+    return moved;
+  }
 }
+
+const memberShown = (member: Member): Shown => ({
+  table: "cluster",
+  key: { name: member.cluster },
+  row: memberRow(member),
+});
 
 /** Every row, for a rebuild and for questions about the past. */
 export function allRows(fed: Federation): ProjectionChanges {
-  const rows: Shown[] = fed.members().map((member) => ({
-    table: "cluster",
-    key: { name: member.cluster },
-    row: memberRow(member),
-  }));
+  const rows: Shown[] = fed.members().map(memberShown);
   for (const cluster of ["hub", ...fed.members().map((member) => member.cluster)])
     for (const { key } of fed.registers(cluster)) {
       const found = shown(fed, cluster, key);

@@ -2,7 +2,7 @@
  * Turns records into commits: fold, then one transaction of the store. Owns the leader's fold, which is never ahead of
  * the archive for longer than one commit: where a commit fails, the fold is thrown away and read again from the archive.
  */
-import type { AccountKey } from "@hansa/core";
+import { type AccountKey, assert } from "@hansa/core";
 import { type BusRecord, decodeBody, type Event, recordHash } from "@hansa/events";
 import { nodeCrypto } from "@hansa/identity";
 import type { Federation, RegisterRef } from "@hansa/model";
@@ -13,7 +13,8 @@ import {
   type CommitOutcome,
   closeLostGaps,
   foldAt,
-  projectionChanges,
+  Projection,
+  type ProjectionChanges,
   type Quarantined,
   readCheckpoint,
   SNAPSHOT_EVERY_MAX,
@@ -35,6 +36,7 @@ export class Projector {
   readonly #onCommit: (committed: Committed) => void;
   readonly #serial = new Serial();
   #fold: ArchiveFold | null = null;
+  #projection: Projection | null = null;
   #snapshotAt = 0;
 
   constructor(hub: HubContext, leaderEpoch: number, onCommit: (committed: Committed) => void) {
@@ -89,7 +91,7 @@ export class Projector {
         );
         const outcome = await store.commit({
           ...this.#empty(),
-          projections: projectionChanges(fold.fed, changed, sources),
+          projections: this.#rows(changed, sources),
         });
         this.#onCommit({ ...outcome, changed, fed: fold.fed });
       } catch (error) {
@@ -109,8 +111,15 @@ export class Projector {
     const { store, keys } = this.#hub;
     const now = await archiveNow(store.db);
     const options = { genesis: keys.genesis, crypto: nodeCrypto };
-    this.#fold = await foldAt(store.db, now.position, options);
-    return this.#fold;
+    const fold = await foldAt(store.db, now.position, options);
+    this.#projection = new Projection(fold.fed);
+    this.#fold = fold;
+    return fold;
+  }
+
+  #rows(changed: readonly RegisterRef[], sources: readonly string[]): ProjectionChanges {
+    assert(this.#projection !== null, "the projection follows the fold");
+    return this.#projection.changes(changed, sources);
   }
 
   #commit(
@@ -130,7 +139,7 @@ export class Projector {
           leaderEpoch: this.#leaderEpoch,
           records: judged.records,
           quarantine: judged.quarantine,
-          projections: projectionChanges(fold.fed, judged.changed, clusters),
+          projections: this.#rows(judged.changed, clusters),
           sources: accounts.flatMap((account) => {
             const cluster = fold.fed.source(account)?.cluster;
             return cluster === undefined ? [] : [{ account, cluster }];
