@@ -28,7 +28,10 @@ export function at<T>(place: string, check: Check<T>, value: unknown): T {
   try {
     return check(value);
   } catch (error) {
-    if (error instanceof BadValue) error.path = error.path === "" ? place : `${place}.${error.path}`;
+    if (error instanceof BadValue) {
+      const joint = error.path === "" || error.path.startsWith("[") ? "" : ".";
+      error.path = `${place}${joint}${error.path}`;
+    }
     throw error;
   }
 }

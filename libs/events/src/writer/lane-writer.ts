@@ -14,29 +14,16 @@
 import { assert } from "@hansa/core";
 import { type PreparedEvent, prepareEvent } from "../decode.ts";
 import { LaneDigest, valueHash } from "../digest.ts";
-import type { Head, RegisterEvent, WireRecord } from "../event.ts";
+import type { Head, RegisterEvent } from "../event.ts";
 import { laneOf } from "../keys.ts";
 import { EVENTS_PER_RECORD_MAX } from "../limits.ts";
 import type { BusRecord } from "../log-bus.ts";
 import { keyIdOf, recordHash, signRecord, verifyRecord, ZERO_HASH } from "../record.ts";
 import { currentVersion } from "../upcast.ts";
 import { Batch, type Outgoing } from "./batch.ts";
+import type { InFlight, OpenSnapshot } from "./progress.ts";
 import type { LanePosition, LaneState, LaneWriterOptions, Publication } from "./types.ts";
 import { judge, type LastRecord } from "./verdict.ts";
-
-interface InFlight {
-  readonly record: WireRecord;
-  readonly hash: string;
-  readonly changes: readonly Outgoing[];
-  offered: boolean;
-}
-
-interface Snapshot {
-  readonly id: string;
-  /** Registers of its beginning that no record since has set. */
-  readonly remaining: Set<string>;
-  begun: boolean;
-}
 
 /** Of a record, while a snapshot is under way: so that neither fresh changes nor the snapshot wait for the other. */
 const FRESH_SHARE = EVENTS_PER_RECORD_MAX / 2;
@@ -59,7 +46,7 @@ export class LaneWriter {
   #streamSeq = 0;
   #stored: { readonly epoch: number; readonly seq: number; readonly hash: string } | undefined;
   #inFlight: InFlight | undefined;
-  #snapshot: Snapshot | undefined;
+  #snapshot: OpenSnapshot | undefined;
   #synced = false;
   #mode: "closed" | "open" | "fenced" = "closed";
   readonly #resumable: boolean;
@@ -168,14 +155,20 @@ export class LaneWriter {
     this.#digest = new LaneDigest(this.#options.crypto);
     this.#digestAtHead = undefined;
     this.#snapshot = undefined;
-    this.requestSnapshot();
+    // The snapshot brings the values that wait, and first of all; changes to come must not queue behind them.
+    const waiting = [...this.#pending.values()].filter(({ hash }) => hash !== null);
+    for (const { event } of waiting) this.#pending.delete(event.key);
+    this.#beginSnapshot(waiting.map(({ event }) => event.key));
   }
 
   /** A snapshot within the present epoch. Nothing where one is under way. */
   requestSnapshot(): void {
-    if (this.#snapshot !== undefined) return;
-    const id = `${this.#epoch}.${this.#seq + (this.#inFlight ? 1 : 0)}`;
-    this.#snapshot = { id, remaining: new Set(this.#wanted.keys()), begun: false };
+    if (this.#snapshot === undefined) this.#beginSnapshot([]);
+  }
+
+  #beginSnapshot(first: readonly string[]): void {
+    const id = `${this.#epoch}.${this.#seq}`;
+    this.#snapshot = { id, remaining: new Set([...first, ...this.#wanted.keys()]), begun: false };
   }
 
   /** True until the last requested snapshot is in a record. */
@@ -314,7 +307,7 @@ export class LaneWriter {
     return true;
   }
 
-  #complete(batch: Batch, snapshot: Snapshot): void {
+  #complete(batch: Batch, snapshot: OpenSnapshot): void {
     this.#digestAtHead = this.#digest.digest();
     this.#applyToDigest(batch.changes);
     const data = { id: snapshot.id, digest: this.#digest.digest(), count: this.#digest.count };
