@@ -75,8 +75,10 @@ export class Liveness {
     return this.#take(input, at.monotonicMs, at.wallMs) ? this.#judge(at) : [];
   }
 
-  link(peer: string): LinkValue | undefined {
-    return this.#peers.get(peer)?.value;
+  /** As last told, with the newest round trip. */
+  link(name: string): LinkValue | undefined {
+    const peer = this.#peers.get(name);
+    return peer === undefined ? undefined : { ...peer.value, rttMs: peer.probe.rttMs };
   }
 
   peers(): string[] {

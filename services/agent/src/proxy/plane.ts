@@ -78,7 +78,7 @@ export class DataPlane {
   constructor(options: PlaneOptions) {
     this.#options = options;
     const { clock, metrics, disk } = options.ports;
-    this.propagation = new Propagation({ clock, metrics, importer: options.cluster });
+    this.propagation = new Propagation({ clock, metrics, importer: options.cluster, heads: options.heads });
     this.tcpPorts = new TcpPorts(disk, options.tcpPortFirst);
   }
 

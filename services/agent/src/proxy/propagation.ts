@@ -18,18 +18,25 @@ export class Propagation {
   readonly #clock: Clock;
   readonly #metrics: Metrics;
   readonly #importer: string;
+  readonly #heads: () => readonly Head[];
   #waiting: Built[] = [];
   #acked: readonly Head[] = [];
+  #begun = false;
 
-  constructor(options: { clock: Clock; metrics: Metrics; importer: string }) {
+  /** `heads`: of the fold now. */
+  constructor(options: { clock: Clock; metrics: Metrics; importer: string; heads: () => readonly Head[] }) {
+    this.#heads = options.heads;
     this.#clock = options.clock;
     this.#metrics = options.metrics;
     this.#importer = options.importer;
   }
 
-  /** Heads whose whole effect all local Envoys have acknowledged. */
+  /**
+   * Heads whose whole effect all local Envoys have acknowledged. Where no build waits it is all that is folded: records
+   * without effect here (others' endpoints, wants, snapshots) are never built.
+   */
   get acked(): readonly Head[] {
-    return this.#acked;
+    return this.#begun && this.#waiting.length === 0 ? this.#heads() : this.#acked;
   }
 
   get waiting(): number {
@@ -37,6 +44,7 @@ export class Propagation {
   }
 
   built(revision: number, heads: readonly Head[], sources: ReadonlyMap<string, number>): void {
+    this.#begun = true;
     this.#waiting.push({ revision, heads, sources });
     // A proxy that never answers must not hold memory: the oldest waits end unmeasured.
     if (this.#waiting.length > WAITING_MAX) this.#waiting = this.#waiting.slice(-WAITING_MAX / 2);
