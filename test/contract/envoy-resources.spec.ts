@@ -413,9 +413,11 @@ test("leaf and roots rotate under load without a failed request", async () => {
 test("fields newer than the generated code arrive under their names", async () => {
   const listeners = JSON.parse(await servers[0]!.admin("/config_dump?resource=dynamic_listeners"));
   const text = JSON.stringify(listeners);
-  expect(text).toContain('"upstream_connect_mode":"ON_DOWNSTREAM_TLS_HANDSHAKE","max_early_data_bytes":65536');
-  expect(text).toContain('"max_downstream_connection_duration_jitter_percentage":{"value":8}');
-  expect(JSON.stringify(JSON.parse(await gateway.admin("/config_dump?resource=dynamic_listeners")))).toContain(
-    '"backoff_options":{"base_interval":"0.010s","max_interval":"0.050s"}',
+  expect(text).toContain(
+    '"upstream_connect_mode":"ON_DOWNSTREAM_TLS_HANDSHAKE","max_early_data_bytes":65536',
   );
+  expect(text).toContain('"max_downstream_connection_duration_jitter_percentage":{"value":8}');
+  expect(
+    JSON.stringify(JSON.parse(await gateway.admin("/config_dump?resource=dynamic_listeners"))),
+  ).toContain('"backoff_options":{"base_interval":"0.010s","max_interval":"0.050s"}');
 });
