@@ -13,6 +13,7 @@ import { adminServer } from "./admin/server.ts";
 import type { AgentConfig } from "./config.ts";
 import { AgentCore } from "./core.ts";
 import { folderDisk } from "./disk.ts";
+import { type Journal, openJournal } from "./follow/journal.ts";
 import { adminAuthority, busIdentity, clusterAuthority, logSigner } from "./identity/keys.ts";
 import { SvidPool } from "./identity/svids.ts";
 import { ensureMembership, type Membership } from "./join.ts";
@@ -47,6 +48,7 @@ export class Agent {
   readonly source: FileSource;
   readonly #store: KeyStore;
   readonly #bus: LogBus;
+  readonly #journal: Journal;
   document: SourceDocument | undefined;
   #stops: (() => void | Promise<void>)[] = [];
 
@@ -68,6 +70,7 @@ export class Agent {
     this.#store = store;
     this.#bus = bus;
     this.sockets = new ProxySockets(config.socketDir, this.ports);
+    this.#journal = openJournal(join(config.dataDir, "journal.jsonl"));
     this.outbox = openOutbox(join(config.dataDir, "outbox.db"));
     this.svids = new SvidPool({ authority, ...this.ports, onRenewed: (id) => this.plane.renewed(id) });
     this.core = this.#makeCore(membership);
@@ -91,6 +94,7 @@ export class Agent {
       signer: logSigner(this.#store),
       bus: this.#bus,
       outbox: this.outbox,
+      journal: this.#journal,
       election: fileElection(join(this.config.dataDir, "writer.lock")),
       ports: this.ports,
       proberOf: (peer, fed) =>
@@ -160,6 +164,7 @@ export class Agent {
     await this.plane.close();
     await this.#bus.close();
     this.outbox.close();
+    this.#journal.close();
   }
 
   /** Envoys are answered once there is something worth telling: what is empty for now must not look like a removal. */

@@ -19,6 +19,7 @@ import {
 import type { BeatFindings, Federation, RegisterRef } from "@hansa/model";
 import { Beats } from "./follow/beats.ts";
 import { Follower } from "./follow/follower.ts";
+import type { Journal } from "./follow/journal.ts";
 import { restoreFederation, SnapshotSaver } from "./follow/snapshot.ts";
 import { LivenessWatch, type Prober } from "./liveness/watch.ts";
 import { type LocalReader, localReader } from "./local-reader.ts";
@@ -44,6 +45,7 @@ export interface CoreOptions {
   readonly signer: Signer;
   readonly bus: LogBus;
   readonly outbox: Outbox;
+  readonly journal: Journal;
   readonly election: Election;
   readonly ports: Ports;
   readonly proberOf: (peer: ClusterName, fed: Federation) => Prober;
@@ -84,7 +86,7 @@ export class AgentCore {
     this.#firstHeads = new Promise((resolve) => {
       this.#headsSeen = resolve;
     });
-    const { fed, cursors } = restoreFederation(genesis, ports);
+    const { fed, cursors } = restoreFederation(genesis, options.journal, ports);
     this.fed = fed;
     this.restored = fed.member(cluster) !== undefined;
     this.follower = new Follower({
@@ -93,6 +95,7 @@ export class AgentCore {
       ports,
       restored: cursors,
       onChanged: (changed) => this.#folded(changed),
+      onFolded: (record) => this.#saver.folded(record),
       onHeard: (record) => this.watch.record(record),
       onNewStream: () => this.own.announce(),
       onSynced: () => this.#streamRead(),
@@ -129,7 +132,13 @@ export class AgentCore {
       proberOf: (peer) => options.proberOf(peer, fed),
       onLink: (peer, link) => this.#linkChanged(peer, link),
     });
-    this.#saver = new SnapshotSaver({ fed, genesis, cursors: () => this.follower.cursors(), ports });
+    this.#saver = new SnapshotSaver({
+      fed,
+      genesis,
+      cursors: () => this.follower.cursors(),
+      journal: options.journal,
+      ports,
+    });
   }
 
   async start(): Promise<void> {
@@ -256,7 +265,6 @@ export class AgentCore {
 
   #folded(changed: readonly RegisterRef[]): void {
     const { cluster } = this.#options;
-    this.#saver.changed();
     for (const { key } of changed)
       if (key.startsWith("membership/") || key.startsWith("command/")) {
         this.watch.members();

@@ -19,6 +19,8 @@ export interface FollowerOptions {
   readonly ports: Pick<Ports, "clock" | "timers" | "log" | "metrics">;
   readonly restored?: CursorState | undefined;
   readonly onChanged: (changed: readonly RegisterRef[]) => void;
+  /** The fold has taken a record that it did not hold; called before `onChanged`. */
+  readonly onFolded: (record: BusRecord) => void;
   /** A record of this account verified: control evidence (federation §1.6 A). */
   readonly onHeard: (record: BusRecord) => void;
   /** Everything that the stream holds was read. */
@@ -107,6 +109,7 @@ export class Follower {
     const outcome = fed.apply(record, acceptGap ? { acceptGap } : {});
     if (outcome.kind === "gap") return false;
     this.#cursors.heard(record);
+    if (outcome.kind !== "duplicate" && outcome.kind !== "stale") this.#options.onFolded(record);
     const source = this.#nameOf(record.account);
     ports.metrics.count("hansa_records_total", { source, outcome: outcome.kind });
     if (outcome.kind === "applied" || outcome.kind === "duplicate") this.#options.onHeard(record);

@@ -1,10 +1,11 @@
 /** The folded federation on disk, so that a restart serves before it has reached the bus (design §6). */
 import type { TimerHandle } from "@hansa/core";
-import { fingerprintOf, type Genesis } from "@hansa/events";
+import { type BusRecord, fingerprintOf, type Genesis } from "@hansa/events";
 import { Federation } from "@hansa/model";
 import { readJson, writeJson } from "../disk.ts";
 import type { Ports } from "../ports.ts";
-import type { CursorState } from "./cursors.ts";
+import { type CursorState, Cursors } from "./cursors.ts";
+import type { Journal } from "./journal.ts";
 
 const FILE = "federation.json";
 const SOON_MS = 50;
@@ -21,21 +22,34 @@ export interface Restored {
   readonly cursors: CursorState | undefined;
 }
 
-export function restoreFederation(genesis: Genesis, ports: Pick<Ports, "disk" | "crypto" | "log">): Restored {
+/** The last snapshot and what was folded after it. A snapshot that is not usable costs a bootstrap, nothing more. */
+export function restoreFederation(
+  genesis: Genesis,
+  journal: Journal,
+  ports: Pick<Ports, "disk" | "crypto" | "log">,
+): Restored {
   const options = { genesis, crypto: ports.crypto };
   const saved = readJson(ports.disk, FILE) as Saved | undefined;
-  if (saved !== undefined && saved.fingerprint === fingerprintOf(genesis, ports.crypto)) {
-    const fed = Federation.restore(saved.dump, options);
-    if (fed !== undefined) return { fed, cursors: saved.cursors };
+  const mine = saved?.fingerprint === fingerprintOf(genesis, ports.crypto);
+  const fed = mine ? Federation.restore(saved?.dump, options) : undefined;
+  if (saved !== undefined && fed === undefined) {
     ports.log.warn("snapshot: not usable; the stream is read from its beginning");
+    journal.clear();
   }
-  return { fed: new Federation(options), cursors: undefined };
+  const restored = fed ?? new Federation(options);
+  const cursors = new Cursors(fed === undefined ? undefined : saved?.cursors);
+  const later = journal.read();
+  for (const record of later)
+    if (restored.apply(record, { trusted: true }).kind !== "gap") cursors.heard(record);
+  // Without a snapshot the journal does not know which stream it is of: then everything is read again.
+  return { fed: restored, cursors: fed === undefined ? undefined : cursors.state() };
 }
 
 export interface SnapshotOptions {
   readonly fed: Federation;
   readonly genesis: Genesis;
   readonly cursors: () => CursorState;
+  readonly journal: Journal;
   readonly ports: Pick<Ports, "disk" | "crypto" | "timers" | "clock">;
 }
 
@@ -50,8 +64,9 @@ export class SnapshotSaver {
     this.#options = options;
   }
 
-  /** Saves soon after a quiet time, and at most every few seconds under load. */
-  changed(): void {
+  /** Saves soon after a quiet time, and at most every few seconds under load; the journal covers the time between. */
+  folded(record: BusRecord): void {
+    this.#options.journal.append(record);
     this.#dirty = true;
     if (this.#timer !== undefined || this.#stopped) return;
     const { clock, timers } = this.#options.ports;
@@ -73,6 +88,7 @@ export class SnapshotSaver {
       dump: fed.dump(),
     };
     writeJson(ports.disk, FILE, saved);
+    this.#options.journal.clear();
   }
 
   stop(): void {

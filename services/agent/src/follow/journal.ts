@@ -1,0 +1,70 @@
+/**
+ * Records folded since the last disk snapshot, appended before their effect is served: a crash while the bus is away
+ * must not roll the Envoys back. Survives the process, not the machine: what a power cut takes, the stream gives again.
+ */
+import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { base64, fromBase64 } from "@hansa/core";
+import type { BusRecord } from "@hansa/events";
+
+export interface Journal {
+  append(record: BusRecord): void;
+  /** In order of their folding. */
+  read(): BusRecord[];
+  /** A snapshot holds everything. */
+  clear(): void;
+  sizeBytes(): number;
+  close(): void;
+}
+
+type Line = Omit<BusRecord, "record"> & {
+  readonly header: BusRecord["record"]["header"];
+  readonly body: string;
+};
+
+const toLine = ({ record, ...place }: BusRecord): string =>
+  `${JSON.stringify({ ...place, header: record.header, body: base64(record.body) } satisfies Line)}\n`;
+
+/** undefined for a line that a crash cut short. */
+function fromLine(line: string): BusRecord | undefined {
+  try {
+    const { header, body, ...place } = JSON.parse(line) as Line;
+    const bytes = fromBase64(body);
+    return bytes === undefined ? undefined : { ...place, record: { header, body: bytes } };
+  } catch {
+    return undefined;
+  }
+}
+
+export function openJournal(path: string): Journal {
+  const file = openSync(path, "a+", 0o600);
+  let size = readFileSync(path).length;
+  return {
+    append(record) {
+      size += writeSync(file, toLine(record));
+    },
+    read: () =>
+      readFileSync(path, "utf8")
+        .split("\n")
+        .flatMap((line) => (line === "" ? [] : (fromLine(line) ?? []))),
+    clear() {
+      ftruncateSync(file, 0);
+      size = 0;
+    },
+    sizeBytes: () => size,
+    close: () => closeSync(file),
+  };
+}
+
+/** For the simulator: as durable as whoever holds on to it. */
+export function memoryJournal(): Journal {
+  let records: BusRecord[] = [];
+  return {
+    append: (record) => void records.push(record),
+    read: () => [...records],
+    clear: () => {
+      records = [];
+    },
+    sizeBytes: () => records.reduce((size, { record }) => size + record.body.length, 0),
+    close: () => {},
+  };
+}
