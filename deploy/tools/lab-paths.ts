@@ -33,7 +33,7 @@ export function labPaths(): LabPaths {
     logs: join(state, "logs"),
     topology: join(state, "topology.yaml"),
     credentials: join(state, "credentials.json"),
-    supervisorLog: join(state, "logs", "lab.log"),
+    supervisorLog: join(state, "lab.log"),
   };
 }
 

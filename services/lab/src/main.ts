@@ -2,11 +2,12 @@
  * The lab's entry: `up` supervises until it is told to end, `topology` validates and prints, `tour` is `npm start`.
  * Progress goes to stderr, results to stdout.
  */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { CODES, HansaError, isHansaError } from "@hansa/core";
 import { stringify } from "yaml";
-import { labPaths, makePrivate } from "../../../deploy/tools/lab-paths.ts";
+import { type LabPaths, labPaths, makePrivate } from "../../../deploy/tools/lab-paths.ts";
 import { AddressPlan, claimLab } from "./addresses.ts";
 import { serveControl } from "./supervisor/control.ts";
 import { Lab } from "./supervisor/lab.ts";
@@ -39,9 +40,9 @@ async function up(): Promise<void> {
   const topology = readTopology();
   const paths = labPaths();
   const { lab: octet, claim } = await claimLab();
-  rmSync(paths.state, { recursive: true, force: true, maxRetries: 3 });
-  rmSync(paths.sockets, { recursive: true, force: true });
-  for (const folder of [paths.state, paths.sockets, paths.logs]) makePrivate(folder);
+  makePrivate(paths.state);
+  forgetEarlierLab(paths);
+  for (const folder of [paths.sockets, paths.logs]) makePrivate(folder);
   writeFileSync(paths.topology, stringify(topology), { mode: 0o600 });
 
   const lab = new Lab(topology, paths, new AddressPlan(octet), progress);
@@ -69,6 +70,13 @@ async function up(): Promise<void> {
   progress(
     `ready: ${topology.clusters.length} clusters, ${lab.components().length} components; \`npx hansa lab status\` lists them`,
   );
+}
+
+/** All but the log that this very process may be writing to. */
+function forgetEarlierLab(paths: LabPaths): void {
+  for (const name of readdirSync(paths.state))
+    if (join(paths.state, name) !== paths.supervisorLog) rmSync(join(paths.state, name), { recursive: true, maxRetries: 3 });
+  rmSync(paths.sockets, { recursive: true, force: true });
 }
 
 function printTopology(): void {

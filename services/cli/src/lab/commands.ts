@@ -92,8 +92,8 @@ const up: Action = async (_shell, _args, options) => {
 };
 
 async function startDetached(args: readonly string[]): Promise<void> {
-  const { logs, supervisorLog } = labPaths();
-  mkdirSync(logs, { recursive: true, mode: 0o700 });
+  const { state, supervisorLog } = labPaths();
+  mkdirSync(state, { recursive: true, mode: 0o700 });
   rmSync(supervisorLog, { force: true });
   const log = openSync(supervisorLog, "a", 0o600);
   const child = spawn(process.execPath, [SUPERVISOR, "up", ...args], {
@@ -101,6 +101,7 @@ async function startDetached(args: readonly string[]): Promise<void> {
     stdio: ["ignore", log, log],
   });
   closeSync(log);
+  child.unref();
   let exited = false;
   child.once("exit", () => {
     exited = true;
@@ -122,7 +123,6 @@ async function startDetached(args: readonly string[]): Promise<void> {
     }
     await new Promise((done) => setTimeout(done, 100));
   }
-  child.unref();
 }
 
 const down: Action = async () => {
