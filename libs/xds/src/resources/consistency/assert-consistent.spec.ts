@@ -23,11 +23,17 @@ import {
   toBinary,
   UpstreamTlsContextSchema,
 } from "../../../gen/index.ts";
+import { TYPE_URL } from "../../type-urls.ts";
 import { gatewayInput, sidecarInput, sni } from "../fixtures.ts";
 import { gatewayResources } from "../gateway.ts";
 import { sidecarResources } from "../sidecar.ts";
 import type { Resources } from "../types.ts";
-import { assertConsistent, inconsistencies } from "./assert-consistent.ts";
+import {
+  assertConsistent,
+  type FindResource,
+  inconsistencies,
+  inconsistenciesOf,
+} from "./assert-consistent.ts";
 
 const PAY = sni("pay", "http");
 
@@ -308,4 +314,16 @@ test("the check throws HSA5002 and says what and where", () => {
   expect(isHansaError(thrown) && thrown.code).toBe("HSA5002");
   expect(String(thrown)).toMatch(/listener.*outbound: refers to routes outbound/s);
   expect(() => assertConsistent(good)).not.toThrow();
+});
+
+test("one changed resource is checked against what is served beside it", () => {
+  const find: FindResource = (typeUrl, name) =>
+    typeUrl === TYPE_URL.cluster
+      ? good.clusters.get(name)
+      : typeUrl === TYPE_URL.endpoint
+        ? good.endpoints.get(name)
+        : undefined;
+  expect(inconsistenciesOf(TYPE_URL.endpoint, PAY, find)).toEqual([]);
+  expect(inconsistenciesOf(TYPE_URL.cluster, PAY, find).join()).toMatch(/refers to secrets svid/);
+  expect(inconsistenciesOf(TYPE_URL.cluster, "unknown", find)).toEqual([]);
 });
