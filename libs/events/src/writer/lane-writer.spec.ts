@@ -246,6 +246,18 @@ describe("after a refused or unknown outcome", () => {
     expect(next.next()).toEqual({ record, expectedStreamSeq: 40 });
   });
 
+  it("a stream that fell back to an older epoch begins a new one", () => {
+    const next = make();
+    next.synced();
+    next.open(null, 4);
+    take(next);
+    next.stored(50);
+    next.set(want("us"));
+    take(next);
+    expect(next.refused(rival(4, 9))).toBe("retry");
+    expect(take(next).header).toMatchObject({ epoch: 6, seq: 1 });
+  });
+
   it.each([
     ["a higher epoch", () => rival(2, 1)],
     ["a higher epoch under another key", () => rival(2, 1, rigSigner(9))],

@@ -134,10 +134,10 @@ function takeEvents(candidate: Candidate, inChain: boolean): Applied {
 
 function complete(log: LogState, data: Parameters<LogState["registers"]["complete"]>[0]): void {
   const end = log.registers.complete(data);
-  if (end.kind === "complete") {
-    log.chain.settle(end.begin);
+  if (end === "complete") {
+    log.chain.settle();
     log.degraded = "";
-  } else if (end.kind === "mismatch") {
+  } else if (end === "mismatch") {
     degrade(log, `snapshot ${data.id} has another digest (HSA2007)`);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The chain of one log: where a record stands against what is held. Owns head, recent hashes, accepted gaps and the
- * floor below which a complete snapshot made everything stale. Knows nothing of events.
+ * The chain of one log: where a record stands against what is held. Owns head, recent hashes and the gaps that were
+ * given up, in which alone a late record still counts. Knows nothing of events.
  */
 import { type Position, type RecordHeader, ZERO_HASH } from "@hansa/events";
 import { comparePlaces, type Place, type Rank } from "./place.ts";
@@ -34,7 +34,6 @@ export type Step =
 
 export interface ChainDump {
   readonly head: ChainHead | null;
-  readonly floor: Place | null;
   readonly gaps: readonly OpenGap[];
   readonly recent: readonly (readonly [string, string])[];
 }
@@ -53,7 +52,6 @@ export const placeOf = (header: RecordHeader, index = 0): Place => ({
 export class Chain {
   readonly #rank: Rank;
   #head: ChainHead | undefined;
-  #floor: Place | undefined;
   #gaps: OpenGap[] = [];
   readonly #recent = new Map<string, string>();
 
@@ -61,7 +59,6 @@ export class Chain {
     this.#rank = rank;
     if (dump === undefined) return;
     this.#head = dump.head ?? undefined;
-    this.#floor = dump.floor ?? undefined;
     this.#gaps = [...dump.gaps];
     for (const [name, hash] of dump.recent) this.#recent.set(name, hash);
   }
@@ -78,7 +75,6 @@ export class Chain {
   step(header: RecordHeader, hash: string, acceptGap: boolean): Step {
     const place = placeOf(header);
     const head = this.#head;
-    if (this.#floor !== undefined && this.#compareRecords(place, this.#floor) < 0) return { kind: "stale" };
     if (head === undefined) {
       if (header.seq !== 1 && !acceptGap) return { kind: "gap", after: { epoch: 0, seq: 0 } };
       return { kind: "next", hole: header.seq !== 1 || header.prev !== ZERO_HASH };
@@ -136,10 +132,9 @@ export class Chain {
     }
   }
 
-  /** A complete snapshot began at `begin`: all before is stale. */
-  settle(begin: Place): void {
-    this.#floor = begin;
-    this.#gaps = this.#gaps.filter((gap) => this.#compareRecords(gap.before, begin) > 0);
+  /** A snapshot is complete: it made up for all that was missing, and what turns up late is stale. */
+  settle(): void {
+    this.#gaps = [];
   }
 
   #addGap(gap: OpenGap): void {
@@ -156,7 +151,6 @@ export class Chain {
   dump(): ChainDump {
     return {
       head: this.#head ?? null,
-      floor: this.#floor ?? null,
       gaps: this.#gaps,
       recent: [...this.#recent],
     };

@@ -313,6 +313,7 @@ describe("the fold", () => {
       ),
       fc.ipV4(),
       fc.ipV6(),
+      fc.nat(0xffffff).map((low) => `10.${low >> 16}.${(low >> 8) & 255}.${low & 255}`),
     );
     const name = fc.constantFrom("shop", "other", "hansa-system", "kube-system");
     fc.assert(

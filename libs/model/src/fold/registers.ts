@@ -26,10 +26,8 @@ interface OpenSnapshot {
 /** Told of every register that becomes another: index and trust follow it. */
 export type OnChange = (before: StoredRegister | undefined, after: StoredRegister | undefined) => void;
 
-export type SnapshotEnd =
-  | { readonly kind: "complete"; readonly begin: Place }
-  | { readonly kind: "mismatch" }
-  | { readonly kind: "none" };
+/** `none`: it ends no snapshot that is whole here. */
+export type SnapshotEnd = "complete" | "mismatch" | "none";
 
 export interface RegistersDump {
   readonly snapshot: OpenSnapshot | null;
@@ -121,7 +119,7 @@ export class Registers {
   /** Sweeps what the snapshot did not repeat, if the digest then equals the writer's; else changes nothing. */
   complete({ id, digest, count }: SnapshotComplete): SnapshotEnd {
     const snapshot = this.#snapshot;
-    if (snapshot === undefined || snapshot.id !== id) return { kind: "none" };
+    if (snapshot === undefined || snapshot.id !== id) return "none";
     this.#snapshot = undefined;
     const old = [...this.#registers.values()].filter(
       (register) => comparePlaces(register.place, snapshot.begin, this.#rank) < 0,
@@ -129,13 +127,13 @@ export class Registers {
     for (const { key } of old) this.#digest.set(key, null);
     if (this.#digest.digest() !== digest || this.#digest.count !== count) {
       for (const { key, hash } of old) this.#digest.set(key, hash);
-      return { kind: "mismatch" };
+      return "mismatch";
     }
     for (const register of old) {
       this.#registers.delete(register.key);
       if (register.hash !== null) this.#onChange(register, undefined);
     }
-    return { kind: "complete", begin: snapshot.begin };
+    return "complete";
   }
 
   // === dump ===

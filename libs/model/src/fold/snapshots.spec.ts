@@ -75,6 +75,18 @@ describe("a snapshot", () => {
     expect(fed.member("eu")?.degraded).toBe(false);
   });
 
+  it("makes what was lost before it stale, so that no forgotten tombstone is missed", () => {
+    const [first] = service(eu, "shop", "pay").write();
+    const [lost] = service(eu, "shop", "gone").write();
+    const [tombstone] = eu.remove(serviceKey("shop", "gone")).write();
+    feed(fed, [first!]);
+    fed.apply(tombstone!, { acceptGap: true });
+    eu.writer("sum").requestSnapshot();
+    feed(fed, eu.write());
+    expect(fed.apply(lost!).kind).toBe("duplicate");
+    expect(keys()).toEqual([serviceKey("shop", "pay")]);
+  });
+
   it("sweeps nothing when a record in its middle is missing", () => {
     for (let id = 0; id < 250; id++) endpoint(eu, "pay", `p${id}`);
     feed(fed, eu.write());
