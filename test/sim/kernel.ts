@@ -175,7 +175,10 @@ export class Machine {
     this.#kernel = kernel;
     this.name = name;
     this.random = kernel.fork();
-    this.clock = { nowMs: () => EPOCH_MS + kernel.nowMs + skewMs, monotonicMs: () => kernel.nowMs };
+    this.clock = {
+      nowMs: () => Math.floor(EPOCH_MS + kernel.nowMs + skewMs),
+      monotonicMs: () => kernel.nowMs,
+    };
     const every = (periodMs: number, run: () => void): TimerHandle => {
       let handle: TimerHandle;
       const tick = (): void => {

@@ -47,6 +47,8 @@ export class SimBroker {
   readonly random: Seeded;
   readonly recordsPerLogMax: number;
   faults: Faults = CALM;
+  /** For whoever keeps the books. */
+  onStored: (record: BusRecord) => void = () => {};
   #stream: Stream | undefined;
   readonly #beats = new Map<AccountKey, Uint8Array>();
   readonly #clients = new Set<SimLogBus>();
@@ -116,6 +118,7 @@ export class SimBroker {
     const oldest = log.length >= this.recordsPerLogMax ? log[0] : undefined;
     if (oldest !== undefined) stream.records = stream.records.filter((kept) => kept !== oldest);
     stream.records.push(stored);
+    this.onStored(stored);
     for (const client of this.#clients) client.republish(stored);
     return { kind: "stored", streamSeq: stored.streamSeq };
   }
@@ -165,6 +168,8 @@ export class SimLogBus implements LogBus {
   #link: Link = "whole";
   #up = false;
   #closed = false;
+  /** What is under way dies with its connection. */
+  #session = 0;
 
   constructor(options: SimBusOptions) {
     this.#options = { detectMs: 1000, reconnectMs: 200, ...options };
@@ -208,6 +213,7 @@ export class SimLogBus implements LogBus {
   #setUp(up: boolean): void {
     if (this.#up === up || (up && this.#closed)) return;
     this.#up = up;
+    this.#session += 1;
     for (const handle of [...this.#watchers]) handle(up);
   }
 
@@ -232,8 +238,9 @@ export class SimLogBus implements LogBus {
     const copies = random.chance(faults.repeatTail) ? 2 : 1;
     for (let copy = 0; copy < copies; copy += 1) {
       const extra = random.chance(faults.reorderTail) || copy > 0 ? random.float() * faults.reorderMaxMs : 0;
+      const session = this.#session;
       const arrive = (): void => {
-        if (this.reachable && this.#up) run();
+        if (this.reachable && this.#session === session) run();
       };
       kernel.schedule(faults.delayMaxMs / 2 + extra, arrive, machine);
     }
@@ -314,6 +321,7 @@ export class SimLogBus implements LogBus {
   #request<T>(ask: (broker: SimBroker) => T, write = false): Promise<T> {
     const { broker, machine } = this.#options;
     const { faults, random, kernel } = broker;
+    const session = this.#session;
     if (!this.#up) return Promise.reject(new HansaError("HSA2010", "sim: not connected"));
     return new Promise<T>((resolve, reject) => {
       const fail = (reason: string): void => reject(new HansaError("HSA2010", `sim: ${reason}`));
@@ -321,7 +329,7 @@ export class SimLogBus implements LogBus {
       const answer = (give: () => void): void => {
         if (random.chance(faults.loseAnswer)) return;
         const arrive = (): void => {
-          if (!this.reachable || !this.#up) return;
+          if (!this.reachable || this.#session !== session) return;
           timeout.cancel();
           give();
         };

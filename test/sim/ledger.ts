@@ -1,0 +1,128 @@
+/**
+ * What truly happened, written down beside the simulation: every register event that the broker stored and every change
+ * of a cluster's facts. Judges what an observer's fold shows against it, at every change.
+ */
+import { canonicalJson } from "@hansa/core";
+import { type BusRecord, decodeBody, type RegisterEvent } from "@hansa/events";
+import type { Federation, RegisterRef } from "@hansa/model";
+
+/** A fact's value carries the number of the change that made it, so that old and new tell themselves apart. */
+export type Fact = RegisterEvent & { readonly data: NonNullable<RegisterEvent["data"]> };
+
+export class Truth {
+  readonly facts = new Map<string, Fact>();
+  readonly #generations = new Map<string, number>();
+  /** Generation at which a key was last removed. */
+  readonly #removed = new Map<string, number>();
+  #generation = 0;
+
+  next(): number {
+    this.#generation += 1;
+    return this.#generation;
+  }
+
+  set(fact: Fact, generation: number): void {
+    this.facts.set(fact.key, fact);
+    this.#generations.set(canonicalJson([fact.key, fact.data]), generation);
+  }
+
+  remove(key: string): void {
+    this.facts.delete(key);
+    this.#removed.set(key, this.next());
+  }
+
+  generationOf(key: string, data: unknown): number | undefined {
+    return this.#generations.get(canonicalJson([key, data]));
+  }
+
+  removedAfter(key: string, generation: number): boolean {
+    return (this.#removed.get(key) ?? 0) > generation;
+  }
+}
+
+export class Ledger {
+  /** `account key epoch.seq` → values that this record gave the key. */
+  readonly #written = new Map<string, Set<string>>();
+  #stored = 0;
+
+  get stored(): number {
+    return this.#stored;
+  }
+
+  record({ account, record }: BusRecord): void {
+    this.#stored += 1;
+    const body = decodeBody(record.body);
+    if (body.kind === "poison") return;
+    for (const event of body.events) {
+      if (event.key === "") continue;
+      const name = `${account} ${event.key} ${record.header.epoch}.${record.header.seq}`;
+      const values = this.#written.get(name) ?? new Set();
+      values.add(canonicalJson(event.data));
+      this.#written.set(name, values);
+    }
+  }
+
+  wrote(account: string, key: string, epoch: number, seq: number, value: unknown): boolean {
+    return this.#written.get(`${account} ${key} ${epoch}.${seq}`)?.has(canonicalJson(value)) ?? false;
+  }
+}
+
+interface Seen {
+  readonly generation: number;
+  readonly present: boolean;
+}
+
+/** One run of one observer: what its fold may show next depends on what it has shown. */
+export class Observer {
+  readonly #name: string;
+  readonly #ledger: Ledger;
+  readonly #truths: ReadonlyMap<string, Truth>;
+  readonly #seen = new Map<string, Seen>();
+
+  constructor(name: string, ledger: Ledger, truths: ReadonlyMap<string, Truth>) {
+    this.#name = name;
+    this.#ledger = ledger;
+    this.#truths = truths;
+  }
+
+  /**
+   * Throws where the fold shows what may not be. `rivals`: clusters with two agents that write, by mistake; while that
+   * lasts the older facts of one may show for a moment (one flap), never another source's and never at the end.
+   */
+  judge(fed: Federation, refs: readonly RegisterRef[], rivals: ReadonlySet<string>): void {
+    for (const { cluster, key } of refs) {
+      const truth = this.#truths.get(cluster);
+      const source = fed.sourceByCluster(cluster);
+      if (truth === undefined || source === undefined) continue;
+      const view = fed.get(cluster, key);
+      if (view !== undefined) {
+        const { epoch, seq } = view.position;
+        if (!this.#ledger.wrote(source.account, key, epoch, seq, view.value))
+          this.#fail(cluster, key, `holds a value that ${epoch}.${seq} of its source did not write`);
+      }
+      this.#follow(truth, cluster, key, view?.value, rivals.has(cluster));
+    }
+  }
+
+  #follow(truth: Truth, cluster: string, key: string, value: unknown, rival: boolean): void {
+    const name = `${cluster} ${key}`;
+    const before = this.#seen.get(name);
+    if (value === undefined) {
+      if (before?.present && !rival && !truth.removedAfter(key, before.generation))
+        this.#fail(cluster, key, "was lost although its source never withdrew it");
+      if (before !== undefined) this.#seen.set(name, { ...before, present: false });
+      return;
+    }
+    const generation = truth.generationOf(key, value);
+    if (generation === undefined) return;
+    if (!rival && before !== undefined && generation < before.generation)
+      this.#fail(cluster, key, `went back from change ${before.generation} to ${generation}`);
+    if (!rival && before !== undefined && !before.present && generation === before.generation)
+      this.#fail(cluster, key, `rose again at change ${generation}`);
+    this.#seen.set(name, { generation, present: true });
+  }
+
+  #fail(cluster: string, key: string, message: string): never {
+    throw new Error(`${this.#name}: ${cluster} ${key} ${message}`);
+  }
+}
