@@ -145,7 +145,7 @@ class Running implements Hub {
       () => true,
       () => false,
     );
-    const current = this.#leader === null || this.#leader.readOnly === null;
+    const current = this.#leader === null || this.#leader.recovered;
     const checks = { archive, bus: this.#busUp, current };
     return {
       ready: Object.values(checks).every(Boolean) && this.#role !== "starting",

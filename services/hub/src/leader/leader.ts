@@ -74,6 +74,11 @@ export class Leader {
     return this.#missing;
   }
 
+  /** Whether commands can be taken: before recovery has read the own log, nobody knows what was said last. */
+  get recovered(): boolean {
+    return this.#ownLane !== null && this.#missing === null;
+  }
+
   get fed(): Federation | null {
     return this.#projector.fed;
   }

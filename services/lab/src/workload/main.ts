@@ -67,7 +67,7 @@ function serveHttp2(): net.Server {
     void answer(request).then(({ status, body }) => {
       if (request.url === QUOTE_PATH) {
         response.writeHead(200, { "content-type": "application/grpc" });
-        response.setTrailer("grpc-status", "0");
+        response.addTrailers({ "grpc-status": "0" });
         response.end(encodeText(body.trim()));
         return;
       }
