@@ -135,6 +135,7 @@ export class Agent {
     this.source.start();
     await this.core.start();
     if (this.core.restored) this.#serve();
+    this.#gauges();
     const gauges = this.ports.timers.every(GAUGES_MS, () => this.#gauges());
     this.#stops.push(() => gauges.cancel());
     this.ports.log.info("agent: started", {
@@ -248,6 +249,7 @@ export class Agent {
 
   #gauges(): void {
     const { core, metrics } = this;
+    this.svids.measure();
     metrics.gauge("hansa_queue_depth", this.outbox.depth(), { queue: "outbox" });
     metrics.gauge("hansa_queue_bound", OUTBOX_RECORDS_MAX, { queue: "outbox" });
     metrics.gauge("hansa_queue_depth", this.plane.propagation.waiting, { queue: "unacked-builds" });

@@ -23,9 +23,9 @@ export interface FollowerOptions {
   readonly onFolded: (record: BusRecord) => void;
   /** A record of this account verified: control evidence (federation §1.6 A). */
   readonly onHeard: (record: BusRecord) => void;
-  /** Everything that the stream holds was read. */
   /** The stream is another than before (wiped, or never seen): it holds nothing of the own log that is not written again. */
   readonly onNewStream: () => void;
+  /** Everything that the stream holds was read. */
   readonly onSynced: () => void;
 }
 

@@ -54,25 +54,26 @@ export class SvidPool {
 
   /** One SVID that fails to renew holds up no other; the old one serves until it ends. */
   renewDue(): void {
-    const { clock, log, metrics, onRenewed } = this.#options;
-    let earliestMs = Number.POSITIVE_INFINITY;
+    const { clock, log, onRenewed } = this.#options;
     for (const [id, { svid, jitter }] of [...this.#held]) {
-      if (needsRenewal(svid, clock, jitter)) {
-        try {
-          this.#issue(id);
-          onRenewed(id);
-        } catch (error) {
-          log.error("identity: an SVID cannot be renewed", { code: "HSA3008", id, reason: String(error) });
-        }
+      if (!needsRenewal(svid, clock, jitter)) continue;
+      try {
+        this.#issue(id);
+        onRenewed(id);
+      } catch (error) {
+        log.error("identity: an SVID cannot be renewed", { code: "HSA3008", id, reason: String(error) });
       }
-      earliestMs = Math.min(earliestMs, this.#held.get(id)?.svid.notAfterMs ?? svid.notAfterMs);
     }
-    if (Number.isFinite(earliestMs))
-      metrics.gauge("hansa_certificate_expiry_seconds", (earliestMs - clock.nowMs()) / 1000, {
-        kind: "svid",
-      });
-    const rootMs = this.#options.authority.notAfterMs;
-    metrics.gauge("hansa_certificate_expiry_seconds", (rootMs - clock.nowMs()) / 1000, { kind: "ca" });
+  }
+
+  /** Time left, of the CA and of the SVID that ends first. */
+  measure(): void {
+    const { clock, metrics, authority } = this.#options;
+    const left = (notAfterMs: number): number => (notAfterMs - clock.nowMs()) / 1000;
+    metrics.gauge("hansa_certificate_expiry_seconds", left(authority.notAfterMs), { kind: "ca" });
+    const ends = [...this.#held.values()].map(({ svid }) => svid.notAfterMs);
+    if (ends.length > 0)
+      metrics.gauge("hansa_certificate_expiry_seconds", left(Math.min(...ends)), { kind: "svid" });
   }
 
   /** For the admin API: no keys. */
