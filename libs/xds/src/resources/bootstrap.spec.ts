@@ -4,7 +4,7 @@ import { envoyArguments, envoyBootstrap } from "./bootstrap.ts";
 const input = {
   nodeId: "shop/pay/pay-1",
   cluster: "eu",
-  adsSocketPath: "/tmp/hansa/eu/pay-1.sock",
+  adsSocketPath: "/run/hansa/eu/pay-1.sock",
   adminAddress: "127.0.0.1",
   adminPort: 15_000,
   locality: { region: "eu-west-1", zone: "a" },
