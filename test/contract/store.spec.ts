@@ -218,15 +218,24 @@ describe("heads", () => {
     const a = log.next();
     log.next();
     const [c, d] = [log.next(), log.next()];
+    log.next();
+    const f = log.next();
     await rig.store.commit(batch(epoch, [a, c]));
     await rig.store.commit(batch(epoch, [d]));
-    const close = (tx: storeLib.Queryable) => storeLib.closeLostGaps(tx, "2100-01-01T00:00:00Z", 77);
-    const lost = await rig.store.db.transaction(close);
+    await rig.store.commit(batch(epoch, [f]));
+    const far = "2100-01-01T00:00:00Z";
+    const close = (position: number) =>
+      rig.store.db.transaction((tx) => storeLib.closeLostGaps(tx, far, position, "2026-01-01T00:00:00Z"));
+    const lost = await close(77);
     const gap = { source: account("J"), before: { epoch: 1, seq: 3 }, position: 77 };
     expect(lost).toMatchObject([gap]);
     expect(await storeLib.readLostGaps(rig.store.db, 76, 77)).toMatchObject([gap]);
     const heads = await storeLib.readHeads(rig.store.db);
     expect(heads.find(({ source }) => source === account("J"))).toMatchObject({ seq: 4, head: d.hash });
+    // The next hole is noted by then, and has its own time.
+    expect(await close(78)).toMatchObject([{ ...gap, before: { epoch: 1, seq: 6 }, position: 78 }]);
+    const ends = await storeLib.readHeads(rig.store.db);
+    expect(ends.find(({ source }) => source === account("J"))).toMatchObject({ seq: 6, head: f.hash });
   });
 });
 

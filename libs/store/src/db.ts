@@ -11,6 +11,7 @@ export interface Queryable {
 
 export interface Db extends Queryable {
   readonly pool: pg.Pool;
+  withClient<Result>(work: (client: pg.PoolClient) => Promise<Result>): Promise<Result>;
   /** Commits what `work` did, or rolls it all back and rethrows. */
   transaction<Result>(work: (tx: Queryable) => Promise<Result>): Promise<Result>;
   /** A connection of its own, for session locks and LISTEN. The caller ends it. */
@@ -30,9 +31,16 @@ const types = {
 
 const CONNECTION_STATES = /^(08|57P0|53300|25006)/;
 
+const unreachable = (error: unknown): HansaError =>
+  new HansaError("HSA2011", `Postgres: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  });
+
 /** HSA2011 for a lost or refused connection, the error itself otherwise. */
 export function databaseError(error: unknown): unknown {
   if (error instanceof HansaError || !(error instanceof Error)) return error;
+  // drizzle wraps what the driver said.
+  if (error.cause instanceof Error) return databaseError(error.cause);
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   const away =
     CONNECTION_STATES.test(code) ||
@@ -40,16 +48,12 @@ export function databaseError(error: unknown): unknown {
     /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/.test(
       error.message,
     );
-  return away ? new HansaError("HSA2011", `Postgres: ${error.message}`, { cause: error }) : error;
+  return away ? unreachable(error) : error;
 }
 
-const over = (client: pg.Pool | pg.ClientBase): Queryable => ({
+const over = (client: pg.ClientBase): Queryable => ({
   async query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
-    try {
-      return (await client.query<Row>(text, values as unknown[])).rows;
-    } catch (error) {
-      throw databaseError(error);
-    }
+    return (await client.query<Row>(text, values as unknown[])).rows;
   },
 });
 
@@ -73,39 +77,50 @@ export function openDb(options: DbOptions): Db {
   const pool = new pg.Pool({ ...config, max: options.connectionsMax ?? 10 });
   pool.on("error", (error) => options.onIdleError?.(error));
 
+  /** Runs on a pooled connection; a broken one is thrown away. No connection at all is always HSA2011. */
+  async function withClient<Result>(work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
+    const client = await pool.connect().catch((error: unknown) => {
+      throw unreachable(error);
+    });
+    let broken: Error | undefined;
+    const onError = (error: Error): void => {
+      broken = error;
+    };
+    client.on("error", onError);
+    try {
+      return await work(client);
+    } catch (error) {
+      const known = databaseError(error);
+      if (known instanceof HansaError && known.code === "HSA2011") broken ??= known;
+      throw known;
+    } finally {
+      client.off("error", onError);
+      client.release(broken);
+    }
+  }
+
   return {
-    ...over(pool),
     pool,
-    async transaction<Result>(work: (tx: Queryable) => Promise<Result>): Promise<Result> {
-      const client = await pool.connect().catch((error: unknown) => {
-        throw databaseError(error);
-      });
-      let broken: Error | undefined;
-      const onError = (error: Error): void => {
-        broken = error;
-      };
-      client.on("error", onError);
-      try {
+    withClient,
+    query: (text, values) => withClient((client) => over(client).query(text, values)),
+    transaction: (work) =>
+      withClient(async (client) => {
         await client.query("begin");
-        const result = await work(over(client));
-        await client.query("commit");
-        return result;
-      } catch (error) {
-        await client.query("rollback").catch((failure: Error) => {
-          broken = failure;
-        });
-        throw databaseError(error);
-      } finally {
-        client.off("error", onError);
-        client.release(broken);
-      }
-    },
+        try {
+          const result = await work(over(client));
+          await client.query("commit");
+          return result;
+        } catch (error) {
+          await client.query("rollback");
+          throw error;
+        }
+      }),
     async connect(): Promise<pg.Client> {
       const client = new pg.Client({ ...config, statement_timeout: 0, keepAlive: true });
       try {
         await client.connect();
       } catch (error) {
-        throw databaseError(error);
+        throw unreachable(error);
       }
       return client;
     },

@@ -50,17 +50,48 @@ export async function advanceHeads(
   for (const items of byLog(placed)) {
     const { source, lane } = items[0]!.record.header;
     const start = await headOf(tx, source, lane);
-    const walked = walk(start, items);
-    const isHeld = walked.waiting !== null || (await hasOpenGap(tx, source, lane));
-    const end = isHeld ? await follow(tx, source, lane, walked.end) : walked.end;
-    for (const hole of walked.holes) gaps.push({ source, lane, ...hole, closed: "lost" });
-    if (walked.waiting !== null && isAfter(walked.waiting, end))
-      gaps.push({ source, lane, after: place(end), before: place(walked.waiting), closed: null });
-    if (isAfter(end, start)) heads.push({ source, lane, ...place(end), head: end.hash });
+    const links = items.map(({ record: { header }, hash }) => ({
+      ...place(header),
+      prev: header.prev,
+      hash,
+    }));
+    let walk = walkChain(start, links);
+    // Where anything waits, what was archived earlier counts too.
+    if (walk.waiting !== null || (await hasOpenGap(tx, source, lane)))
+      walk = await follow(tx, source, lane, start);
+    gaps.push(...gapsOf(source, lane, walk));
+    if (isAfter(walk.end, start)) heads.push({ source, lane, ...place(walk.end), head: walk.end.hash });
   }
   await saveHeads(tx, heads);
   await saveGaps(tx, gaps, notedAt);
   return { heads, gaps };
+}
+
+interface Walk {
+  readonly end: Link;
+  /** First record that does not connect. */
+  readonly waiting: Position | null;
+  /** Left behind where a chain started anew in a higher epoch: the source itself has nothing older. */
+  readonly holes: readonly { readonly after: Position; readonly before: Position }[];
+}
+
+const gapsOf = (source: AccountKey, lane: Lane, { end, waiting, holes }: Walk): Gap[] => [
+  ...holes.map((hole): Gap => ({ source, lane, ...hole, closed: "lost" })),
+  ...(waiting === null ? [] : [{ source, lane, after: place(end), before: waiting, closed: null }]),
+];
+
+/** `links` in the order of the log. */
+function walkChain(start: Link, links: readonly (Link & { readonly prev: string })[]): Walk {
+  let end = start;
+  const holes: Walk["holes"][number][] = [];
+  for (const link of links) {
+    if (!isAfter(link, end)) continue;
+    const isNewChain = link.prev === CHAIN_START && link.epoch > end.epoch;
+    if (link.prev !== end.hash && !isNewChain) return { end, waiting: place(link), holes };
+    if (link.prev !== end.hash) holes.push({ after: place(end), before: place(link) });
+    end = { ...place(link), hash: link.hash };
+  }
+  return { end, waiting: null, holes };
 }
 
 const place = ({ epoch, seq }: Position): Position => ({ epoch, seq });
@@ -73,28 +104,6 @@ function byLog(placed: readonly Candidate[]): Candidate[][] {
   }
   const order = (a: Candidate, b: Candidate): number => (isAfter(a.record.header, b.record.header) ? 1 : -1);
   return [...logs.values()].map((items) => items.sort(order));
-}
-
-/** Goes along the new records. A chain that starts anew in a higher epoch leaves a declared hole behind. */
-function walk(
-  start: Link,
-  items: readonly Candidate[],
-): { end: Link; waiting: Position | null; holes: { after: Position; before: Position }[] } {
-  let end = start;
-  let waiting: Position | null = null;
-  const holes: { after: Position; before: Position }[] = [];
-  for (const { record, hash } of items) {
-    const { epoch, seq, prev } = record.header;
-    if (!isAfter(record.header, end)) continue;
-    const isNewChain = prev === CHAIN_START && epoch > end.epoch;
-    if (prev !== end.hash && !isNewChain) {
-      waiting ??= { epoch, seq };
-      continue;
-    }
-    if (prev !== end.hash) holes.push({ after: place(end), before: { epoch, seq } });
-    end = { epoch, seq, hash };
-  }
-  return { end, waiting: waiting !== null && isAfter(waiting, end) ? waiting : null, holes };
 }
 
 async function headOf(tx: Queryable, source: string, lane: string): Promise<Link> {
@@ -113,20 +122,19 @@ async function hasOpenGap(tx: Queryable, source: string, lane: string): Promise<
   return rows.length > 0;
 }
 
-/** Goes on over records archived earlier that connect now. */
-async function follow(tx: Queryable, source: string, lane: string, from: Link): Promise<Link> {
-  let end = from;
+/** Goes along everything archived after `from`. */
+async function follow(tx: Queryable, source: string, lane: string, from: Link): Promise<Walk> {
+  let walk: Walk = { end: from, waiting: null, holes: [] };
   for (;;) {
-    const rows = await tx.query<{ epoch: number; seq: number; hash: string; prev: string }>(
+    const rows = await tx.query<Link & { readonly prev: string }>(
       `select epoch, seq, hash, prev from record
         where source = $1 and lane = $2 and (epoch, seq) > ($3::bigint, $4::bigint)
         order by epoch, seq limit ${FOLLOW_MAX}`,
-      [source, lane, end.epoch, end.seq],
+      [source, lane, walk.end.epoch, walk.end.seq],
     );
-    const broken = rows.findIndex((row, index) => row.prev !== (rows[index - 1] ?? end).hash);
-    const last = rows[(broken < 0 ? rows.length : broken) - 1];
-    if (last !== undefined) end = last;
-    if (broken >= 0 || rows.length < FOLLOW_MAX) return end;
+    const next = walkChain(walk.end, rows);
+    walk = { ...next, holes: [...walk.holes, ...next.holes] };
+    if (walk.waiting !== null || rows.length < FOLLOW_MAX) return walk;
   }
 }
 
@@ -175,6 +183,7 @@ export async function closeLostGaps(
   tx: Queryable,
   notedBefore: string,
   position: number,
+  notedAt: string,
 ): Promise<LostGap[]> {
   const lost = await tx.query<{
     source: AccountKey;
@@ -193,8 +202,9 @@ export async function closeLostGaps(
     );
     const hash = rows[0]?.hash;
     if (hash === undefined || !isAfter({ epoch, seq }, await headOf(tx, source, lane))) continue;
-    const end = await follow(tx, source, lane, { epoch, seq, hash });
-    await saveHeads(tx, [{ source, lane, ...place(end), head: end.hash }]);
+    const walk = await follow(tx, source, lane, { epoch, seq, hash });
+    await saveHeads(tx, [{ source, lane, ...place(walk.end), head: walk.end.hash }]);
+    await saveGaps(tx, gapsOf(source, lane, walk), notedAt);
   }
   return lost.map(({ source, lane, before_epoch: epoch, before_seq: seq }) => ({
     source,
@@ -246,4 +256,13 @@ export async function readGaps(db: Queryable): Promise<Gap[]> {
     before: { epoch: row.before_epoch, seq: row.before_seq },
     closed: row.closed,
   }));
+}
+
+/** Whether exactly this record is archived. */
+export async function isArchived(db: Queryable, { source, lane, epoch, seq, head }: Head): Promise<boolean> {
+  const rows = await db.query(
+    "select 1 from record where source = $1 and lane = $2 and epoch = $3 and seq = $4 and hash = $5",
+    [source, lane, epoch, seq, head],
+  );
+  return rows.length > 0;
 }

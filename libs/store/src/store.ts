@@ -1,5 +1,5 @@
 /** The store as one object: the pool, what runs on it, and drizzle's view of the same connections. */
-import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
+import { drizzle } from "drizzle-orm/node-postgres";
 import * as commands from "./commands.ts";
 import { type Db, type DbOptions, openDb } from "./db.ts";
 import { type Leadership, lead } from "./leader.ts";
@@ -22,14 +22,13 @@ export interface Store {
 
 export function openStore(options: DbOptions): Store {
   const db = openDb(options);
-  const orm: NodePgDatabase = drizzle({ client: db.pool });
   return {
     db,
     migrate: (directory) => migrate(db, directory),
     lead: () => lead(db),
     commit: (input) => commit(db, input),
     command: (leaderEpoch, decide) => commands.command(db, leaderEpoch, decide),
-    list: (kind, request) => listRows(orm, kind, request),
+    list: (kind, request) => db.withClient((client) => listRows(drizzle({ client }), kind, request)),
     close: () => db.close(),
   };
 }

@@ -80,7 +80,7 @@ export class Projector {
       try {
         const lost = await store.command(this.#leaderEpoch, async (tx) => {
           const before = new Date(tx.nowMs - config.gapHoldMs).toISOString();
-          return closeLostGaps(tx.sql, before, tx.position);
+          return closeLostGaps(tx.sql, before, tx.position, new Date(tx.nowMs).toISOString());
         });
         const changed = lost.flatMap(({ source, lane }) => [...fold.giveUp(source, lane)]);
         if (lost.length === 0) return;

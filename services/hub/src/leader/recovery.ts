@@ -3,12 +3,17 @@
  * stream and in members' heartbeats. Where the archive is behind them (a restored backup), they are archived again; where
  * some cannot be had, the hub serves read-only with HSA2012, since a decision taken without them could contradict them.
  */
-import { type BusRecord, decodeHeartbeat, type Head, type Position } from "@hansa/events";
+import { type BusRecord, decodeHeartbeat, type Head, type Position, verifyHeartbeat } from "@hansa/events";
+import { nodeCrypto } from "@hansa/identity";
 import type { Federation } from "@hansa/model";
+import { isArchived } from "@hansa/store";
 import type { HubContext } from "../context.ts";
 import type { Projector } from "./projector.ts";
 
 const READ_MAX = 256;
+/** Two beats and a bit. */
+const BEATS_WAIT_MS = 5000;
+const BEATS_POLL_MS = 200;
 const LANE = "sum";
 
 export interface Recovered {
@@ -40,36 +45,50 @@ export async function recover(hub: HubContext, projector: Projector): Promise<Re
   }
   if (imported > 0) log.info("archive: own records imported again", { records: imported });
   fed = await projector.ready();
-  const claimed = await claimedHead(hub, fed);
+  const claims = await claimsOf(hub, fed);
   const last = await bus.lastOwn(LANE);
-  const head = headOf(fed, account);
-  const highestEpoch = Math.max(head.epoch, claimed?.epoch ?? 0, last?.record.header.epoch ?? 0);
-  return { highestEpoch, last, imported, missing: describeMissing(fed, account, claimed) };
+  const epochs = [headOf(fed, account), ...claims, ...(last === null ? [] : [last.record.header])];
+  const highestEpoch = Math.max(0, ...epochs.map(({ epoch }) => epoch));
+  return { highestEpoch, last, imported, missing: await describeMissing(hub, fed, claims) };
 }
 
 /** Why the archive's copy of the hub's log is not whole; null where it is. */
-export function describeMissing(fed: Federation, account: string, claimed: Head | null): string | null {
+async function describeMissing(
+  { store, keys }: HubContext,
+  fed: Federation,
+  claims: readonly Head[],
+): Promise<string | null> {
+  const account = keys.issuer.hubAccount;
   const head = headOf(fed, account);
-  if (claimed !== null && isAfter(claimed, head))
-    return `members hold the hub's log up to ${claimed.epoch}/${claimed.seq}, the archive up to ${head.epoch}/${head.seq}`;
-  if (fed.source(account)?.degraded === true)
-    return `the archive's copy of the hub's log has a hole before ${head.epoch}/${head.seq}`;
-  return null;
+  const end = `the archive ends at ${head.epoch}/${head.seq}`;
+  for (const claim of claims)
+    if (isAfter(claim, head) || !(await isArchived(store.db, claim)))
+      return `members hold record ${claim.epoch}/${claim.seq} of the hub's log, ${end}`;
+  return fed.source(account)?.degraded === true ? `the hub's log has a hole, ${end}` : null;
 }
 
 const headOf = (fed: Federation, account: string): Position =>
   fed.source(account)?.heads.find(({ lane }) => lane === LANE) ?? { epoch: 0, seq: 0 };
 
-/** The highest head of the hub's log in the heartbeats of members that are known. */
-async function claimedHead(hub: HubContext, fed: Federation): Promise<Head | null> {
-  let highest: Head | null = null;
-  for (const { account, bytes } of await hub.bus.lastBeats()) {
-    if (fed.source(account)?.live !== true) continue;
-    const beat = decodeHeartbeat(bytes)?.beat;
-    const head = beat?.known.find(
-      ({ source, lane }) => source === hub.keys.issuer.hubAccount && lane === LANE,
-    );
-    if (head !== undefined && (highest === null || isAfter(head, highest))) highest = head;
+/**
+ * Heads of the hub's log in the heartbeats of live members. A bus that was wiped knows no beats yet: then the members'
+ * next ones are awaited.
+ */
+async function claimsOf(hub: HubContext, fed: Federation): Promise<Head[]> {
+  const { bus, keys, timers, clock } = hub;
+  const live = new Set(fed.members().flatMap(({ account }) => (fed.source(account)?.live ? [account] : [])));
+  const deadlineMs = clock.monotonicMs() + BEATS_WAIT_MS;
+  for (;;) {
+    const beats = (await bus.lastBeats()).flatMap(({ account, bytes }) => {
+      const source = live.has(account) ? fed.source(account) : undefined;
+      const signed = decodeHeartbeat(bytes);
+      if (source === undefined || signed?.beat.source !== account) return [];
+      return verifyHeartbeat(signed, source.signingKey, keys.fingerprint, nodeCrypto) ? [signed.beat] : [];
+    });
+    if (beats.length > 0 || live.size === 0 || clock.monotonicMs() >= deadlineMs)
+      return beats.flatMap(({ known }) =>
+        known.filter(({ source, lane }) => source === keys.issuer.hubAccount && lane === LANE),
+      );
+    await timers.sleep(BEATS_POLL_MS);
   }
-  return highest;
 }
