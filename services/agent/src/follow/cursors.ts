@@ -45,6 +45,11 @@ export class Cursors {
     return record.previousStreamSeq > this.of(logName(record));
   }
 
+  /** This log is to be read from its beginning; the place in the stream stays. */
+  forget(log: string): void {
+    this.#logs.delete(log);
+  }
+
   heard(record: BusRecord): void {
     const log = logName(record);
     if (record.streamSeq > this.of(log)) this.#logs.set(log, record.streamSeq);

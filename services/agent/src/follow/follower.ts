@@ -12,6 +12,9 @@ const READ_MAX = 256;
 /** Live records of one log that wait behind a fill; beyond it they are dropped and read again. */
 export const WAITING_MAX = 4096;
 const RETRY_MS = 1000;
+/** A log whose heads go further than the stream is read again from its beginning, ever more rarely while it is in vain. */
+const REWIND_FIRST_MS = 5000;
+const REWIND_MAX_MS = 600_000;
 
 export interface FollowerOptions {
   readonly fed: Federation;
@@ -34,6 +37,8 @@ interface LogState {
   readonly lane: Lane;
   filling: boolean;
   waiting: BusRecord[];
+  rewindWaitMs: number;
+  rewindAtMs: number;
 }
 
 export class Follower {
@@ -76,17 +81,24 @@ export class Follower {
     this.#live(record);
   }
 
-  /** Heads say that this log goes further than what is held. */
+  /** Heads or released records say that this log goes further than what is held. */
   fill(gap: Pick<LogGap, "source" | "lane">): void {
     const log = this.#log({ account: gap.source, lane: gap.lane });
-    if (!log.filling) void this.#fill(log);
+    if (!log.filling) void this.#fill(log, true);
   }
 
   #log(of: Pick<BusRecord, "account" | "lane">): LogState {
     const name = logName(of);
     const known = this.#logs.get(name);
     if (known !== undefined) return known;
-    const log: LogState = { account: of.account, lane: of.lane, filling: false, waiting: [] };
+    const log: LogState = {
+      account: of.account,
+      lane: of.lane,
+      filling: false,
+      waiting: [],
+      rewindWaitMs: REWIND_FIRST_MS,
+      rewindAtMs: Number.NEGATIVE_INFINITY,
+    };
     this.#logs.set(name, log);
     return log;
   }
@@ -113,6 +125,7 @@ export class Follower {
     const source = this.#nameOf(record.account);
     ports.metrics.count("hansa_records_total", { source, outcome: outcome.kind });
     if (outcome.kind === "applied" || outcome.kind === "duplicate") this.#options.onHeard(record);
+    if (outcome.kind === "applied") this.#log(record).rewindWaitMs = REWIND_FIRST_MS;
     if (outcome.kind === "quarantined") {
       ports.metrics.count("hansa_quarantined_total", { source, code: outcome.code });
       ports.log.warn("follow: a record is quarantined", {
@@ -133,8 +146,9 @@ export class Follower {
     return this.#options.fed.source(account)?.cluster ?? "unknown";
   }
 
-  /** Reads one log from where it stands to its end, then what waited meanwhile. */
-  async #fill(log: LogState): Promise<void> {
+  /** Reads one log from where it stands to its end, then what waited meanwhile. `missing`: something must be there. */
+  async #fill(log: LogState, missing = false): Promise<void> {
+    let found = !missing;
     log.filling = true;
     try {
       while (!this.#stopped) {
@@ -149,7 +163,9 @@ export class Follower {
         }
         // The stream itself is contiguous: what the fold still misses has left it for good.
         for (const record of records) if (!this.#apply(record)) this.#apply(record, true);
-        if (records.length < READ_MAX) break;
+        found ||= records.length > 0;
+        if (records.length < READ_MAX && (found || !this.#rewind(log))) break;
+        if (records.length < READ_MAX) found = true;
       }
       for (const record of log.waiting.splice(0))
         if (record.streamSeq > this.#cursors.of(logName(log)) && !this.#apply(record))
@@ -157,6 +173,19 @@ export class Follower {
     } finally {
       log.filling = false;
     }
+  }
+
+  /**
+   * What was heard may be missing in the fold all the same: records parked for a membership are dropped beyond a bound,
+   * by a restart, and where their beginning was missing. True where the log is to be read from its beginning.
+   */
+  #rewind(log: LogState): boolean {
+    const nowMs = this.#options.ports.clock.monotonicMs();
+    if (nowMs < log.rewindAtMs) return false;
+    log.rewindAtMs = nowMs + log.rewindWaitMs;
+    log.rewindWaitMs = Math.min(REWIND_MAX_MS, 2 * log.rewindWaitMs);
+    this.#cursors.forget(logName(log));
+    return true;
   }
 
   #resync(): void {

@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { parseConfig } from "./config.ts";
+
+const good = {
+  cluster: "eu",
+  dataDir: "/var/lib/hansa",
+  socketDir: "/run/hansa",
+  source: { file: "/etc/hansa/source.yaml" },
+  region: "eu-west-1",
+  zones: ["a"],
+  cidrs: ["10.0.0.0/16"],
+  hub: { url: "https://hub:8443" },
+  nats: { servers: ["nats:4222"] },
+  admin: { host: "127.0.0.1", port: 15_010 },
+  gateway: { name: "gw", address: "10.0.0.1", port: 15_443 },
+};
+const parse = (change: object) => parseConfig(JSON.stringify({ ...good, ...change }), "agent.yaml");
+
+test("defaults are the fixed ports of the mesh", () => {
+  expect(parse({})).toMatchObject({
+    network: "default",
+    namespaces: ["*"],
+    sidecar: { outboundPort: 15_001, tcpPortFirst: 16_000, adminPort: 15_000 },
+    logLevel: "info",
+  });
+});
+
+test.each([
+  [{ cluster: "hub" }, "cluster"],
+  [{ cluster: "EU" }, "cluster"],
+  [{ hub: { url: "http://hub" } }, "hub.url"],
+  [{ hub: { url: "https://hub", caPin: "12" } }, "hub.caPin"],
+  [{ zones: [] }, "zones"],
+  [{ admin: { host: "127.0.0.1", port: 0 } }, "admin.port"],
+  [
+    { admin: { host: "x", port: 1, tokens: [{ name: "a", role: "root", sha256: "00" }] } },
+    "admin.tokens[0].role",
+  ],
+  [{ surprise: true }, "surprise"],
+])("%j is refused by its place", (change, place) => {
+  expect(() => parse(change)).toThrow(new RegExp(`agent.yaml: .*${place.replace(/[[\].]/g, "\\$&")}`));
+});
+
+test("what is no YAML is refused by the file's name", () => {
+  expect(() => parseConfig("a: [", "agent.yaml")).toThrow(/agent\.yaml: not YAML or JSON/);
+});
