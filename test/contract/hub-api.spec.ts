@@ -1,9 +1,9 @@
 /** Every route of the hub, by the registry: without, with wrong and with too weak credentials; limits; the document. */
 import { request } from "node:https";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Hub } from "../../services/hub/src/api/hub.ts";
 import type { Access } from "../../services/hub/src/api/route.ts";
 import { routes as routesOf } from "../../services/hub/src/api/routes.ts";
-import type { Hub } from "../../services/hub/src/hub.ts";
 import { HubRig } from "./hub-rig.ts";
 
 interface Reply {

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { connectHubBus } from "@hansa/bus";
 import { HansaError } from "@hansa/core";
 import { insertApiToken, openStore, readMembers } from "@hansa/store";
+import type { Hub, Readiness } from "./api/hub.ts";
 import { routes } from "./api/routes.ts";
 import { serveApi } from "./api/server.ts";
 import type { HubConfig } from "./config.ts";
@@ -19,21 +20,6 @@ import { Commits } from "./read/commits.ts";
 
 export const MIGRATIONS = fileURLToPath(new URL("../../../migrations", import.meta.url));
 const RETRY_MS = 1000;
-
-/** What routes may ask of the hub. */
-export interface Hub extends HubContext {
-  readonly reader: ArchiveReader;
-  readonly commits: Commits;
-  /** Throws HSA1012 where this hub does not lead. */
-  leader(): Leader;
-  readiness(): Promise<Readiness>;
-}
-
-export interface Readiness {
-  readonly ready: boolean;
-  readonly role: "leader" | "standby" | "starting";
-  readonly checks: Readonly<Record<"archive" | "bus" | "current", boolean>>;
-}
 
 export interface RunningHub {
   readonly apiPort: number;

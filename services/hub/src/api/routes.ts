@@ -1,5 +1,5 @@
 /** All routes of the hub, in the order of the document. */
-import type { Hub } from "../hub.ts";
+import type { Hub } from "./hub.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { Route } from "./route.ts";
 import { commandRoutes } from "./routes/commands.ts";

@@ -2,7 +2,7 @@
 
 import type { CommandValue } from "@hansa/events";
 import * as z from "zod";
-import type { Hub } from "../../hub.ts";
+import type { Hub } from "../hub.ts";
 import type { Route } from "../route.ts";
 import { name } from "./query.ts";
 

@@ -2,8 +2,8 @@
 import { HansaError } from "@hansa/core";
 import { type ArchivedEvent, EVENTS_PAGE_MAX, type EventFilter, listAudit, listEvents } from "@hansa/store";
 import * as z from "zod";
-import type { Hub } from "../../hub.ts";
 import { parseMoment } from "../../read/moment.ts";
+import type { Hub } from "../hub.ts";
 import type { Answer, Call, Route } from "../route.ts";
 import { at, name } from "./query.ts";
 

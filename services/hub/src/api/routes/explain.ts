@@ -2,8 +2,8 @@
 import { HansaError, parseClusterName, parseWorkloadId } from "@hansa/core";
 import { explainAccess, explainRoute, FailbackMemory } from "@hansa/model";
 import * as z from "zod";
-import type { Hub } from "../../hub.ts";
 import { parseMoment } from "../../read/moment.ts";
+import type { Hub } from "../hub.ts";
 import type { Route } from "../route.ts";
 import { at, name } from "./query.ts";
 

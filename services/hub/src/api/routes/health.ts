@@ -1,5 +1,5 @@
 /** Liveness, readiness and metrics. The first two are open, so they tell no more than yes or no for each part. */
-import type { Hub } from "../../hub.ts";
+import type { Hub } from "../hub.ts";
 import type { Route } from "../route.ts";
 import { API_VERSION } from "../server.ts";
 

@@ -1,8 +1,8 @@
 /** Join, and leave. */
 import { HansaError } from "@hansa/core";
 import * as z from "zod";
-import type { Hub } from "../../hub.ts";
 import type { JoinBody } from "../../membership/join.ts";
+import type { Hub } from "../hub.ts";
 import { allows, type Route } from "../route.ts";
 
 const base64 = z.string().max(128);

@@ -13,9 +13,9 @@ import {
   readGaps,
 } from "@hansa/store";
 import * as z from "zod";
-import type { Hub } from "../../hub.ts";
 import { publishedBundles } from "../../read/bundle-map.ts";
 import { parseMoment } from "../../read/moment.ts";
+import type { Hub } from "../hub.ts";
 import type { Answer, Route } from "../route.ts";
 import { at, filters, page } from "./query.ts";
 

@@ -7,7 +7,7 @@ import { type BusRecord, fromHeaders, RECORD_BYTES_MAX, recordHash, verifyRecord
 import { nodeCrypto } from "@hansa/identity";
 import type { Federation } from "@hansa/model";
 import * as z from "zod";
-import type { Hub } from "../../hub.ts";
+import type { Hub } from "../hub.ts";
 import type { Principal, Route } from "../route.ts";
 
 const RECORDS_MAX = 64;

@@ -2,9 +2,9 @@
 import { HansaError } from "@hansa/core";
 import { listTokens } from "@hansa/store";
 import * as z from "zod";
-import type { Hub } from "../../hub.ts";
 import { QUOTAS_DEFAULT } from "../../membership/grant.ts";
 import { endToken, makeApiToken, makeJoinToken } from "../../membership/tokens.ts";
+import type { Hub } from "../hub.ts";
 import { type Answer, allows, type Call, type Route } from "../route.ts";
 import { name } from "./query.ts";
 

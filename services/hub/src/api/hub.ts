@@ -1,0 +1,20 @@
+/** The hub as the API sees it. */
+import type { HubContext } from "../context.ts";
+import type { Leader } from "../leader/leader.ts";
+import type { ArchiveReader } from "../read/archive-reader.ts";
+import type { Commits } from "../read/commits.ts";
+
+/** What routes may ask of the hub. */
+export interface Hub extends HubContext {
+  readonly reader: ArchiveReader;
+  readonly commits: Commits;
+  /** Throws HSA1012 where this hub does not lead. */
+  leader(): Leader;
+  readiness(): Promise<Readiness>;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly role: "leader" | "standby" | "starting";
+  readonly checks: Readonly<Record<"archive" | "bus" | "current", boolean>>;
+}
