@@ -214,7 +214,7 @@ test("changes of endpoints are acknowledged by revision and take effect", async 
     tookMs.push(performance.now() - startMs);
     expect(await nameOf(url)).toBe(round % 2 === 0 ? "b" : "a");
   }
-  expect(tookMs.sort((x, y) => x - y)[10]).toBeLessThan(25);
+  expect(tookMs.sort((x, y) => x - y)[10]).toBeLessThan(100);
   expect(nacks).toEqual([]);
 });
 
