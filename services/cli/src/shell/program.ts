@@ -40,8 +40,6 @@ export const lazily =
 /** Answers the command, for those that have sub-commands as well (`explain`). */
 export function addCommand(parent: Command, spec: CommandSpec): Command {
   const command = parent.command(spec.usage).description(spec.summary);
-  // An option behind a sub-command is the sub-command's.
-  command.enablePositionalOptions();
   command.option("-o, --output <format>", `${FORMATS.join(", ")}`, "table");
   command.option("--context <file>", "context file (default: this checkout's lab, or HANSA_CONTEXT)");
   for (const [flags, description, fallback] of spec.options ?? [])
@@ -95,6 +93,8 @@ export const errorText = (error: HansaError): string =>
 
 /** Usage errors are ours too: code and exit status 64. Commander copies neither setting to sub-commands. */
 function configure(command: Command): void {
+  // `explain` is a command and has commands below it: an option belongs to the one after which it stands.
+  command.enablePositionalOptions();
   command.exitOverride();
   command.showHelpAfterError(false);
   command.configureOutput({

@@ -183,6 +183,6 @@ const replicasOf = (json: Answer, cluster: string): string[] =>
   Object.keys(json.replicas).filter((name) => name.startsWith(`${cluster}/`));
 
 function firstWithShare(json: Answer): string | undefined {
-  const localities: { cluster: string; share: number }[] = json.localities ?? json.route?.localities ?? [];
-  return localities.find(({ share }) => share > 0)?.cluster;
+  const localities: { cluster: string; sharePercent: number }[] = json.localities;
+  return localities.find(({ sharePercent }) => sharePercent > 0)?.cluster;
 }
