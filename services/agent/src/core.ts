@@ -109,7 +109,7 @@ export class AgentCore {
       election: options.election,
       ports,
       onStored: (record) => this.follower.own(record),
-      highestSeen: (lane) => this.#highestSeen(lane),
+      highestSeen: (lane, lost) => this.#highestSeen(lane, lost),
     });
     this.reader = localReader(fed, cluster, this.own.registers, () => this.#sourceRead);
     this.beats = new Beats({
@@ -239,9 +239,11 @@ export class AgentCore {
     this.put("LinkSet", linkKey(peer), link);
   }
 
-  async #highestSeen(lane: Lane): Promise<number> {
+  async #highestSeen(lane: Lane, lost: boolean): Promise<number> {
     const { account, ports } = this.#options;
-    await Promise.race([this.#firstHeads, ports.timers.sleep(HEADS_WAIT_MS)]);
+    const wait = ports.timers.sleep(HEADS_WAIT_MS);
+    // A stream that lost records lost the stored heads too: each peer is waited for to speak once.
+    await (lost ? wait : Promise.race([this.#firstHeads, wait]));
     const folded = this.fed.heads().filter((head) => head.source === account && head.lane === lane);
     const known = Math.max(0, ...folded.map(({ epoch }) => epoch));
     const claimed = this.#claimedEpochs.get(lane) ?? 0;
@@ -312,6 +314,8 @@ export class AgentCore {
     const nowMs = ports.clock.monotonicMs();
     for (const name of ["hub", ...this.fed.members().map((member) => member.cluster)]) {
       const source = this.fed.sourceByCluster(name);
+      // The own fold may lack own records too (parked at the join, lost at a restart); nobody else is to be asked.
+      if (name === cluster && source?.degraded) this.own.wanted();
       if (source === undefined || name === cluster) continue;
       const degraded = source.live && (source.degraded || this.#mismatched.has(name));
       ports.metrics.gauge("hansa_source_degraded", degraded ? 1 : 0, { source: name });

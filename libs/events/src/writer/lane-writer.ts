@@ -198,8 +198,11 @@ export class LaneWriter {
     this.#stored = { epoch: this.#epoch, seq: this.#seq, hash: this.#hash };
   }
 
-  /** After a refused or unknown outcome: `last` is the subject's last record, null where it has none. */
-  refused(last: BusRecord | null): "retry" | "fenced" {
+  /**
+   * After a refused or unknown outcome: `last` is the subject's last record, null where it has none; `highestSeen` the
+   * highest epoch of this lane that anyone names: a wiped stream no longer shows a rival's.
+   */
+  refused(last: BusRecord | null, highestSeen = 0): "retry" | "fenced" {
     const inFlight = this.#inFlight;
     if (inFlight === undefined) return "retry";
     this.#streamSeq = last?.streamSeq ?? 0;
@@ -217,7 +220,7 @@ export class LaneWriter {
         inFlight.offered = false;
         return "retry";
       case "new-epoch":
-        this.startEpoch(this.#epoch);
+        this.startEpoch(highestSeen);
         return "retry";
       case "fenced":
         this.#mode = "fenced";

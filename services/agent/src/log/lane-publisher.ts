@@ -19,8 +19,8 @@ export interface LanePublisherOptions {
   readonly ports: Pick<Ports, "clock" | "timers" | "log" | "metrics" | "random">;
   /** The record is on the stream. */
   readonly onStored: (record: BusRecord) => void;
-  /** Highest epoch of this lane that others' verified heads name; asked when the lane is taken. */
-  readonly highestEpoch: () => Promise<number>;
+  /** Highest epoch of this lane that others' verified heads name. `lost`: the stream lost records, and beats with them. */
+  readonly highestEpoch: (lost: boolean) => Promise<number>;
 }
 
 export class LanePublisher {
@@ -88,7 +88,7 @@ export class LanePublisher {
     if (fenced) await ports.timers.sleep(FENCED_MS * (0.75 + ports.random.float() / 2));
     try {
       const last = await bus.lastOwn(lane);
-      const how = writer.open(last, await highestEpoch());
+      const how = writer.open(last, await highestEpoch(false));
       ports.log.info("log: lane taken", { lane, how, epoch: writer.position().epoch, afterRival: fenced });
       return true;
     } catch {
@@ -108,7 +108,8 @@ export class LanePublisher {
       } catch {
         continue;
       }
-      const verdict = writer.refused(last);
+      const lost = (last?.record.header.epoch ?? 0) < record.header.epoch;
+      const verdict = writer.refused(last, lost ? await this.#options.highestEpoch(true) : 0);
       const fields = {
         lane,
         reason,

@@ -40,7 +40,7 @@ export interface OwnLogOptions {
   readonly ports: Ports;
   readonly onStored: (record: BusRecord) => void;
   /** Highest epoch of the own lane that others' verified heads and the fold name. */
-  readonly highestSeen: (lane: Lane) => Promise<number>;
+  readonly highestSeen: (lane: Lane, lost: boolean) => Promise<number>;
 }
 
 interface LaneParts {
@@ -112,7 +112,7 @@ export class OwnLog {
         this.#dirty = true;
         this.#options.onStored(record);
       },
-      highestEpoch: () => this.#options.highestSeen(lane),
+      highestEpoch: (lost) => this.#options.highestSeen(lane, lost),
     });
     return { writer, publisher };
   }
