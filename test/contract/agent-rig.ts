@@ -34,9 +34,10 @@ export class AgentRig {
   readonly #apps: App[] = [];
   hub!: HubRig;
 
-  static async start(): Promise<AgentRig> {
+  /** `hubConfig`: sections of hub.yaml to change. */
+  static async start(hubConfig: Readonly<Record<string, unknown>> = {}): Promise<AgentRig> {
     const rig = new AgentRig();
-    rig.hub = await HubRig.start();
+    rig.hub = await HubRig.start({ config: hubConfig });
     return rig;
   }
 

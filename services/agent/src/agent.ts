@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { connectBus } from "@hansa/bus";
 import { agentId, type ClusterName, HansaError, hex, type SpiffeId, type TrustDomain } from "@hansa/core";
 import { type BundleValue, bundleKey, LANES, type LogBus, type RegisterEvent } from "@hansa/events";
-import { type Authority, type KeyStore, nodeCrypto, openKeyStore, toBundle } from "@hansa/identity";
+import { type Authority, callApi, type KeyStore, nodeCrypto, openKeyStore, toBundle } from "@hansa/identity";
 import type { MetricsRegistry } from "@hansa/telemetry";
 import { hashToken, type TokenEntry } from "./admin/auth.ts";
 import { agentRoutes } from "./admin/routes-agent.ts";
@@ -18,6 +18,7 @@ import { adminAuthority, busIdentity, clusterAuthority, logSigner } from "./iden
 import { SvidPool } from "./identity/svids.ts";
 import { ensureMembership, type Membership } from "./join.ts";
 import { gatewayProber } from "./liveness/gateway-prober.ts";
+import { LateRecords } from "./log/late-records.ts";
 import { OUTBOX_RECORDS_MAX, type Outbox, openOutbox } from "./log/outbox.ts";
 import { fileElection } from "./log/writer-lock.ts";
 import type { Ports } from "./ports.ts";
@@ -29,6 +30,9 @@ import { factEvents } from "./source/facts.ts";
 import { FileSource } from "./source/file-source.ts";
 
 const GAUGES_MS = 2000;
+const LATE_TIMEOUT_MS = 30_000;
+/** The hub's beat is due every 2 s. */
+export const HUB_SILENT_MS = 10_000;
 const ADMIN_RENEW_CHECK_MS = 3_600_000;
 
 type AgentPorts = Omit<Ports, "disk" | "crypto"> & { readonly metrics: MetricsRegistry };
@@ -49,6 +53,7 @@ export class Agent {
   readonly #store: KeyStore;
   readonly #bus: LogBus;
   readonly #journal: Journal;
+  readonly #late: LateRecords;
   document: SourceDocument | undefined;
   #stops: (() => void | Promise<void>)[] = [];
 
@@ -75,6 +80,21 @@ export class Agent {
     this.svids = new SvidPool({ authority, ...this.ports, onRenewed: (id) => this.plane.renewed(id) });
     this.core = this.#makeCore(membership);
     this.plane = this.#makePlane(membership);
+    this.#late = new LateRecords({
+      bus,
+      outbox: this.outbox,
+      ports: this.ports,
+      hubIsAlive: () => this.core.busUp && this.core.hubSilentMs < HUB_SILENT_MS,
+      send: async (records) => {
+        const hub = { url: membership.hubUrl, caPem: membership.hubCa, token: membership.apiToken };
+        await callApi(hub, {
+          method: "POST",
+          path: "/v1/records",
+          body: { records },
+          timeoutMs: LATE_TIMEOUT_MS,
+        });
+      },
+    });
     this.source = new FileSource({
       file: config.source.file,
       context: { cluster: this.cluster, federation: membership.genesis.federation },
@@ -135,6 +155,7 @@ export class Agent {
     this.source.start();
     await this.core.start();
     if (this.core.restored) this.#serve();
+    this.#late.start();
     this.#gauges();
     const gauges = this.ports.timers.every(GAUGES_MS, () => this.#gauges());
     this.#stops.push(() => gauges.cancel());
@@ -160,6 +181,7 @@ export class Agent {
   async stop(): Promise<void> {
     this.source.stop();
     this.svids.stop();
+    this.#late.stop();
     this.core.stop();
     for (const stop of this.#stops.splice(0)) await stop();
     await this.plane.close();
@@ -255,7 +277,7 @@ export class Agent {
     metrics.gauge("hansa_queue_depth", this.plane.propagation.waiting, { queue: "unacked-builds" });
     for (const lane of LANES)
       metrics.gauge("hansa_queue_depth", core.own.pending(lane), { queue: `pending-${lane}` });
-    metrics.gauge("hansa_hub_up", core.hubSilentMs < 10_000 ? 1 : 0);
+    metrics.gauge("hansa_hub_up", core.hubSilentMs < HUB_SILENT_MS ? 1 : 0);
   }
 }
 

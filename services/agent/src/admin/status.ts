@@ -1,11 +1,8 @@
 /** What `/v1/status` says of an agent, in one place. */
 import { LANES } from "@hansa/events";
 import { exportProblems } from "@hansa/model";
-import type { Agent } from "../agent.ts";
+import { type Agent, HUB_SILENT_MS } from "../agent.ts";
 import { undialable } from "../source/facts.ts";
-
-/** The hub's beat is due every 2 s. */
-const HUB_SILENT_MS = 10_000;
 
 export function statusOf(agent: Agent): Record<string, unknown> {
   const { core, plane, cluster, outbox } = agent;
