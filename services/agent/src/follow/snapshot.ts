@@ -9,7 +9,9 @@ import type { Journal } from "./journal.ts";
 
 const FILE = "federation.json";
 const SOON_MS = 50;
-const SAVE_EVERY_MS = 3000;
+/** A dump stops the loop for as long as it takes; the journal makes it rare. */
+const SAVE_EVERY_MS = 30_000;
+const JOURNAL_BYTES_MAX = 8 * 1024 * 1024;
 
 interface Saved {
   readonly fingerprint: string;
@@ -66,8 +68,13 @@ export class SnapshotSaver {
 
   /** Saves soon after a quiet time, and at most every few seconds under load; the journal covers the time between. */
   folded(record: BusRecord): void {
-    this.#options.journal.append(record);
+    const { journal } = this.#options;
+    journal.append(record);
     this.#dirty = true;
+    if (journal.sizeBytes() > JOURNAL_BYTES_MAX) {
+      this.save();
+      return;
+    }
     if (this.#timer !== undefined || this.#stopped) return;
     const { clock, timers } = this.#options.ports;
     const waitMs = Math.max(SOON_MS, this.#savedMs + SAVE_EVERY_MS - clock.monotonicMs());

@@ -26,7 +26,8 @@ import { OwnRegisters } from "./own-registers.ts";
 import type { Election } from "./writer-lock.ts";
 
 const ELECTION_MS = 1000;
-const STATE_MS = 5000;
+/** A state that is too old at a crash costs a new epoch with a snapshot, nothing else. */
+const STATE_MS = 30_000;
 /** At most one snapshot per lane in this time on others' wants (design §3). */
 const SNAPSHOT_EVERY_MS = 30_000;
 

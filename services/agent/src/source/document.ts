@@ -249,13 +249,24 @@ const refuse = (problems: readonly string[]): ParsedSource => ({
       : problems,
 });
 
+/** JSON is YAML too, and its own parser is a hundred times as fast. */
+function readText(text: string): unknown {
+  if (text.trimStart().startsWith("{"))
+    try {
+      return JSON.parse(text);
+    } catch {
+      // A flow mapping of YAML.
+    }
+  return parse(text, { maxAliasCount: 0 });
+}
+
 /** Total: bad text is a list of problems with their places. */
 export function parseSource(text: string, context: SourceContext): ParsedSource {
   if (text.length > DOCUMENT_BYTES_MAX)
     return refuse([`the file has ${text.length} characters, at most ${DOCUMENT_BYTES_MAX} are read`]);
   let parsed: unknown;
   try {
-    parsed = parse(text, { maxAliasCount: 0 });
+    parsed = readText(text);
   } catch (error) {
     return refuse([`not YAML: ${(error as Error).message.split("\n")[0]}`]);
   }
