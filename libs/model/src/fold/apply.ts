@@ -46,10 +46,10 @@ export function applyRecord(world: World, input: FoldInput, options: ApplyOption
   const key = source?.keys.get(record.header.key);
   if (source === undefined || key === undefined)
     return { kind: "parked", held: world.parking.add({ input, options }) };
-  if (key !== source.keys.latest) return { kind: "stale" };
   const hashes = recordHashes(record, world.crypto);
   const log = source.logs[input.lane];
   const candidate = { world, source, log, key, input, hashes, trusted: options.trusted === true };
+  if (key !== source.keys.latest) return takeStale(candidate);
   return follow(candidate, log.chain.step(record.header, hashes.record, options.acceptGap === true));
 }
 
@@ -70,8 +70,9 @@ function follow(candidate: Candidate, step: Step): Applied {
   const { header } = input.record;
   switch (step.kind) {
     case "duplicate":
+      return { kind: "duplicate" };
     case "stale":
-      return { kind: step.kind };
+      return takeStale(candidate);
     case "gap":
       return { kind: "gap", source: source.account, lane: input.lane, after: step.after };
     case "fork": {
@@ -92,6 +93,25 @@ function follow(candidate: Candidate, step: Step): Applied {
 
 const isSigned = ({ world, input, key, hashes, trusted }: Candidate): boolean =>
   trusted || verifyRecord(input.record, key.raw, world.fingerprint, world.crypto, hashes);
+
+/**
+ * Nothing of it counts any more but operator commands: those hold whoever carries them, so also in a log that went on
+ * without them before this fold heard it.
+ */
+function takeStale(candidate: Candidate): Applied {
+  const { world, source, input } = candidate;
+  if (input.lane !== "sum" || !isSigned(candidate)) return { kind: "stale" };
+  const decoded = decodeBody(input.record.body);
+  if (decoded.kind === "poison") return { kind: "stale" };
+  for (const event of decoded.events)
+    if (!isUnknown(event) && event.type === "CommandSet" && event.data !== null)
+      world.dirtyCommands.set(`${source.account} ${event.key} late`, {
+        source,
+        key: event.key,
+        value: event.data,
+      });
+  return { kind: "stale" };
+}
 
 /** Only bytes that continue the chain may carry it; what merely claims a position must not move the head. */
 function takeUnsigned({ world, log, input, hashes }: Candidate): Applied {

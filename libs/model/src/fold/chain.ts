@@ -103,9 +103,7 @@ export class Chain {
     const late = this.#gaps.some(
       (gap) => this.#compareRecords(place, gap.after) > 0 && this.#compareRecords(place, gap.before) < 0,
     );
-    if (late) return { kind: "late" };
-    const older = this.#head !== undefined && place.epoch < this.#head.epoch;
-    return older ? { kind: "stale" } : { kind: "duplicate" };
+    return { kind: late ? "late" : "stale" };
   }
 
   /** Moves the head onto a record that `step` called next. */

@@ -73,7 +73,9 @@ export class Federation {
   #outcome(applied: Applied, gaps: readonly LogGap[]): ApplyOutcome {
     const changed = [...this.#world.changes.values()];
     this.#world.changes.clear();
-    if (applied.kind === "applied") return { kind: "applied", changed, gaps };
+    // A stale record can still bring a command.
+    if (applied.kind === "applied" || (applied.kind === "stale" && changed.length + gaps.length > 0))
+      return { kind: "applied", changed, gaps };
     if (applied.kind === "quarantined") return { ...applied, changed };
     return applied as ApplyOutcome;
   }

@@ -6,7 +6,7 @@ import type { StoredRegister } from "./registers.ts";
 import type { Source } from "./source.ts";
 import { considerCommand } from "./trust.ts";
 import type { Finding } from "./types.ts";
-import type { World } from "./world.ts";
+import { carriedBy, type World } from "./world.ts";
 
 export function findings(world: World): Finding[] {
   const found: Finding[] = [];
@@ -78,7 +78,8 @@ function aboutRegister(world: World, source: Source, register: StoredRegister): 
   const standing = source === world.hub ? null : standingOf(world, source.cluster);
   const unexported = standing === null ? undefined : exportRefusal(view, standing);
   if (unexported !== undefined) return unexported;
-  const considered = considerCommand(world, source, register);
+  const carried = carriedBy(world, source, register);
+  const considered = carried && considerCommand(world, carried);
   return considered?.kind === "refused" ? { code: "HSA3007", message: considered.message } : undefined;
 }
 

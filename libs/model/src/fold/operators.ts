@@ -74,7 +74,7 @@ export class OperatorBook {
       ? decoded
       : verifyCommand(value, this.#operators, this.#fingerprint, this.#crypto);
     if (checked.kind === "problem") return { kind: "refused", message: checked.message };
-    this.#accepted.set(hash, { hash, payload });
+    this.#accepted.set(hash, { hash, payload, value });
     this.#sorted = undefined;
     if (payload.order.do === "operators" && !this.#keeps.has(hash)) this.#replace(payload.order, hash);
     return { kind: "accepted", order: payload.order };

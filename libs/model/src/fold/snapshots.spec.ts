@@ -83,7 +83,7 @@ describe("a snapshot", () => {
     fed.apply(tombstone!, { acceptGap: true });
     eu.writer("sum").requestSnapshot();
     feed(fed, eu.write());
-    expect(fed.apply(lost!).kind).toBe("duplicate");
+    expect(fed.apply(lost!).kind).toBe("stale");
     expect(keys()).toEqual([serviceKey("shop", "pay")]);
   });
 

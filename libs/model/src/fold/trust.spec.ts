@@ -134,6 +134,17 @@ describe("operator commands", () => {
     expect(state()).toBe("evicted");
   });
 
+  it("count even in a record that has nothing else to say any more", () => {
+    const [carrying] = command(us, order("evict"), "e1").write();
+    us.restart();
+    us.remove("command/e1");
+    feed(fed, us.write());
+    expect(state()).toBe("active");
+    expect(fed.apply(carrying!)).toMatchObject({ kind: "applied", changed: [{ key: "membership/eu" }] });
+    expect(state()).toBe("evicted");
+    expect(fed.get("us", "command/e1")).toBeUndefined();
+  });
+
   it("need k signatures of distinct operators, over this payload", () => {
     const one = operatorSigners[0]!;
     feed(fed, command(us, order("evict"), "a", [one]).write());

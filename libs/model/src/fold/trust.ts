@@ -3,11 +3,11 @@
  * any more. Idempotent and independent of the order in which the registers arrived.
  */
 import type { AccountKey } from "@hansa/core";
-import { type CommandValue, type MembershipValue, membershipKey, type OperatorOrder } from "@hansa/events";
+import { type MembershipValue, membershipKey, type OperatorOrder } from "@hansa/events";
+import type { Considered } from "./operators.ts";
 import { QuotaIndex } from "./quota.ts";
-import type { StoredRegister } from "./registers.ts";
 import type { Source } from "./source.ts";
-import { type CountedType, QUOTA_OF, type World } from "./world.ts";
+import { type CarriedCommand, type CountedType, carriedBy, QUOTA_OF, type World } from "./world.ts";
 
 /** True where a source or key became known, so that parked records may go on. */
 export function settleTrust(world: World): boolean {
@@ -26,23 +26,19 @@ export function settleTrust(world: World): boolean {
 
 function settleCommands(world: World): boolean {
   let accepted = false;
-  for (const [name, { source, register }] of world.dirtyCommands) {
+  for (const [name, carried] of world.dirtyCommands) {
     world.dirtyCommands.delete(name);
-    const considered = considerCommand(world, source, register);
-    if (considered?.kind !== "accepted") continue;
+    const considered = considerCommand(world, carried);
+    if (considered.kind !== "accepted") continue;
     accepted = true;
     followOrder(world, considered.order);
   }
   return accepted;
 }
 
-/** undefined for what is no command that this source may carry. */
-export function considerCommand(world: World, source: Source, register: StoredRegister) {
-  const view = register.view;
-  if (view === undefined) return undefined;
-  if (view.type === "CommandSet") return world.book.consider(view.value, view.key.slice("command/".length));
-  if (source !== world.hub || (view.type !== "HubkeySet" && view.type !== "OperatorsSet")) return undefined;
-  return world.book.consider(view.value as CommandValue, undefined);
+/** The hub's announcements have no id of their own; a command's register names it. */
+export function considerCommand(world: World, { key, value }: CarriedCommand): Considered {
+  return world.book.consider(value, key.startsWith("command/") ? key.slice("command/".length) : undefined);
 }
 
 function followOrder(world: World, order: OperatorOrder): void {
@@ -61,8 +57,10 @@ function followOrder(world: World, order: OperatorOrder): void {
 function reconsiderAll(world: World): void {
   for (const source of world.sources.values())
     for (const type of ["CommandSet", "HubkeySet", "OperatorsSet"])
-      for (const register of source.ofType(type))
-        world.dirtyCommands.set(`${source.account} ${register.key}`, { source, register });
+      for (const register of source.ofType(type)) {
+        const carried = carriedBy(world, source, register);
+        if (carried !== undefined) world.dirtyCommands.set(`${source.account} ${register.key}`, carried);
+      }
   refreshHub(world);
   for (const cluster of world.members.clusters()) {
     refreshCluster(world, cluster);

@@ -2,6 +2,7 @@
 import type { AccountKey, ClusterName, Code, Crypto, TrustDomain } from "@hansa/core";
 import type {
   BusRecord,
+  CommandValue,
   Genesis,
   Head,
   Lane,
@@ -88,9 +89,9 @@ export interface LogGap {
 export type ApplyOutcome =
   /** `gaps`: holes that showed among parked records which this one released. */
   | { readonly kind: "applied"; readonly changed: readonly RegisterRef[]; readonly gaps: readonly LogGap[] }
-  /** Held already. */
+  /** This very record is held. */
   | { readonly kind: "duplicate" }
-  /** Older than the last snapshot, or than what replaced it: no effect. */
+  /** Behind the head and in no gap, or of a replaced key: no effect. */
   | { readonly kind: "stale" }
   /** Records before this one are missing: fetch what comes after `after`, or apply with `acceptGap`. */
   | ({ readonly kind: "gap" } & LogGap)
@@ -152,4 +153,6 @@ export interface BeatFindings {
 export interface AcceptedCommand {
   readonly hash: string;
   readonly payload: OperatorPayload;
+  /** As signed: whoever carries it on, for those who join later, writes this. */
+  readonly value: CommandValue;
 }

@@ -1,6 +1,6 @@
 /** What the parts of the fold share. Created and owned by Federation; nothing outside this folder sees it. */
 import type { AccountKey, Crypto } from "@hansa/core";
-import { fingerprintOf, type Genesis, membershipKey } from "@hansa/events";
+import { type CommandValue, fingerprintOf, type Genesis, membershipKey } from "@hansa/events";
 import type { Standing } from "./effect.ts";
 import { Members } from "./members.ts";
 import { OperatorBook } from "./operators.ts";
@@ -26,6 +26,25 @@ export const QUOTA_OF = {
 export type CountedType = keyof typeof QUOTA_OF;
 export const isCounted = (type: string): type is CountedType => Object.hasOwn(QUOTA_OF, type);
 
+/** A signed command and the register that carries it. */
+export interface CarriedCommand {
+  readonly source: Source;
+  readonly key: string;
+  readonly value: CommandValue;
+}
+
+/** undefined for what is no command that this source may carry. */
+export function carriedBy(
+  world: World,
+  source: Source,
+  register: StoredRegister | undefined,
+): CarriedCommand | undefined {
+  const view = register?.view;
+  const announcement = view?.type === "HubkeySet" || view?.type === "OperatorsSet";
+  if (view?.type !== "CommandSet" && !(announcement && source === world.hub)) return undefined;
+  return { source, key: view.key, value: view.value };
+}
+
 export class World {
   readonly genesis: Genesis;
   readonly crypto: Crypto;
@@ -45,7 +64,7 @@ export class World {
 
   // What changed since the last settling.
   changes = new Map<string, RegisterRef>();
-  readonly dirtyCommands = new Map<string, { readonly source: Source; readonly register: StoredRegister }>();
+  readonly dirtyCommands = new Map<string, CarriedCommand>();
   readonly dirtyMemberships = new Set<string>();
   readonly touchedQuotas = new Set<string>();
   /** Derived per cluster; dropped when trust changes. null = no effect at all. */
@@ -103,10 +122,8 @@ export class World {
     if (isCounted(type)) this.#onCounted(source, type, key, after?.view !== undefined);
     if (type === "MembershipSet" && source === this.hub)
       this.dirtyMemberships.add(key.slice("membership/".length));
-    const carries =
-      type === "CommandSet" || (source === this.hub && (type === "HubkeySet" || type === "OperatorsSet"));
-    if (carries && after?.view !== undefined)
-      this.dirtyCommands.set(`${source.account} ${key}`, { source, register: after });
+    const carried = carriedBy(this, source, after);
+    if (carried !== undefined) this.dirtyCommands.set(`${source.account} ${key}`, carried);
   }
 
   #onCounted(source: Source, type: CountedType, key: string, live: boolean): void {

@@ -1,7 +1,7 @@
 /** The writer against a bus that refuses, forgets and stays silent: every fold ends with what the writer wanted. */
 import { type BusRecord, endpointKey, LaneWriter } from "@hansa/events";
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { admit, feed, fingerprint, hashOf, newFederation, rigCluster, rigHub } from "./rig.ts";
 import { rigCrypto } from "./rig-crypto.ts";
 
@@ -24,6 +24,8 @@ const turn = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("wipe", "lose-last", "restart", "crash") }) },
 ) as fc.Arbitrary<Turn>;
+
+vi.setConfig({ testTimeout: 300_000 });
 
 it("ends every fold with what the writer wanted, and never shows two versions of a record", () => {
   const soak = process.env.HANSA_SOAK === "1";
