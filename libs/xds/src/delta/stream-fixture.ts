@@ -2,8 +2,9 @@
 import { assert, utf8 } from "@hansa/core";
 import { DeltaDiscoveryResponseSchema, fromBinary } from "../../gen/index.ts";
 import type { DeltaRequest } from "../encode/delta-request.ts";
-import type { DeltaStream } from "./stream.ts";
-import type { Outcome } from "./stream-types.ts";
+import type { ResourceLayer } from "./layer.ts";
+import { DeltaStream } from "./stream.ts";
+import type { Outcome, StreamOptions } from "./stream-types.ts";
 
 export interface Received {
   readonly typeUrl: string;
@@ -104,3 +105,40 @@ export class FixtureClient {
     return all;
   }
 }
+
+/** Type → name → content. */
+export type Resources = Record<string, Record<string, string>>;
+
+/** A layer with some resources, a clock to turn, and streams over it. */
+export function worldOf(layer: ResourceLayer, resources: Resources, options: Partial<StreamOptions>) {
+  const put = (changes: Record<string, Record<string, string | null>>) =>
+    layer.commit(
+      Object.entries(changes).map(([typeUrl, names]) => [
+        typeUrl,
+        Object.entries(names).map(([name, text]) => [name, text === null ? null : message(text)] as const),
+      ]),
+    );
+  put(resources);
+  const clock = { nowMs: 1000 };
+  let work = 0;
+  const connect = (more: Partial<StreamOptions> = {}) =>
+    new FixtureClient(
+      new DeltaStream({
+        layers: [layer],
+        nowMs: () => clock.nowMs,
+        onWork: () => {
+          work += 1;
+        },
+        ...options,
+        ...more,
+      }),
+    );
+  return { layer, put, clock, connect, client: connect(), work: () => work };
+}
+
+export const brief = (received: readonly Received[]) =>
+  received.map(({ typeUrl, resources, removed }) => [
+    typeUrl.slice(typeUrl.lastIndexOf(".") + 1),
+    Object.fromEntries(resources),
+    removed,
+  ]);

@@ -3,7 +3,9 @@ import type { Case } from "../case.ts";
 import { acks } from "./acks.ts";
 import { basics } from "./basics.ts";
 import { limitsAndOwner } from "./limits.ts";
+import { missingAndRemoved } from "./missing.ts";
 import { ordering } from "./ordering.ts";
+import { backPressure } from "./pressure.ts";
 import { reconnects } from "./reconnects.ts";
 import { subscriptions } from "./subscriptions.ts";
 
@@ -16,7 +18,9 @@ export const CASES: readonly Case[] = [
   ...basics,
   ...acks,
   ...subscriptions,
+  ...missingAndRemoved,
   ...reconnects,
   ...ordering,
+  ...backPressure,
   ...limitsAndOwner,
 ].sort((a, b) => order(a) - order(b));
