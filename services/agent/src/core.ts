@@ -122,7 +122,8 @@ export class AgentCore {
       own: () => this.own.heads(),
       acked: options.acked,
       onBeat: (beat, findings, live) => this.#beat(beat, findings, live),
-      onLastRead: () => this.#headsSeen?.(),
+      // Before members are known no beat verifies.
+      onLastRead: () => (this.restored || this.#wasSynced ? this.#headsSeen?.() : undefined),
     });
     this.watch = new LivenessWatch({
       fed,
@@ -261,6 +262,7 @@ export class AgentCore {
   #streamRead(): void {
     if (this.#wasSynced) return;
     this.#wasSynced = true;
+    if (!this.restored) void this.beats.readLast();
     this.#trySync();
     this.#options.onSynced();
   }

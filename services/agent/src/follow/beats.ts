@@ -58,13 +58,18 @@ export class Beats {
   }
 
   async #connected(): Promise<void> {
+    await this.readLast();
+    await this.send();
+  }
+
+  /** Takes in the last beats that the bus still holds: at each connection, and once members are known. */
+  async readLast(): Promise<void> {
     try {
       for (const beat of await this.#options.bus.lastBeats()) this.#receive(beat, false);
       this.#options.onLastRead();
     } catch {
       // The next live beats say the same.
     }
-    await this.send();
   }
 
   async send(): Promise<void> {
