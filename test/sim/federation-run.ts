@@ -17,7 +17,7 @@ export interface RunResult {
 
 /** A third of the seeds with a stream so small that records age out all the time. */
 export const newWorld = (seed: number): World =>
-  new World(seed, { clusters: 3, recordsPerLogMax: seed % 3 === 0 ? 6 : 64 });
+  new World(seed, { clusters: 3, recordsPerLogMax: seed % 3 === 0 ? 6 : 64, twins: seed % 2 === 0 });
 
 /** Throws at the first broken invariant, with the seed and the time. */
 export async function runFederation(seed: number, world = newWorld(seed)): Promise<RunResult> {
@@ -100,11 +100,12 @@ const FAULTS: readonly Fault[] = [
     machine?.pause();
     world.kernel.schedule(durationMs, () => machine?.resume());
   },
-  // A stopped agent is replaced, and comes back beside its replacement.
+  // A stopped agent is replaced, and comes back beside its replacement. In half of the seeds: what two writers do by
+  // mistake excuses more than what one does.
   (world, durationMs) => {
     const cluster = pick(world);
     const machine = cluster.running?.machine;
-    if (machine === undefined || cluster.twin !== undefined) return;
+    if (machine === undefined || cluster.twin !== undefined || !world.twins) return;
     machine.pause();
     world.startTwin(cluster);
     world.kernel.schedule(durationMs, () => machine.resume());

@@ -31,8 +31,6 @@ import { simCrypto, simSigner } from "./sim-crypto.ts";
 
 const REGION = "eu-west-1";
 const FILE_DELAY_MS = 20;
-/** A fenced writer stands again after at most 12.5 s and offers what it formed before. */
-const RIVALRY_MS = 20_000;
 
 const GRANT: Grant = {
   namespaces: ["*"],
@@ -85,12 +83,20 @@ export interface Cluster {
   running: Running | undefined;
   /** A second agent that believes it is the only one. */
   twin: Running | undefined;
-  /** Until then a record of the other writer may still be under way. */
-  rivalUntilMs: number;
+  /** Two agents wrote for it once. */
+  hadTwin: boolean;
   gatewayUp: boolean;
 }
 
+export interface WorldSize {
+  readonly clusters: number;
+  readonly recordsPerLogMax: number;
+  /** Whether two agents of one cluster may write at once. */
+  readonly twins: boolean;
+}
+
 export class World {
+  readonly twins: boolean;
   readonly kernel: Kernel;
   readonly random: Seeded;
   readonly broker: SimBroker;
@@ -111,7 +117,8 @@ export class World {
   /** The first broken invariant. */
   failure: unknown;
 
-  constructor(seed: number, size: { readonly clusters: number; readonly recordsPerLogMax: number }) {
+  constructor(seed: number, size: WorldSize) {
+    this.twins = size.twins;
     this.kernel = new Kernel(seed);
     this.random = this.kernel.fork();
     this.broker = new SimBroker(this.kernel, size.recordsPerLogMax);
@@ -134,7 +141,7 @@ export class World {
       left: newLeft(),
       running: undefined,
       twin: undefined,
-      rivalUntilMs: 0,
+      hadTwin: false,
       gatewayUp: true,
     }));
     this.#truths = new Map(this.clusters.map(({ name, truth }) => [name, truth]));
@@ -172,6 +179,7 @@ export class World {
   }
 
   startTwin(cluster: Cluster): void {
+    cluster.hadTwin = true;
     cluster.twin ??= this.#start(cluster, newLeft(), `twin ${cluster.name}`);
   }
 
@@ -182,14 +190,12 @@ export class World {
   }
 
   killTwin(cluster: Cluster): void {
-    if (cluster.twin !== undefined) cluster.rivalUntilMs = this.kernel.nowMs + RIVALRY_MS;
     this.#kill(cluster.twin);
     cluster.twin = undefined;
   }
 
   #rivals(): ReadonlySet<string> {
-    const rivals = this.clusters.filter(({ twin, rivalUntilMs }) => twin || this.kernel.nowMs < rivalUntilMs);
-    return new Set(rivals.map(({ name }) => name));
+    return new Set(this.clusters.filter(({ hadTwin }) => hadTwin).map(({ name }) => name));
   }
 
   #kill(running: Running | undefined): void {

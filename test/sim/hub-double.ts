@@ -26,6 +26,7 @@ const POLL_MS = 500;
 const BEAT_MS = 2000;
 const MEND_MS = 5000;
 const READ_MAX = 256;
+const WANT_MS = 30_000;
 
 /** What survives the hub's process. */
 export interface HubStore {
@@ -93,6 +94,7 @@ export class HubDouble {
     machine.timers.every(MEND_MS, mend);
     machine.timers.every(POLL_MS, () => void this.#read());
     machine.timers.every(BEAT_MS, () => void this.#beat());
+    machine.timers.every(WANT_MS, () => this.#want());
     await bus.tail(() => void this.#read());
     await bus.beats(({ account, bytes }) => this.#heard(account, bytes));
   }
@@ -134,6 +136,15 @@ export class HubDouble {
     if (!("changed" in changed)) return;
     if (changed.changed.some(({ cluster, key }) => cluster !== "hub" && key === wantKey("hub")))
       this.own.wanted();
+  }
+
+  /** Asks whoever is degraded for a snapshot. */
+  #want(): void {
+    for (const { cluster, degraded } of this.fed.members())
+      if (degraded)
+        this.own.put("WantSet", wantKey(cluster), { nonce: String(this.#options.ports.random.float()) });
+      else if (this.own.registers.get(wantKey(cluster)) !== undefined)
+        this.own.put("WantSet", wantKey(cluster), null);
   }
 
   #heard(account: AccountKey, bytes: Uint8Array): void {

@@ -86,8 +86,8 @@ export class Observer {
   }
 
   /**
-   * Throws where the fold shows what may not be. `rivals`: clusters with two agents that write, by mistake; while that
-   * lasts the older facts of one may show for a moment (one flap), never another source's and never at the end.
+   * Throws where the fold shows what may not be. `rivals`: clusters with two agents that once wrote by mistake; the
+   * older facts of one may show for a moment (one flap), never another source's and never at the end.
    */
   judge(fed: Federation, refs: readonly RegisterRef[], rivals: ReadonlySet<string>): void {
     for (const { cluster, key } of refs) {
