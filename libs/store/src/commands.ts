@@ -38,7 +38,9 @@ export interface CommandTx {
   /** Locks the row. */
   member(cluster: string): Promise<Member | null>;
   memberOfAccount(account: string): Promise<Member | null>;
+  /** With its account JWT, to be pushed to the bus. */
   saveMember(member: Member): Promise<void>;
+  saveAccount(account: string, jwt: string): Promise<void>;
   /** Answers the row's id. */
   enqueue(event: RegisterEvent): Promise<number>;
   audit(entry: AuditEntry): Promise<void>;
@@ -84,13 +86,22 @@ function commandTx(sql: Queryable, nowMs: number, position: number): CommandTx {
     const rows = await sql.query<MemberRow>(`select * from member where ${column} = $1 for update`, [value]);
     return rows[0] === undefined ? null : memberOf(rows[0]);
   };
+  const saveAccount = async (account: string, jwt: string): Promise<void> => {
+    await sql.query(
+      `insert into bus_account (account, jwt) values ($1, $2)
+       on conflict (account) do update set jwt = excluded.jwt, pushed = false`,
+      [account, jwt],
+    );
+  };
   return {
     nowMs,
     position,
     sql,
+    saveAccount,
     member: (cluster) => one("cluster", cluster),
     memberOfAccount: (account) => one("account", account),
     async saveMember(member) {
+      await saveAccount(member.account, member.accountJwt);
       await sql.query(
         `insert into member (cluster, signing_key, account, incarnation, state, membership, account_jwt, user_key, suspended)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -130,6 +141,24 @@ function commandTx(sql: Queryable, nowMs: number, position: number): CommandTx {
 
 export async function readMembers(db: Queryable): Promise<Member[]> {
   return (await db.query<MemberRow>("select * from member order by cluster")).map(memberOf);
+}
+
+// === account JWTs ===
+
+export interface BusAccount {
+  readonly account: string;
+  readonly jwt: string;
+}
+
+/** All, or those that no NATS server has taken yet. */
+export const readBusAccounts = (db: Queryable, which: "all" | "pending"): Promise<BusAccount[]> =>
+  db.query(
+    `select account, jwt from bus_account ${which === "all" ? "" : "where not pushed"} order by account`,
+  );
+
+/** Unless another one was decided meanwhile. */
+export async function markPushed(db: Queryable, { account, jwt }: BusAccount): Promise<void> {
+  await db.query("update bus_account set pushed = true where account = $1 and jwt = $2", [account, jwt]);
 }
 
 // === outbox and writer state of the hub's lane ===

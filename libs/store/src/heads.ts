@@ -266,3 +266,14 @@ export async function isArchived(db: Queryable, { source, lane, epoch, seq, head
   );
   return rows.length > 0;
 }
+
+/** Those claims to which the archive holds another record: somebody was shown a second version. */
+export function contradicted(db: Queryable, claims: readonly Head[]): Promise<Head[]> {
+  return db.query(
+    `select claim.source, claim.lane, claim.epoch, claim.seq, claim.head
+       from jsonb_to_recordset($1) as claim(source text, lane text, epoch bigint, seq bigint, head text)
+       join record using (source, lane, epoch, seq)
+      where record.hash <> claim.head`,
+    [JSON.stringify(claims)],
+  );
+}

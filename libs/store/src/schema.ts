@@ -242,6 +242,12 @@ export const member = pgTable("member", {
   suspended: boolean("suspended").notNull(),
 });
 
+export const busAccount = pgTable("bus_account", {
+  account: text("account").primaryKey(),
+  jwt: text("jwt").notNull(),
+  pushed: boolean("pushed").notNull(),
+});
+
 export const outbox = pgTable("outbox", {
   id: count("id").primaryKey().generatedAlwaysAsIdentity(),
   event: jsonb("event").notNull(),

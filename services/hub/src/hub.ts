@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { connectHubBus } from "@hansa/bus";
 import { HansaError } from "@hansa/core";
-import { insertApiToken, openStore, readMembers } from "@hansa/store";
+import { insertApiToken, openStore, readBusAccounts } from "@hansa/store";
 import type { Hub, Readiness } from "./api/hub.ts";
 import { routes } from "./api/routes.ts";
 import { serveApi } from "./api/server.ts";
@@ -48,7 +48,7 @@ export async function startHub(config: HubConfig, ports: Ports): Promise<Running
     accounts: async () => {
       // Before the first migration there are none.
       if (!migrated) return [];
-      return (await readMembers(store.db)).map(({ accountJwt }) => accountJwt);
+      return (await readBusAccounts(store.db, "all")).map(({ jwt }) => jwt);
     },
     log,
     timers,

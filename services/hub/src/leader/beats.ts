@@ -13,7 +13,7 @@ import {
   verifyHeartbeat,
 } from "@hansa/events";
 import { nodeCrypto } from "@hansa/identity";
-import type { BeatFindings, Federation } from "@hansa/model";
+import type { Federation } from "@hansa/model";
 import type { HubContext } from "../context.ts";
 
 export const BEAT_EVERY_MS = 2000;
@@ -38,8 +38,11 @@ export class Beats {
     this.#bootMs = hub.clock.nowMs();
   }
 
-  /** Takes a member's beat; undefined where it is not one, not newer, or not of a live member. */
-  take({ account, bytes }: BusBeat, fed: Federation): BeatFindings | undefined {
+  /**
+   * Takes a member's beat; undefined where it is not one, not newer, or not of a live member. The fold is asked and not
+   * told: what beats say is in no archive, so no question about the past may depend on it.
+   */
+  take({ account, bytes }: BusBeat, fed: Federation): Heartbeat | undefined {
     const source = fed.source(account);
     if (source === undefined || source.cluster === "hub" || !source.live) return undefined;
     const signed = decodeHeartbeat(bytes);
@@ -52,7 +55,7 @@ export class Beats {
       beat: signed.beat,
       atMs: this.#hub.clock.monotonicMs(),
     });
-    return fed.observeBeat(signed.beat);
+    return signed.beat;
   }
 
   /** Members' last beats of this process's time. */

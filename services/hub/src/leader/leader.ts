@@ -7,8 +7,9 @@ import type { Consumption } from "@hansa/bus";
 import { HansaError, hex, isHansaError, type TimerHandle } from "@hansa/core";
 import type { BusRecord, CommandValue, Head } from "@hansa/events";
 import type { Federation } from "@hansa/model";
-import { type CommitOutcome, type Leadership, readHeads } from "@hansa/store";
+import { type CommitOutcome, contradicted, type Leadership, readHeads } from "@hansa/store";
 import type { HubContext } from "../context.ts";
+import { pushAccounts } from "../membership/accounts.ts";
 import { type JoinBody, type Joined, join } from "../membership/join.ts";
 import { followFold, leave, submitCommand, want } from "../membership/members.ts";
 import { Serial } from "../serial.ts";
@@ -59,9 +60,7 @@ export class Leader {
     for (const head of await readHeads(store.db)) this.#heads.set(`${head.source} ${head.lane}`, head);
     metrics.gauge("hansa_hub_leader", 1);
     this.#timers.push(timers.every(BEAT_EVERY_MS, () => this.#background("beat", () => this.#beat())));
-    this.#timers.push(
-      timers.every(HOUSEKEEPING_MS, () => this.#background("gaps", () => this.#giveUpGaps())),
-    );
+    this.#timers.push(timers.every(HOUSEKEEPING_MS, () => this.#housekeeping()));
     this.#background("recovery", () => this.#recover());
   }
 
@@ -93,9 +92,9 @@ export class Leader {
 
   async leave(actor: string, cluster: string): Promise<Head | null> {
     this.#mayWrite();
-    const { outboxId, jwt } = await leave(this.#hub, this.epoch, actor, cluster);
+    const outboxId = await leave(this.#hub, this.epoch, actor, cluster);
     const head = outboxId === null ? null : await this.#published(outboxId);
-    await this.#hub.bus.pushAccount(jwt);
+    await pushAccounts(this.#hub);
     return head;
   }
 
@@ -145,7 +144,7 @@ export class Leader {
   // === work ===
 
   async #recover(): Promise<void> {
-    const { bus, log, timers, metrics, keys } = this.#hub;
+    const { bus, log, timers, metrics } = this.#hub;
     while (!this.#stopped) {
       try {
         await bus.ensureStreams();
@@ -166,7 +165,7 @@ export class Leader {
     }
     if (this.#stopped) return;
     metrics.gauge("hansa_hub_read_only", this.#missing === null ? 0 : 1);
-    await this.#follow(keys.genesis.federation);
+    this.#background("members", () => this.#follow());
     this.#unsubscribes.push(await bus.beats((beat) => this.#background("beats", () => this.#takeBeat(beat))));
     this.#consumption = bus.consume({
       start: (incarnation) => this.#projector.start(incarnation),
@@ -198,7 +197,7 @@ export class Leader {
       this.#end("another hub writes the hub's log"),
     );
     this.#ownLane.wake();
-    await this.#follow("recheck");
+    await this.#follow();
     this.#hub.log.info("archive has caught up with the logs", {});
   }
 
@@ -208,15 +207,16 @@ export class Leader {
     if (own !== undefined) this.#ownLane?.committed(own);
     this.#onCommit(committed.position);
     if (committed.changed.some(({ type }) => TRUST_TYPES.has(type)))
-      this.#background("members", () => this.#follow("commit"));
+      this.#background("members", () => this.#follow());
   }
 
   /** One at a time: rows, accounts and tokens follow the fold. */
-  #follow(_why: string): Promise<void> {
+  #follow(): Promise<void> {
     return this.#members.run(async () => {
       const fed = await this.#projector.ready();
       if (this.#missing !== null) return;
-      for (const jwt of await followFold(this.#hub, this.epoch, fed)) await this.#hub.bus.pushAccount(jwt);
+      await followFold(this.#hub, this.epoch, fed);
+      await pushAccounts(this.#hub);
       const states = new Map<string, number>([
         ["active", 0],
         ["draining", 0],
@@ -241,15 +241,24 @@ export class Leader {
   async #takeBeat(beat: { account: Head["source"]; bytes: Uint8Array }): Promise<void> {
     const fed = this.#projector.fed;
     if (fed === null) return;
-    const findings = this.beats.take(beat, fed);
-    for (const { cluster, key, message } of findings?.equivocations ?? []) {
+    const taken = this.beats.take(beat, fed);
+    if (taken === undefined) return;
+    const claims = [...taken.own, ...taken.known];
+    for (const { source, lane, epoch, seq } of await contradicted(this.#hub.store.db, claims)) {
+      const cluster = fed.source(source)?.cluster ?? source;
       this.#hub.metrics.count("hansa_hub_equivocations_total", { source: cluster });
-      this.#hub.log.error("equivocation", { code: "HSA2008", source: cluster, place: key, reason: message });
+      const seenBy = fed.source(beat.account)?.cluster ?? beat.account;
+      this.#hub.log.error("equivocation", { code: "HSA2008", source: cluster, lane, epoch, seq, seenBy });
     }
   }
 
+  #housekeeping(): void {
+    if (!this.recovered) return;
+    this.#background("gaps", () => this.#giveUpGaps());
+    this.#background("accounts", () => this.#members.run(() => pushAccounts(this.#hub)));
+  }
+
   async #giveUpGaps(): Promise<void> {
-    if (this.#missing !== null) return;
     await this.#projector.giveUpGaps();
     for (const head of await readHeads(this.#hub.store.db))
       this.#heads.set(`${head.source} ${head.lane}`, head);

@@ -25,6 +25,7 @@ import {
   revokeTokensOfCluster,
 } from "@hansa/store";
 import type { HubContext } from "../context.ts";
+import { pushAccounts } from "./accounts.ts";
 import { narrow } from "./grant.ts";
 import { rawKeyOf } from "./nkey.ts";
 import { newSecret } from "./secrets.ts";
@@ -53,8 +54,6 @@ export interface Joined {
 interface Decision {
   readonly member: Member;
   readonly apiToken: string;
-  /** Account JWTs to push once the membership is in the log: the new one, and a replaced account's last. */
-  readonly jwts: readonly string[];
   readonly outboxId: number | null;
 }
 
@@ -69,7 +68,7 @@ export async function join(
   const request = checkRequest(hub, body);
   const decision = await hub.store.command(leaderEpoch, (tx) => decide(hub, tx, body, request, pinnedKey));
   if (decision.outboxId !== null) await publish(decision.outboxId);
-  for (const jwt of decision.jwts) await hub.bus.pushAccount(jwt);
+  await pushAccounts(hub);
   hub.log.info("cluster joined", { cluster: request.cluster, incarnation: decision.member.incarnation });
   const { keys, config } = hub;
   return {
@@ -136,7 +135,7 @@ async function repeat(tx: CommandTx, body: JoinBody, member: Member | null): Pro
   if (member?.membership.request !== body.request || member.state === "left")
     throw new HansaError("HSA3003", "join: the token was used");
   const apiToken = await renewAgentToken(tx, member.cluster);
-  return { member, apiToken, jwts: [member.accountJwt], outboxId: null };
+  return { member, apiToken, outboxId: null };
 }
 
 async function admit(
@@ -195,12 +194,11 @@ async function admit(
     subject: request.cluster,
     details: { incarnation, account: request.accountKey, signingKey: request.signingKey, grant },
   });
-  const jwts = [accountJwt];
   if (before !== null && before.account !== request.accountKey) {
     const old = { accountKey: before.account as typeof request.accountKey, name: request.cluster };
-    jwts.push(await keys.issuer.issueAccount({ ...old, suspended: true }));
+    await tx.saveAccount(before.account, await keys.issuer.issueAccount({ ...old, suspended: true }));
   }
-  return { member, apiToken, jwts, outboxId };
+  return { member, apiToken, outboxId };
 }
 
 /** The one credential of a member's agent at this API; earlier ones end. */

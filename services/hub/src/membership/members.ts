@@ -31,12 +31,12 @@ export async function leave(
   leaderEpoch: number,
   actor: string,
   cluster: string,
-): Promise<{ readonly outboxId: number | null; readonly jwt: string }> {
+): Promise<number | null> {
   const { keys, store } = hub;
   return store.command(leaderEpoch, async (tx) => {
     const member = await tx.member(cluster);
     if (member === null) throw new HansaError("HSA1005", `cluster ${cluster}: not known`);
-    if (member.state !== "active") return { outboxId: null, jwt: member.accountJwt };
+    if (member.state !== "active") return null;
     const { hubSignature: _, ...fields } = member.membership;
     const membership = countersign({ ...fields, state: "left" }, keys.signer, keys.fingerprint);
     const accountJwt = await suspendedJwt(hub, member);
@@ -56,7 +56,7 @@ export async function leave(
       subject: cluster,
       details: { incarnation: member.incarnation },
     });
-    return { outboxId, jwt: accountJwt };
+    return outboxId;
   });
 }
 
@@ -137,20 +137,17 @@ export function want(
   });
 }
 
-/** Makes the hub's rows and the bus's accounts follow the fold. Answers the account JWTs to push. */
-export async function followFold(hub: HubContext, leaderEpoch: number, fed: Federation): Promise<string[]> {
+/** Makes the hub's rows and account JWTs follow the fold. */
+export async function followFold(hub: HubContext, leaderEpoch: number, fed: Federation): Promise<void> {
   const rows = new Map((await readMembers(hub.store.db)).map((row) => [row.cluster, row]));
-  const pushes: string[] = [];
   for (const member of fed.members()) {
     const row = rows.get(member.cluster);
     if (row !== undefined && isSame(row, member)) continue;
     // A join or leave that the fold has not seen yet: the row is ahead, by design.
     if (row !== undefined && isAhead(row, member)) continue;
-    const jwt = await hub.store.command(leaderEpoch, (tx) => follow(hub, tx, member));
+    await hub.store.command(leaderEpoch, (tx) => follow(hub, tx, member));
     hub.log.info("member follows the logs", { cluster: member.cluster, state: member.state });
-    pushes.push(jwt);
   }
-  return pushes;
 }
 
 const stateOf = (member: FoldMember): MemberState =>
@@ -165,7 +162,7 @@ const isAhead = (row: Member, member: FoldMember): boolean =>
   row.incarnation > member.membership.incarnation ||
   (row.incarnation === member.membership.incarnation && row.state === "left" && member.state !== "evicted");
 
-async function follow(hub: HubContext, tx: CommandTx, member: FoldMember): Promise<string> {
+async function follow(hub: HubContext, tx: CommandTx, member: FoldMember): Promise<void> {
   const before = await tx.member(member.cluster);
   const state = stateOf(member);
   const suspended = state !== "active";
@@ -196,5 +193,4 @@ async function follow(hub: HubContext, tx: CommandTx, member: FoldMember): Promi
     subject: member.cluster,
     details: { incarnation: member.membership.incarnation },
   });
-  return accountJwt;
 }
