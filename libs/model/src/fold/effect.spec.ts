@@ -9,7 +9,7 @@ import {
   serviceKey,
 } from "@hansa/events";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Federation } from "./federation.ts";
+import { Federation } from "./federation.ts";
 import {
   admit,
   endpoint,
@@ -160,6 +160,14 @@ describe("a quota", () => {
       }
       expect([...effect].sort()).toEqual(shown(fed));
     }
+  });
+
+  it("holds after a restart from disk", () => {
+    for (let id = 0; id < 20; id++) endpoint(eu, "pay", `p${id}`);
+    feed(fed, eu.write());
+    const restored = Federation.restore(JSON.parse(JSON.stringify(fed.dump())), fed.options)!;
+    expect(shown(restored)).toEqual(shown(fed));
+    expect(restored.findings()).toEqual(fed.findings());
   });
 
   it("moves with the grant", () => {

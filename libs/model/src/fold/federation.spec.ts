@@ -1,5 +1,6 @@
 import { endpointKey, serviceKey } from "@hansa/events";
 import { describe, expect, it } from "vitest";
+import { Federation } from "./federation.ts";
 import { admit, endpoint, feed, newFederation, rigCluster, rigHub, service } from "./rig.ts";
 
 describe("Federation", () => {
@@ -38,5 +39,21 @@ describe("Federation", () => {
       "service/shop/pay",
     ]);
     expect(fed.parkedCount).toBe(0);
+  });
+
+  it("restores only a whole dump of its own federation", () => {
+    const fed = newFederation();
+    feed(fed, admit(rigHub(), rigCluster("eu", 2)).write());
+    const dump = JSON.parse(JSON.stringify(fed.dump())) as Record<string, unknown>;
+    expect(Federation.restore(dump, fed.options)?.members()).toEqual(fed.members());
+    const others = [
+      null,
+      7,
+      {},
+      { ...dump, format: 2 },
+      { ...dump, fingerprint: "0" },
+      { ...dump, sources: undefined },
+    ];
+    for (const other of others) expect(Federation.restore(other, fed.options)).toBeUndefined();
   });
 });

@@ -1,5 +1,5 @@
 /** Everything in the fold that has no effect or needs a person. Computed when asked: costs one pass over registers. */
-import { LANES, type MembershipValue } from "@hansa/events";
+import { LANES, type MembershipValue, type Position } from "@hansa/events";
 import { exportRefusal, type Refusal } from "./effect.ts";
 import { refusalOf, standingOf } from "./effective.ts";
 import type { StoredRegister } from "./registers.ts";
@@ -43,7 +43,7 @@ function* aboutSource(world: World, source: Source): Iterable<Finding> {
         message: `memberships wait: ${[...world.dirtyMemberships].join(", ")}`,
       };
     const bundle = source.get("bundle");
-    if (bundle !== undefined && bundle.position !== frozen.bundle?.position)
+    if (bundle !== undefined && !samePosition(bundle.position, frozen.bundle?.position))
       yield {
         code: "HSA3009",
         cluster,
@@ -60,6 +60,9 @@ function* aboutSource(world: World, source: Source): Iterable<Finding> {
         message: logs[lane].degraded,
       };
 }
+
+const samePosition = (a: Position, b: Position | undefined): boolean =>
+  a.epoch === b?.epoch && a.seq === b.seq;
 
 function* aboutRegisters(world: World, source: Source): Iterable<Finding> {
   for (const lane of LANES)
