@@ -24,23 +24,11 @@ import {
   service,
 } from "./rig.ts";
 import { rigSigner } from "./rig-crypto.ts";
+import { NAMES, play, type Run, type Step } from "./rig-history.ts";
 
 const SOAK = process.env.HANSA_SOAK === "1";
 vi.setConfig({ testTimeout: 300_000 });
 const runs = (numRuns: number) => (SOAK ? { numRuns: 10 * numRuns } : { numRuns, seed: 20261123 });
-
-const NAMES = ["eu", "us", "ap"];
-
-type Step =
-  | {
-      readonly do: "service" | "unservice" | "endpoint" | "unendpoint";
-      readonly who: number;
-      readonly n: number;
-    }
-  | {
-      readonly do: "restart" | "snapshot" | "write" | "drain" | "undrain" | "rekey" | "evict";
-      readonly who: number;
-    };
 
 const who = fc.nat(2);
 const n = fc.nat(5);
@@ -52,87 +40,6 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("drain", "undrain", "rekey", "evict"), who }) },
 ) as fc.Arbitrary<Step>;
 const history = fc.array(step, { minLength: 1, maxLength: 60 });
-
-interface Run {
-  readonly hub: RigSource;
-  readonly clusters: readonly RigSource[];
-  readonly records: readonly BusRecord[];
-}
-
-/** Plays a history through real writers; every source ends with nothing waiting. */
-function play(steps: readonly Step[]): Run {
-  const hub = rigHub();
-  const clusters = NAMES.map((name, index) => rigCluster(name, 100 + index));
-  const records: BusRecord[] = [];
-  for (const cluster of clusters) admit(hub, cluster);
-  for (const [time, each] of steps.entries()) act(hub, clusters, each, time, records);
-  for (const source of [hub, ...clusters]) records.push(...source.write());
-  return { hub, clusters, records };
-}
-
-function act(
-  hub: RigSource,
-  clusters: readonly RigSource[],
-  each: Step,
-  time: number,
-  out: BusRecord[],
-): void {
-  const source = clusters[each.who]!;
-  const carrier = clusters[(each.who + 1) % 3]!;
-  switch (each.do) {
-    case "service":
-      service(source, "shop", `s${each.n}`, time);
-      break;
-    case "unservice":
-      source.remove(serviceKey("shop", `s${each.n}`));
-      break;
-    case "endpoint":
-      endpoint(source, "pay", `p${each.n}`, `10.0.0.${time}`);
-      break;
-    case "unendpoint":
-      source.remove(endpointKey("shop", "pay", `p${each.n}`));
-      break;
-    case "write":
-      out.push(...source.write());
-      break;
-    case "restart":
-      out.push(...source.write());
-      forget(source, time);
-      break;
-    case "snapshot":
-      source.writer("sum").requestSnapshot();
-      break;
-    case "rekey": {
-      out.push(...source.write());
-      const signer = rigSigner(1000 + time);
-      const cluster = source.name as never;
-      const signingKey = base64(signer.publicKey);
-      command(
-        carrier,
-        { do: "rekey", cluster, incarnation: 1, signingKey },
-        `c${time}`,
-        undefined,
-        100 + time,
-      );
-      source.restart(signer);
-      break;
-    }
-    default:
-      command(
-        each.do === "drain" ? hub : carrier,
-        { do: each.do, cluster: source.name as never, incarnation: 1 },
-        `c${time}`,
-        undefined,
-        100 + time,
-      );
-  }
-}
-
-/** A new replica that has read the cluster anew: it knows some of the registers and no tombstone. */
-function forget(source: RigSource, time: number): void {
-  source.restart();
-  service(source, "shop", "kept", time);
-}
 
 /** Delivers in any order, with repetitions; asks again for what shows a gap, as an agent does. */
 function deliver(fed: Federation, records: readonly BusRecord[]): void {
