@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Hub } from "../../services/hub/src/api/hub.ts";
 import type { Access } from "../../services/hub/src/api/route.ts";
 import { routes as routesOf } from "../../services/hub/src/api/routes.ts";
-import { HubRig } from "./hub-rig.ts";
+import { HubRig, until } from "./hub-rig.ts";
 
 interface Reply {
   readonly status: number;
@@ -176,7 +176,12 @@ describe("requests", () => {
   });
 
   test("metrics are Prometheus text with queue depths and lag", async () => {
-    const { body } = await call("GET", "/metrics", admin());
+    const asked = () => call("GET", "/metrics", admin());
+    let body = "";
+    await until("the outbox is empty and gaps are counted", async () => {
+      body = (await asked()).body;
+      return body.includes("hansa_hub_gaps 0") && body.includes('hansa_queue_depth{queue="outbox"} 0');
+    });
     for (const name of [
       "hansa_hub_position",
       "hansa_hub_outbox_events",

@@ -8,6 +8,7 @@ import {
   HubRig,
   type JoinAnswer,
   newMemberKeys,
+  quotas,
   service,
   until,
 } from "./hub-rig.ts";
@@ -15,7 +16,7 @@ import {
 let rig: HubRig;
 const members: HubMember[] = [];
 beforeAll(async () => {
-  rig = await HubRig.start({ config: { api: { strangersPerSecondMax: 1000 } } });
+  rig = await HubRig.start({ config: { api: { strangersPerSecondMax: 1000 }, suspendMs: 6000 } });
 });
 afterEach(async () => {
   for (const member of members.splice(0)) await member.close();
@@ -148,6 +149,23 @@ test("a grant is at most the token's", async () => {
   const body = rig.joinBody("grant", newMemberKeys(), await rig.joinSecret("grant"), { wanted });
   const { data } = await rig.post<JoinAnswer>("/v1/join", body, "");
   expect(data.membership.grant).toMatchObject({ namespaces: ["shop"], cidrs: ["127.9.1.0/24"] });
+});
+
+test("a member that writes above its granted rate is off the bus for a while, the others are not", async () => {
+  const slow = grantOf({ quotas: { ...quotas, recordsPerSecond: 1 } });
+  const flooder = await join("flood", newMemberKeys(), slow);
+  const calm = await join("calm");
+  const isSuspended = async () =>
+    (await rig.store.db.query("select 1 from member where cluster = 'flood' and suspended")).length === 1;
+  await until("suspended", async () => {
+    if (await isSuspended()) return true;
+    await canWrite(flooder);
+    return false;
+  });
+  await until("cut off", async () => !(await canWrite(flooder)));
+  expect(await canWrite(calm)).toBe(true);
+  await until("resumed", async () => !(await isSuspended()));
+  await until("on the bus again", () => canWrite(flooder), 30_000);
 });
 
 describe("operators", () => {

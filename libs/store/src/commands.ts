@@ -2,6 +2,7 @@
  * The hub's own writes: one transaction per command that fences, decides under row locks, records the decision, queues
  * the events for the hub's lane and leaves an audit entry. All or nothing.
  */
+import { HansaError } from "@hansa/core";
 import type { MembershipValue, RegisterEvent } from "@hansa/events";
 import type { Db, Queryable } from "./db.ts";
 import { fence } from "./leader.ts";
@@ -122,6 +123,11 @@ function commandTx(sql: Queryable, nowMs: number, position: number): CommandTx {
       );
     },
     async enqueue(event) {
+      if ((await outboxDepth(sql)) >= OUTBOX_EVENTS_MAX)
+        throw new HansaError(
+          "HSA2009",
+          `hub: ${OUTBOX_EVENTS_MAX} own events wait for the bus; try again later`,
+        );
       const rows = await sql.query<{ id: number }>("insert into outbox (event) values ($1) returning id", [
         JSON.stringify(event),
       ]);
@@ -169,6 +175,7 @@ export interface OutboxRow {
 }
 
 export const OUTBOX_READ_MAX = 1000;
+export const OUTBOX_EVENTS_MAX = 10_000;
 
 export const readOutbox = (db: Queryable, afterId: number): Promise<OutboxRow[]> =>
   db.query("select id, event from outbox where id > $1 order by id limit $2", [afterId, OUTBOX_READ_MAX]);

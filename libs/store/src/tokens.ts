@@ -3,6 +3,7 @@
  * enough and a look-up by hash leaks nothing by its timing.
  */
 import { createHash } from "node:crypto";
+import { HansaError } from "@hansa/core";
 import type { Grant } from "@hansa/events";
 import type { Queryable } from "./db.ts";
 
@@ -58,11 +59,24 @@ const joinOf = (row: JoinRow): JoinToken => ({
   revokedMs: msOf(row.revoked_at),
 });
 
+/** Tokens of each kind that may be open at once; beyond it revoke some. */
+export const TOKENS_MAX = 1000;
+
+async function refuseMore(tx: Queryable, kind: "join" | "api"): Promise<void> {
+  const open = kind === "join" ? "used_at is null and expires_at > clock_timestamp()" : "role <> 'agent'";
+  const rows = await tx.query<{ n: number }>(
+    `select count(*) as n from ${kind}_token where revoked_at is null and ${open}`,
+  );
+  if ((rows[0]?.n ?? 0) >= TOKENS_MAX)
+    throw new HansaError("HSA1006", `tokens: ${TOKENS_MAX} ${kind} tokens are open; revoke some first`);
+}
+
 export async function insertJoinToken(
   tx: Queryable,
   token: Omit<JoinToken, "usedMs" | "revokedMs">,
   secret: string,
 ): Promise<void> {
+  await refuseMore(tx, "join");
   await tx.query(
     `insert into join_token (id, secret_hash, cluster, granted, created_by, created_at, expires_at)
      values ($1, $2, $3, $4, $5, $6, $7)`,
@@ -118,6 +132,7 @@ export async function insertApiToken(
   token: Omit<ApiToken, "revokedMs">,
   secret: string,
 ): Promise<boolean> {
+  if (token.role !== "agent") await refuseMore(tx, "api");
   const rows = await tx.query(
     `insert into api_token (id, secret_hash, name, role, cluster, created_by, created_at, expires_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing returning id`,
@@ -144,8 +159,6 @@ export async function findApiToken(db: Queryable, secret: string): Promise<ApiTo
   );
   return rows[0] === undefined ? null : apiOf(rows[0]);
 }
-
-export const TOKENS_MAX = 1000;
 
 export async function listTokens(db: Queryable): Promise<{ join: JoinToken[]; api: ApiToken[] }> {
   const join = await db.query<JoinRow>("select * from join_token order by created_at desc limit $1", [

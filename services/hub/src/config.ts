@@ -45,6 +45,8 @@ const schema = z.strictObject({
     strangersPerSecondMax: z.number().positive().default(10),
   }),
   log: z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") }).prefault({}),
+  /** How long a source that writes above its granted rate is off the bus. */
+  suspendMs: z.number().int().min(100).default(30_000),
   /** How long the archive waits for records that left the stream before it declares them lost. */
   gapHoldMs: z.number().int().min(1000).default(60_000),
 });

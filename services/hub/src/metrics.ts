@@ -12,9 +12,7 @@ export const HUB_METRICS: Readonly<Record<string, MetricDefinition>> = {
   hansa_hub_batch_records: { kind: "gauge", help: "Records in the last committed batch", labels: [] },
   hansa_hub_events_total: { kind: "counter", help: "Events archived", labels: ["source"] },
   hansa_hub_gaps: { kind: "gauge", help: "Holes in logs that wait to be filled", labels: [] },
-  hansa_hub_outbox_events: { kind: "gauge", help: "Own events that are not archived yet", labels: [] },
   hansa_hub_members: { kind: "gauge", help: "Members by state", labels: ["state"] },
-  hansa_hub_streams_open: { kind: "gauge", help: "Open event streams of the API", labels: [] },
   hansa_hub_beat_age_seconds: {
     kind: "gauge",
     help: "Time since a member's last heartbeat",

@@ -7,11 +7,13 @@ import type { Consumption } from "@hansa/bus";
 import { HansaError, hex, isHansaError, type TimerHandle } from "@hansa/core";
 import type { BusRecord, CommandValue, Head } from "@hansa/events";
 import type { Federation } from "@hansa/model";
-import { type CommitOutcome, contradicted, type Leadership, readHeads } from "@hansa/store";
+import { type CommitOutcome, contradicted, type Leadership, readGaps, readHeads } from "@hansa/store";
 import type { HubContext } from "../context.ts";
 import { pushAccounts } from "../membership/accounts.ts";
 import { type JoinBody, type Joined, join } from "../membership/join.ts";
 import { followFold, leave, submitCommand, want } from "../membership/members.ts";
+import { RateGuard } from "../membership/rate-guard.ts";
+import { resume, resumeAll, suspend } from "../membership/suspension.ts";
 import { Serial } from "../serial.ts";
 import { BEAT_EVERY_MS, Beats } from "./beats.ts";
 import { OwnLane } from "./own-lane.ts";
@@ -21,6 +23,8 @@ import { recover } from "./recovery.ts";
 const PUBLISH_WAIT_MS = 8000;
 const HOUSEKEEPING_MS = 5000;
 const RECOVERY_RETRY_MS = 500;
+/** A batch that is smaller says that the backlog is gone. */
+const KEEPING_UP_RECORDS = 200;
 const TRUST_TYPES = new Set(["MembershipSet", "CommandSet", "OperatorsSet", "HubkeySet"]);
 
 export class Leader {
@@ -33,11 +37,14 @@ export class Leader {
   readonly #onCommit: (position: number) => void;
   readonly #heads = new Map<string, Head>();
   readonly #members = new Serial();
+  readonly #rates: RateGuard;
   readonly #timers: TimerHandle[] = [];
   readonly #unsubscribes: (() => void)[] = [];
   #ownLane: OwnLane | null = null;
   #consumption: Consumption | null = null;
   #missing: string | null = "the hub has not reached the bus since it started";
+  /** A backlog arrives faster than it was written: rates are watched only while the hub keeps up. */
+  #isBehind = true;
   #stopped = false;
   #end: (reason: string) => void = () => {};
 
@@ -45,6 +52,7 @@ export class Leader {
     this.#hub = hub;
     this.epoch = leadership.epoch;
     this.beats = new Beats(hub);
+    this.#rates = new RateGuard(hub.clock);
     this.#onCommit = onCommit;
     this.#projector = new Projector(hub, leadership.epoch, (committed) => this.#committed(committed));
     this.ended = new Promise((resolve) => {
@@ -166,18 +174,48 @@ export class Leader {
     if (this.#stopped) return;
     metrics.gauge("hansa_hub_read_only", this.#missing === null ? 0 : 1);
     this.#background("members", () => this.#follow());
+    this.#background("resume", () => this.#members.run(() => resumeAll(this.#hub, this.epoch)));
     this.#unsubscribes.push(await bus.beats((beat) => this.#background("beats", () => this.#takeBeat(beat))));
     this.#consumption = bus.consume({
       start: (incarnation) => this.#projector.start(incarnation),
-      handle: async (batch, incarnation) => {
-        try {
-          await this.#projector.handle(batch, incarnation);
-        } catch (error) {
-          if (isFenced(error)) this.#end("another leader");
-          throw error;
-        }
-      },
+      handle: (batch, incarnation) => this.#handle(batch, incarnation),
     });
+  }
+
+  async #handle(batch: readonly BusRecord[], incarnation: string): Promise<void> {
+    try {
+      await this.#projector.handle(batch, incarnation);
+    } catch (error) {
+      this.#isBehind = true;
+      if (isFenced(error)) this.#end("another leader");
+      throw error;
+    }
+    if (this.#isBehind) this.#isBehind = batch.length > KEEPING_UP_RECORDS;
+    else this.#watchRates(batch);
+  }
+
+  #watchRates(batch: readonly BusRecord[]): void {
+    const fed = this.#projector.fed;
+    const sums = new Map<BusRecord["account"], { records: number; bytes: number }>();
+    for (const { account, record } of batch) {
+      const sum = sums.get(account) ?? { records: 0, bytes: 0 };
+      sums.set(account, { records: sum.records + 1, bytes: sum.bytes + record.body.length });
+    }
+    for (const [account, { records, bytes }] of sums) {
+      const member = fed?.member(fed.source(account)?.cluster ?? "");
+      if (member === undefined) continue;
+      if (!this.#rates.isAbove(account, records, bytes, member.membership.grant.quotas)) continue;
+      this.#rates.forget(account);
+      this.#background("suspend", () => this.#suspend(member.cluster));
+    }
+  }
+
+  async #suspend(cluster: string): Promise<void> {
+    if (!(await this.#members.run(() => suspend(this.#hub, this.epoch, cluster)))) return;
+    const { suspendMs } = this.#hub.config;
+    this.#hub.log.warn("source suspended: above its granted rate", { cluster, code: "HSA2002", suspendMs });
+    const back = () => this.#members.run(async () => void (await resume(this.#hub, this.epoch, cluster)));
+    this.#timers.push(this.#hub.timers.after(suspendMs, () => this.#background("resume", back)));
   }
 
   #setMissing(missing: string | null): void {
@@ -232,10 +270,25 @@ export class Leader {
     const fed = this.#projector.fed;
     const own = this.#ownLane?.head();
     await this.beats.send(own === undefined ? [] : [own], fed?.heads() ?? [], this.heads());
-    const nowMs = this.#hub.clock.monotonicMs();
-    for (const { cluster, atMs } of this.beats.seen())
-      this.#hub.metrics.gauge("hansa_hub_beat_age_seconds", (nowMs - atMs) / 1000, { source: cluster });
+    this.#measure();
     if (this.#missing !== null && this.#ownLane !== null) await this.#recheck();
+  }
+
+  /** Age of beats, and what members have written that is not committed yet. */
+  #measure(): void {
+    const { clock, metrics } = this.#hub;
+    const nowMs = clock.monotonicMs();
+    let behind = 0;
+    for (const { cluster, beat, atMs } of this.beats.seen()) {
+      metrics.gauge("hansa_hub_beat_age_seconds", (nowMs - atMs) / 1000, { source: cluster });
+      for (const { source, lane, epoch, seq } of beat.own) {
+        const committed = this.#heads.get(`${source} ${lane}`);
+        const lag = committed?.epoch === epoch ? Math.max(0, seq - committed.seq) : seq;
+        metrics.gauge("hansa_source_lag_records", lag, { source: cluster, lane });
+        behind += lag;
+      }
+    }
+    metrics.gauge("hansa_hub_lag_records", behind);
   }
 
   async #takeBeat(beat: { account: Head["source"]; bytes: Uint8Array }): Promise<void> {
@@ -260,8 +313,10 @@ export class Leader {
 
   async #giveUpGaps(): Promise<void> {
     await this.#projector.giveUpGaps();
-    for (const head of await readHeads(this.#hub.store.db))
-      this.#heads.set(`${head.source} ${head.lane}`, head);
+    const { store, metrics } = this.#hub;
+    for (const head of await readHeads(store.db)) this.#heads.set(`${head.source} ${head.lane}`, head);
+    const open = (await readGaps(store.db)).filter(({ closed }) => closed === null);
+    metrics.gauge("hansa_hub_gaps", open.length);
   }
 
   #published(outboxId: number): Promise<Head> {

@@ -6,7 +6,14 @@ import { HansaError } from "@hansa/core";
 import { currentVersion, type Head, type LanePosition, LaneWriter, type RegisterEvent } from "@hansa/events";
 import { nodeCrypto } from "@hansa/identity";
 import type { Federation } from "@hansa/model";
-import { clearOutbox, outboxDepth, readOutbox, readOwnLane, saveOwnLane } from "@hansa/store";
+import {
+  clearOutbox,
+  OUTBOX_EVENTS_MAX,
+  outboxDepth,
+  readOutbox,
+  readOwnLane,
+  saveOwnLane,
+} from "@hansa/store";
 import type { HubContext } from "../context.ts";
 import type { Recovered } from "./recovery.ts";
 
@@ -117,9 +124,20 @@ export class OwnLane {
     const published = this.#published;
     if (published === null || !isAtOrAfter(head, published.head)) return;
     this.#published = null;
-    clearOutbox(this.#hub.store.db, published.outboxId).catch((error: unknown) => {
+    this.#clear(published.outboxId).catch((error: unknown) => {
       this.#hub.log.warn("outbox: not cleared, its events are sent again", { reason: String(error) });
     });
+  }
+
+  async #clear(throughId: number): Promise<void> {
+    await clearOutbox(this.#hub.store.db, throughId);
+    await this.#measure();
+  }
+
+  async #measure(): Promise<void> {
+    const { metrics, store } = this.#hub;
+    metrics.gauge("hansa_queue_depth", await outboxDepth(store.db), { queue: "outbox" });
+    metrics.gauge("hansa_queue_bound", OUTBOX_EVENTS_MAX, { queue: "outbox" });
   }
 
   async stop(): Promise<void> {
@@ -135,7 +153,7 @@ export class OwnLane {
       await this.#takeOutbox();
       while (!this.#stopped && (await this.#publishNext())) await this.#takeOutbox();
       if (!this.#stopped) this.#settle();
-      this.#hub.metrics.gauge("hansa_hub_outbox_events", await outboxDepth(this.#hub.store.db));
+      await this.#measure();
     } catch (error) {
       this.#hub.log.warn("own log: interrupted, trying again", { reason: String(error) });
       if (error instanceof HansaError && error.code === "HSA2003") return this.#fenced();

@@ -62,6 +62,11 @@ async function events(hub: Hub, query: Call["query"]): Promise<Answer> {
 
 let streams = 0;
 
+export function measureStreams({ metrics }: Hub): void {
+  metrics.gauge("hansa_queue_depth", streams, { queue: "event-streams" });
+  metrics.gauge("hansa_queue_bound", STREAMS_MAX, { queue: "event-streams" });
+}
+
 async function stream(hub: Hub, { query, request, reply }: Call): Promise<undefined> {
   if (streams >= STREAMS_MAX)
     throw new HansaError("HSA1006", `at most ${STREAMS_MAX} event streams at once`, {
@@ -74,7 +79,7 @@ async function stream(hub: Hub, { query, request, reply }: Call): Promise<undefi
       : await sinceOf(hub, query.since);
   let after = since ?? (await hub.reader.now()).position;
   streams += 1;
-  hub.metrics.gauge("hansa_hub_streams_open", streams);
+  measureStreams(hub);
   reply.hijack();
   const { raw } = reply;
   let open = true;
@@ -109,7 +114,7 @@ async function stream(hub: Hub, { query, request, reply }: Call): Promise<undefi
   } finally {
     beat.cancel();
     streams -= 1;
-    hub.metrics.gauge("hansa_hub_streams_open", streams);
+    measureStreams(hub);
     raw.end();
   }
   return undefined;

@@ -2,6 +2,7 @@
 import type { Hub } from "../hub.ts";
 import type { Route } from "../route.ts";
 import { API_VERSION } from "../server.ts";
+import { measureStreams } from "./events.ts";
 
 export const healthRoutes = (hub: Hub): Route[] => [
   {
@@ -34,6 +35,7 @@ export const healthRoutes = (hub: Hub): Route[] => [
     access: "viewer",
     raw: true,
     handle: async ({ reply }) => {
+      measureStreams(hub);
       await reply.type(hub.metrics.contentType).send(await hub.metrics.text());
       return undefined;
     },
