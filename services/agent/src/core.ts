@@ -35,6 +35,8 @@ const WANT_CHECK_MS = 2000;
 const HEADS_WAIT_MS = 3000;
 /** A claim about the own epochs that lies further ahead is a lie: nobody makes so many. */
 const EPOCH_LEAP_MAX = 1_000_000;
+/** The hub's beat is due every 2 s. */
+export const HUB_SILENT_MS = 10_000;
 /** A change older than this came with a bootstrap: it says nothing of propagation. */
 const FRESH_MS = 60_000;
 
@@ -72,7 +74,11 @@ export class AgentCore {
   readonly #claimedEpochs = new Map<Lane, number>();
   readonly #mismatched = new Set<string>();
   #headsSeen: (() => void) | undefined;
+  /** A peer or the hub has told its heads. */
   readonly #firstHeads: Promise<void>;
+  #admit: (() => void) | undefined;
+  /** The fold knows this cluster's membership. */
+  readonly #admitted: Promise<void>;
   #busUp = false;
   #hubBeatMs = Number.NEGATIVE_INFINITY;
   #sourceRead = false;
@@ -86,9 +92,13 @@ export class AgentCore {
     this.#firstHeads = new Promise((resolve) => {
       this.#headsSeen = resolve;
     });
+    this.#admitted = new Promise((resolve) => {
+      this.#admit = resolve;
+    });
     const { fed, cursors } = restoreFederation(genesis, options.journal, ports);
     this.fed = fed;
     this.restored = fed.member(cluster) !== undefined;
+    if (this.restored) this.#admit?.();
     this.follower = new Follower({
       fed,
       bus,
@@ -122,8 +132,6 @@ export class AgentCore {
       own: () => this.own.heads(),
       acked: options.acked,
       onBeat: (beat, findings, live) => this.#beat(beat, findings, live),
-      // Before members are known no beat verifies.
-      onLastRead: () => (this.restored || this.#wasSynced ? this.#headsSeen?.() : undefined),
     });
     this.watch = new LivenessWatch({
       fed,
@@ -242,6 +250,8 @@ export class AgentCore {
 
   async #highestSeen(lane: Lane, lost: boolean): Promise<number> {
     const { account, ports } = this.#options;
+    // Before it nobody takes this cluster's records and no beat can be verified; then stored beats are read again.
+    await this.#admitted;
     const wait = ports.timers.sleep(HEADS_WAIT_MS);
     // A stream that lost records lost the stored heads too: each peer is waited for to speak once.
     await (lost ? wait : Promise.race([this.#firstHeads, wait]));
@@ -262,7 +272,6 @@ export class AgentCore {
   #streamRead(): void {
     if (this.#wasSynced) return;
     this.#wasSynced = true;
-    if (!this.restored) void this.beats.readLast();
     this.#trySync();
     this.#options.onSynced();
   }
@@ -272,12 +281,20 @@ export class AgentCore {
     for (const { key } of changed)
       if (key.startsWith("membership/") || key.startsWith("command/")) {
         this.watch.members();
+        this.#checkAdmitted();
         break;
       }
     if (changed.some((ref) => ref.cluster !== cluster && ref.key === wantKey(cluster))) this.own.wanted();
     // Own registers act from the moment they are wanted; hearing them again from the bus is no news.
     const news = this.#sourceRead ? changed.filter((ref) => ref.cluster !== cluster) : changed;
     if (news.length > 0) this.#options.onChanged(news);
+  }
+
+  #checkAdmitted(): void {
+    if (this.#admit === undefined || this.fed.member(this.#options.cluster) === undefined) return;
+    this.#admit();
+    this.#admit = undefined;
+    void this.beats.readLast();
   }
 
   #beat(beat: Heartbeat, findings: BeatFindings, live: boolean): void {
@@ -290,6 +307,8 @@ export class AgentCore {
         if (head.source === this.#options.account) this.own.committed(head.lane, head);
     }
     this.#noteClaims(beat);
+    this.#measureLag(beat, source.cluster);
+    if (beat.source !== this.#options.account) this.#headsSeen?.();
     for (const gap of findings.behind) this.follower.fill(gap);
     for (const { source: account } of findings.mismatched) {
       const name = this.fed.source(account)?.cluster;
@@ -302,6 +321,17 @@ export class AgentCore {
         key,
         reason: message,
       });
+  }
+
+  /** Records that the source has written and this fold does not hold. */
+  #measureLag(beat: Heartbeat, name: string): void {
+    const held = this.fed.source(beat.source)?.heads ?? [];
+    for (const { lane, epoch, seq } of beat.own) {
+      const mine = held.find((head) => head.lane === lane);
+      const behind =
+        mine?.epoch === epoch ? Math.max(0, seq - mine.seq) : epoch > (mine?.epoch ?? 0) ? seq : 0;
+      this.#options.ports.metrics.gauge("hansa_source_lag_records", behind, { source: name, lane });
+    }
   }
 
   #noteClaims(beat: Heartbeat): void {

@@ -29,8 +29,6 @@ export interface BeatsOptions {
   readonly acked: () => readonly Head[];
   /** A fresh, verified beat; `live` false for one that was read from storage and proves nothing about now. */
   readonly onBeat: (beat: Heartbeat, findings: BeatFindings, live: boolean) => void;
-  /** The last beats that the bus still held were taken in. */
-  readonly onLastRead: () => void;
 }
 
 export class Beats {
@@ -66,7 +64,6 @@ export class Beats {
   async readLast(): Promise<void> {
     try {
       for (const beat of await this.#options.bus.lastBeats()) this.#receive(beat, false);
-      this.#options.onLastRead();
     } catch {
       // The next live beats say the same.
     }
