@@ -184,7 +184,9 @@ describe("requests", () => {
     });
     for (const name of [
       "hansa_hub_position",
-      "hansa_hub_outbox_events",
+      'hansa_queue_bound{queue="event-streams"}',
+      "hansa_hub_lag_records",
+      "hansa_hub_commit_seconds_count",
       "hansa_bus_up 1",
       "hansa_hub_leader 1",
     ])
