@@ -51,6 +51,8 @@ export interface HubFacts {
   readonly lagRecords: number | null;
   readonly lagMs: number | null;
   readonly gaps: readonly string[];
+  /** Holes of the archive that will not be filled: history only. */
+  readonly lost: readonly string[];
   readonly quarantined: readonly string[];
   /** Trust domains in the bundle map. */
   readonly bundles: readonly string[] | null;
@@ -113,7 +115,8 @@ export interface ExportFacts {
 
 export interface Facts {
   readonly contextFile: string;
-  readonly federation: string;
+  /** The context is this checkout's lab: `hansa lab status` tells of its processes. */
+  readonly isLab: boolean;
   readonly nowMs: number;
   readonly hub: HubFacts;
   readonly agents: readonly AgentFacts[];

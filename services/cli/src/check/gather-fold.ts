@@ -7,15 +7,17 @@ import type { FoldFacts, LanePlace } from "./facts.ts";
 type Raw = Readonly<Record<string, unknown>>;
 
 export function readFindings(value: unknown): FoldFacts["findings"] {
-  return list(value).map(({ code, cluster, key, message }) => {
-    const known = text(code);
-    return {
-      code: isCode(known) ? known : ("HSA1010" satisfies Code),
-      cluster: text(cluster),
-      key: text(key),
-      message: text(message),
-    };
-  });
+  return list(value)
+    .filter(({ code }) => code !== "HSA3010") // What a cluster that is gone has written is inert, as it should be.
+    .map(({ code, cluster, key, message }) => {
+      const known = text(code);
+      return {
+        code: isCode(known) ? known : ("HSA1010" satisfies Code),
+        cluster: text(cluster),
+        key: text(key),
+        message: text(message),
+      };
+    });
 }
 
 /** `digest`, `heads` (by account key), `findings`; degraded and frozen members come with the list of clusters. */

@@ -48,10 +48,11 @@ export async function hubFacts(context: Context): Promise<HubFacts> {
     busUp: typeof checks.bus === "boolean" ? checks.bus : null,
     lagRecords: null,
     lagMs: null,
-    gaps: places === null ? [] : list(places.gaps).map(gapText),
+    gaps: gapsThatAre(null, places).map(gapText),
+    lost: gapsThatAre("lost", places).map(gapText),
     quarantined: readFindings(data.findings)
       .filter(({ code }) => code.startsWith("HSA2"))
-      .map(({ code, cluster, key, message }) => `${code} ${cluster}: ${key}: ${message}`),
+      .map(({ code, cluster, message }) => `${code} ${cluster}: ${message}`),
     bundles:
       bundles?.items
         .filter(({ effective }) => effective !== false)
@@ -80,7 +81,12 @@ function readiness(body: Readonly<Record<string, unknown>>): Readiness {
   return { ok: ready === true, problems };
 }
 
+/** An open gap may still be filled; a lost one is a hole of the archive alone, which the source's snapshot made good. */
+function gapsThatAre(closed: null | "lost", places: Readonly<Record<string, unknown>> | null) {
+  return places === null ? [] : list(places.gaps).filter((gap) => gap.closed === closed);
+}
+
 function gapText(raw: Readonly<Record<string, unknown>>): string {
-  const place = (epoch: unknown, seq: unknown) => `${text(epoch)}/${text(seq)}`;
-  return `${text(raw.cluster)}/${text(raw.lane)}: nothing between ${place(raw.afterEpoch, raw.afterSeq)} and ${place(raw.beforeEpoch, raw.beforeSeq)}`;
+  const place = (position: unknown) => `${object(position).epoch}/${object(position).seq}`;
+  return `${text(raw.cluster)}/${text(raw.lane)}: nothing between ${place(raw.after)} and ${place(raw.before)}`;
 }

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { callApi } from "@hansa/identity";
+import { labPaths } from "../../../../deploy/tools/lab-paths.ts";
 import { type AgentAnswer, askAgents } from "../mesh/agents.ts";
 import { LISTINGS } from "../mesh/listings.ts";
 import { answerOf, askList, list, text } from "../shell/api.ts";
@@ -32,12 +33,18 @@ export async function gather(context: Context): Promise<Facts> {
     services === null ? null : loads(context, exported),
     conflictsOf(context, served),
   ]);
+  const gone = new Set(
+    (clusters?.items ?? [])
+      .filter(({ state }) => state === "left" || state === "evicted")
+      .map(({ name }) => text(name)),
+  );
   return {
     contextFile: context.file,
-    federation: context.federation,
+    isLab: context.file === labPaths().credentials,
     nowMs: Date.now(),
     hub,
-    agents,
+    // What left or was evicted may be as it likes.
+    agents: agents.filter(({ cluster }) => !gone.has(cluster)),
     members:
       clusters?.items.map((item) => ({
         cluster: text(item.name),

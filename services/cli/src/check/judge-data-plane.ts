@@ -107,7 +107,7 @@ export function judgeServices({ exports, conflicts, agents, hub }: Facts): Check
   const folds = [hub.fold, ...answering(agents).map(({ fold }) => fold)];
   for (const fold of folds)
     for (const { code, cluster, key, message } of fold?.findings ?? [])
-      findings.set(`${code} ${cluster} ${key}`, `${code} ${cluster}: ${key}: ${message}`);
+      findings.set(`${code} ${cluster} ${key}`, `${code} ${cluster}: ${message}`);
   const grants = [...findings.values()].filter((text) => text.startsWith("HSA3006"));
   const rest = [...findings.values()].filter((text) => !text.startsWith("HSA3006"));
   return [

@@ -17,6 +17,7 @@ export function judgeLog(facts: Facts): Check[] {
   return [
     digests(folds),
     none("no log has a gap", hub.gaps, "HSA2005", want),
+    none("the archive holds every record", hub.lost, "HSA2005", "hansa explain HSA2005", "warn"),
     none(
       "no source is degraded",
       degraded.map((cluster) => `${cluster}: records are missing or were poison`),

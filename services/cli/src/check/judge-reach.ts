@@ -9,24 +9,32 @@ const LAG_WARN_RECORDS = 500;
 const SKEW_FAIL_MS = 300_000;
 const SKEW_WARN_MS = 2000;
 
-const STATUS = "hansa lab status";
+/** Where the processes themselves are looked at. */
+const processes = ({ isLab }: Facts): string => (isLab ? "hansa lab status" : "hansa status");
 
-function reachCheck(description: string, who: string, reach: Reach): Check {
+function reachCheck(description: string, who: string, reach: Reach, next: string): Check {
   switch (reach.kind) {
     case "answers":
       return ok(description);
     case "refuses":
       return fail(description, reach.code, `${who}: ${reach.message}`, `hansa explain ${reach.code}`);
     case "silent":
-      return fail(description, "HSA1012", `${who}: ${reach.message}`, STATUS);
+      return fail(description, "HSA1012", `${who}: ${reach.message}`, next);
   }
 }
 
 export function judgeContext(facts: Facts): Check[] {
-  const checks = [reachCheck("the hub answers and takes the credentials", "hub", facts.hub.reach)];
+  const checks = [
+    reachCheck("the hub answers and takes the credentials", "hub", facts.hub.reach, processes(facts)),
+  ];
   for (const { cluster, reach } of facts.agents)
     checks.push(
-      reachCheck(`${cluster}'s agent answers and takes the credentials`, `${cluster}'s agent`, reach),
+      reachCheck(
+        `${cluster}'s agent answers and takes the credentials`,
+        `${cluster}'s agent`,
+        reach,
+        processes(facts),
+      ),
     );
   const known = new Set(facts.agents.map(({ cluster }) => cluster));
   const unknown = present(facts.members ?? []).filter(({ cluster }) => !known.has(cluster));
@@ -42,12 +50,13 @@ export function judgeContext(facts: Facts): Check[] {
   return checks;
 }
 
-export function judgeHub({ hub }: Facts): Check[] {
+export function judgeHub(facts: Facts): Check[] {
+  const { hub } = facts;
   const checks: Check[] = [];
   checks.push(
     hub.live
       ? ok("the hub's process is alive")
-      : fail("the hub's process is alive", "HSA1012", "GET /livez fails", STATUS),
+      : fail("the hub's process is alive", "HSA1012", "GET /livez fails", processes(facts)),
   );
   if (!hub.live) return checks;
   const ready = "the hub is ready";
@@ -77,13 +86,19 @@ function codeOf(problems: readonly string[]) {
   );
 }
 
-export function judgeBus({ hub, agents }: Facts): Check[] {
+export function judgeBus(facts: Facts): Check[] {
+  const { hub, agents } = facts;
   const checks: Check[] = [];
   if (hub.busUp !== null)
     checks.push(
       hub.busUp
         ? ok("the hub is connected to NATS")
-        : fail("the hub is connected to NATS", "HSA2010", "the hub has no connection to NATS", STATUS),
+        : fail(
+            "the hub is connected to NATS",
+            "HSA2010",
+            "the hub has no connection to NATS",
+            processes(facts),
+          ),
     );
   for (const { cluster, busUp } of answering(agents))
     if (busUp !== null) {
@@ -91,14 +106,19 @@ export function judgeBus({ hub, agents }: Facts): Check[] {
       checks.push(
         busUp
           ? ok(description)
-          : fail(description, "HSA2010", `${cluster}'s agent has no connection to NATS`, STATUS),
+          : fail(description, "HSA2010", `${cluster}'s agent has no connection to NATS`, processes(facts)),
       );
     }
   return checks.length > 0 ? checks : [unknown("somebody says whether NATS is up")];
 }
 
 export const unknown = (description: string): Check =>
-  warn(description, "HSA1012", "neither the hub nor any agent answers this", STATUS);
+  warn(
+    description,
+    "HSA1012",
+    "neither the hub nor any agent answers this",
+    "hansa check --category context,hub",
+  );
 
 export function judgeClock({ hub, agents }: Facts): Check[] {
   const clocks: { who: string; offsetMs: number }[] = [];

@@ -1,7 +1,7 @@
 /** `hansa cluster leave NAME`: drains it, then the hub ends its membership. Its name stays pinned to its key. */
 import { callApi } from "@hansa/identity";
 import { memberNamed } from "../mesh/federation.ts";
-import { placeText } from "../mesh/positions.ts";
+import { placeOfWrite, placeText } from "../mesh/positions.ts";
 import { answerOf } from "../shell/api.ts";
 import { durationOption } from "../shell/moment.ts";
 import { clusterName } from "../shell/names.ts";
@@ -9,7 +9,7 @@ import { say } from "../shell/output.ts";
 import type { Action } from "../shell/program.ts";
 import { waitForEffect } from "./effect.ts";
 import { tellLosses } from "./losses.ts";
-import { carryOut, failOnStragglers, importersBut, placeOf } from "./order.ts";
+import { carryOut, failOnStragglers, importersBut } from "./order.ts";
 
 const TIMEOUT_MAX_MS = 3_600_000;
 
@@ -18,6 +18,8 @@ export const action: Action = async (shell, [name], options) => {
   const timeoutMs = durationOption("--timeout", options.timeout, 1, TIMEOUT_MAX_MS);
   const context = shell.context();
   const { state } = await memberNamed(context, cluster);
+  // Only the hub ends a membership: better known before anything is drained.
+  await callApi(context.hub, { path: "/v1/federation" });
   const drain = options.drain !== false && state === "active";
   if (drain) {
     const { elapsedMs } = await carryOut(shell, "drain", cluster, options, timeoutMs);
@@ -28,7 +30,7 @@ export const action: Action = async (shell, [name], options) => {
     await callApi(context.hub, { method: "POST", path: `/v1/clusters/${cluster}/leave`, body: {} }),
     "hub",
   );
-  const place = placeOf({ data });
+  const place = placeOfWrite(data);
   const effect = await waitForEffect(context, {
     cluster,
     states: ["left", "evicted"],

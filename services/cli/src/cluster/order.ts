@@ -1,11 +1,10 @@
 /** `hansa cluster drain|undrain|evict NAME`: an operator-signed order, sent, and waited for until it holds everywhere. */
 import { HansaError } from "@hansa/core";
-import { memberFacts } from "../mesh/federation.ts";
-import { type Place, parsePlace, placeText, readPlaces } from "../mesh/positions.ts";
+import { memberFacts, memberNamed } from "../mesh/federation.ts";
+import { placeOfWrite, placeText } from "../mesh/positions.ts";
 import { type ClusterOrder, orderInWords } from "../operator/orders.ts";
-import { type Sent, sendCommand } from "../operator/send.ts";
+import { sendCommand } from "../operator/send.ts";
 import { signedOrder } from "../operator/sign.ts";
-import { object, text } from "../shell/api.ts";
 import type { Context } from "../shell/context.ts";
 import { durationOption } from "../shell/moment.ts";
 import { clusterName, clusterOption } from "../shell/names.ts";
@@ -54,11 +53,14 @@ export async function carryOut(
 ): Promise<Outcome> {
   const context = shell.context();
   const via = clusterOption(options.via);
+  const { state } = await memberNamed(context, cluster);
+  if (order !== "evict" && (state === "left" || state === "evicted"))
+    throw new HansaError("HSA3010", `${cluster}: is no member any more (${state})`);
   const value = await signedOrder(shell, context, { do: order, cluster }, options);
   if (order !== "undrain") await tellLosses(context, cluster);
   const sent = await sendCommand(context, value, via);
   say(`${sent.by} took the order ${orderInWords(JSON.parse(value.payload).order)}`);
-  const place = placeOf(sent);
+  const place = placeOfWrite(sent.data);
   const importers = await importersBut(context, cluster);
   const effect = await waitForEffect(context, {
     cluster,
@@ -75,13 +77,6 @@ export function failOnStragglers(what: string, { stragglers }: Effect): void {
   if (stragglers.length === 0) return;
   const named = stragglers.map(({ importer, reason }) => `${importer} (${reason})`).join(", ");
   throw new HansaError("HSA1009", `${what}: the order stands, but not all have followed: ${named}`);
-}
-
-/** The hub answers with a head of its own log, an agent with a position as text. */
-export function placeOf({ data }: Pick<Sent, "data">): Place | null {
-  if (typeof data.position === "string") return parsePlace(data.position);
-  const at = object(data.at);
-  return readPlaces([{ ...at, cluster: text(at.cluster) || "hub" }])[0] ?? null;
 }
 
 export async function importersBut(context: Context, cluster: string): Promise<string[]> {

@@ -84,6 +84,13 @@ export function readPositions(data: Readonly<Record<string, unknown>>, by: strin
   return { committed: readPlaces(data.committed), acked: new Map(acked), by };
 }
 
+/** Where a write put its event: the hub answers with a head of its own log, an agent with a position as text. */
+export function placeOfWrite(data: Readonly<Record<string, unknown>>): Place | null {
+  if (typeof data.position === "string") return parsePlace(data.position);
+  const at = object(data.at);
+  return readPlaces([{ ...at, cluster: "hub" }])[0] ?? null;
+}
+
 /** What this importer has acknowledged of that log; null where it does not tell. */
 export function ackedBy(
   positions: Positions,

@@ -23,7 +23,7 @@ export const action: Action = async (shell, _args, options) => {
   ]);
   const items = statusOf({
     clusters: clusters.items.map(LISTINGS.clusters.item),
-    links: links.items.map(LISTINGS.links.item).map(evidenceItem),
+    links: withLive(links.items.map(LISTINGS.links.item).map(evidenceItem), agents),
     services: services.items.map(LISTINGS.services.item),
     agents,
     positions,
@@ -36,6 +36,18 @@ export const action: Action = async (shell, _args, options) => {
     status: 0,
   };
 };
+
+/** What an importer's own agent says now stands over what the archive has of it: also its round trips are of now. */
+export function withLive(
+  links: readonly Evidence[],
+  agents: ReadonlyMap<string, AgentAnswer> | null,
+): readonly Evidence[] {
+  const byPair = new Map(links.map((link) => [`${link.from} ${link.to}`, link]));
+  for (const [from, answer] of agents ?? [])
+    for (const { peer, ...value } of answer.kind === "answers" ? list(answer.data.links) : [])
+      byPair.set(`${from} ${text(peer)}`, evidenceItem({ ...value, from, to: peer }));
+  return [...byPair.values()];
+}
 
 export interface StatusInput {
   /** Items of `hansa get clusters` and `hansa get services`. */
@@ -71,12 +83,16 @@ export interface StatusItem extends ClusterState {
 }
 
 export function statusOf(input: StatusInput): StatusItem[] {
-  const { clusters, links, services, agents } = input;
-  const gone = (state: unknown) => state === "left" || state === "evicted";
-  const live = clusters.filter(({ state }) => !gone(state)).map(({ cluster }) => text(cluster));
+  const { clusters, services, agents } = input;
+  const live = clusters
+    .filter(({ state }) => state !== "left" && state !== "evicted")
+    .map(({ cluster }) => text(cluster));
+  // Neither what a cluster that is gone has said counts, nor what is said of it.
+  const links = input.links.filter(({ from, to }) => live.includes(from) && live.includes(to));
   return clusters.map((item) => {
     const cluster = text(item.cluster);
-    const asked = agents?.get(cluster);
+    const isLive = live.includes(cluster);
+    const asked = isLive ? agents?.get(cluster) : undefined;
     const seen = evidenceOf(cluster, links);
     const share = (good: (link: Evidence) => boolean) =>
       seen.length === 0 ? null : `${seen.filter(good).length}/${seen.length}`;
@@ -84,7 +100,7 @@ export function statusOf(input: StatusInput): StatusItem[] {
       cluster,
       membership: text(item.state),
       degraded: item.degraded === true,
-      links: links.filter((link) => live.includes(link.from)),
+      links,
       agent: asked === undefined ? null : agentState(asked),
       onlyMember: live.length === 1,
     });
@@ -96,16 +112,11 @@ export function statusOf(input: StatusInput): StatusItem[] {
         asked === undefined ? null : data === null ? "silent" : data.ready === true ? "ready" : "not ready",
       writer: data === null ? null : writerOf(data),
       lease: share(({ lease }) => lease === "ok"),
-      ...progress(
-        input,
-        cluster,
-        live.filter((name) => name !== cluster),
-        data,
-      ),
+      ...progress(input, cluster, isLive ? live.filter((name) => name !== cluster) : [], data),
       gateway: share(({ probe }) => probe === "ok"),
       rttMs: rttsOf(seen),
       exports: services.filter((one) => one.cluster === cluster && one.exported && one.effective).length,
-      imports: importsOf(services, cluster, live),
+      imports: isLive ? importsOf(services, cluster, live) : 0,
       ...state,
     };
   });

@@ -5,15 +5,19 @@ import { agentOf } from "../shell/context.ts";
 import { clusterName } from "../shell/names.ts";
 import { say } from "../shell/output.ts";
 import type { Action } from "../shell/program.ts";
+import { placeOfWrite, placeText } from "./positions.ts";
 
 export const action: Action = async (shell, [source = ""]) => {
   const cluster = source === "hub" ? source : clusterName(source);
   const context = shell.context();
-  const result = (by: string, data: Readonly<Record<string, unknown>>) => ({
-    kind: "Want",
-    data: { source: cluster, by, ...data },
-    text: () => `${by} asked ${cluster} for a snapshot`,
-  });
+  const result = (by: string, data: Readonly<Record<string, unknown>>) => {
+    const place = placeOfWrite(data);
+    return {
+      kind: "Want",
+      data: { source: cluster, by, position: place === null ? null : placeText(place) },
+      text: () => `${by} asked ${cluster} for a snapshot${place === null ? "" : ` (${placeText(place)})`}`,
+    };
+  };
   try {
     const answer = await callApi(context.hub, { method: "POST", path: "/v1/wants", body: { cluster } });
     return result("hub", answerOf(answer, "hub").data);

@@ -46,7 +46,7 @@ export function pathOf(path: string, query: Question["query"] = {}): string {
 export async function ask(context: Context, question: Question): Promise<Answer> {
   const { path, query = {}, at, agents = true } = question;
   try {
-    return answerOf(await callApi(context.hub, read(pathOf(path, { ...query, at }))), "hub");
+    return answerOf(await callHub(context, read(pathOf(path, { ...query, at }))), "hub");
   } catch (error) {
     if (!isSilent(error)) throw error;
     if (at !== undefined)
@@ -56,11 +56,29 @@ export async function ask(context: Context, question: Question): Promise<Answer>
   }
 }
 
+const HUB_RETRY_MS = 5000;
+const silentHubs = new WeakMap<Context, { readonly error: HansaError; readonly atMs: number }>();
+
+/** A hub that was silent a moment ago is not waited for again by each part of one command. */
+async function callHub(context: Context, call: ApiCall): Promise<unknown> {
+  const known = silentHubs.get(context);
+  if (known && performance.now() - known.atMs < HUB_RETRY_MS) throw known.error;
+  try {
+    return await callApi(context.hub, call);
+  } catch (error) {
+    if (isSilent(error)) silentHubs.set(context, { error, atMs: performance.now() });
+    throw error;
+  }
+}
+
+const toldOf = new WeakSet<Context>();
+
 async function askAnyAgent(context: Context, path: string, why: HansaError): Promise<Answer> {
   for (const [cluster, agent] of Object.entries(context.agents)) {
     try {
       const answer = answerOf(await callApi(agent, read(path)), `${cluster}'s agent`);
-      say(`note: the hub does not answer (${why.code}); ${answer.by} did`);
+      if (!toldOf.has(context)) say(`note: the hub does not answer (${why.code}); ${answer.by} did`);
+      toldOf.add(context);
       return answer;
     } catch (error) {
       if (!isSilent(error)) throw error;
