@@ -6,12 +6,13 @@ import { agentId, type ClusterName, HansaError, hex, type SpiffeId, type TrustDo
 import { type BundleValue, bundleKey, LANES, type LogBus, type RegisterEvent } from "@hansa/events";
 import { type Authority, callApi, type KeyStore, nodeCrypto, openKeyStore, toBundle } from "@hansa/identity";
 import type { MetricsRegistry } from "@hansa/telemetry";
+import type { AgentView } from "./admin/agent-view.ts";
 import { hashToken, type TokenEntry } from "./admin/auth.ts";
 import { agentRoutes } from "./admin/routes-agent.ts";
 import { meshRoutes } from "./admin/routes-mesh.ts";
 import { adminServer } from "./admin/server.ts";
 import type { AgentConfig } from "./config.ts";
-import { AgentCore } from "./core.ts";
+import { AgentCore, HUB_SILENT_MS } from "./core.ts";
 import { folderDisk } from "./disk.ts";
 import { type Journal, openJournal } from "./follow/journal.ts";
 import { adminAuthority, busIdentity, clusterAuthority, logSigner } from "./identity/keys.ts";
@@ -31,13 +32,11 @@ import { FileSource } from "./source/file-source.ts";
 
 const GAUGES_MS = 2000;
 const LATE_TIMEOUT_MS = 30_000;
-/** The hub's beat is due every 2 s. */
-export const HUB_SILENT_MS = 10_000;
 const ADMIN_RENEW_CHECK_MS = 3_600_000;
 
 type AgentPorts = Omit<Ports, "disk" | "crypto"> & { readonly metrics: MetricsRegistry };
 
-export class Agent {
+export class Agent implements AgentView {
   readonly config: AgentConfig;
   readonly cluster: ClusterName;
   readonly trustDomain: TrustDomain;

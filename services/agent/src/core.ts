@@ -335,9 +335,12 @@ export class AgentCore {
   }
 
   #noteClaims(beat: Heartbeat): void {
-    for (const { source, lane, epoch } of beat.known)
-      if (source === this.#options.account && epoch > (this.#claimedEpochs.get(lane) ?? 0))
-        this.#claimedEpochs.set(lane, epoch);
+    for (const { source, lane, epoch, seq } of beat.known) {
+      if (source !== this.#options.account) continue;
+      if (epoch > (this.#claimedEpochs.get(lane) ?? 0)) this.#claimedEpochs.set(lane, epoch);
+      if (epoch <= (this.own.position(lane)?.epoch ?? 0) + EPOCH_LEAP_MAX)
+        this.own.claimed(lane, { epoch, seq });
+    }
   }
 
   #askDegraded(): void {

@@ -5,7 +5,9 @@ export { clusterFor } from "./client-cluster.ts";
 export {
   assertConsistent,
   type ConsistencyOptions,
+  type FindResource,
   inconsistencies,
+  inconsistenciesOf,
 } from "./consistency/assert-consistent.ts";
 export { gatewayResources } from "./gateway.ts";
 export { gatewayListenerFor, PROBE_PATH, probeRules } from "./gateway-listener.ts";

@@ -4,8 +4,8 @@ import { type BundleValue, type CommandValue, commandKey, verifyCommand } from "
 import { nodeCrypto, rootsPem } from "@hansa/identity";
 import { envoyBootstrap, PUSH_ORDER, shortType } from "@hansa/xds";
 import { z } from "zod";
-import type { Agent } from "../agent.ts";
 import type { LocalProxy } from "../proxy/inventory.ts";
+import type { AgentView } from "./agent-view.ts";
 import { type Asked, envelope, Plain, type Route } from "./server.ts";
 import { statusOf } from "./status.ts";
 
@@ -23,14 +23,14 @@ const svidBody = z.strictObject({
     .regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, "must be a service account name"),
 });
 
-function proxyOf(agent: Agent, { params }: Asked): LocalProxy {
+function proxyOf(agent: AgentView, { params }: Asked): LocalProxy {
   const proxy = agent.plane.get(params.id ?? "");
   if (proxy === undefined)
     throw new HansaError("HSA1005", `proxy ${params.id}: not of this agent; GET /v1/proxies lists them`);
   return proxy;
 }
 
-const proxyItem = (agent: Agent, proxy: LocalProxy): Record<string, unknown> => ({
+const proxyItem = (agent: AgentView, proxy: LocalProxy): Record<string, unknown> => ({
   id: proxy.id,
   kind: proxy.kind,
   spiffeId: proxy.spiffeId,
@@ -40,13 +40,13 @@ const proxyItem = (agent: Agent, proxy: LocalProxy): Record<string, unknown> => 
   xds: agent.plane.status(proxy.id),
 });
 
-function proxyDetail(agent: Agent, proxy: LocalProxy): Record<string, unknown> {
+function proxyDetail(agent: AgentView, proxy: LocalProxy): Record<string, unknown> {
   const item = { ...proxyItem(agent, proxy), tcpPorts: Object.fromEntries(agent.plane.tcpPorts.all()) };
   return { ...envelope("Proxy", item), tcpPorts: item.tcpPorts };
 }
 
 /** Names and versions of everything that the proxy is offered; contents are in Envoy's own /config_dump. */
-function proxyConfig(agent: Agent, proxy: LocalProxy): unknown {
+function proxyConfig(agent: AgentView, proxy: LocalProxy): unknown {
   const layers = agent.plane.layersOf(proxy.id);
   const types = PUSH_ORDER.map((typeUrl) => {
     const names = [...new Set(layers.flatMap((layer) => [...layer.names(typeUrl)]))].sort();
@@ -59,7 +59,7 @@ function proxyConfig(agent: Agent, proxy: LocalProxy): unknown {
   return { id: proxy.id, types, tcpPorts: Object.fromEntries(agent.plane.tcpPorts.all()) };
 }
 
-function bootstrap(agent: Agent, proxy: LocalProxy): unknown {
+function bootstrap(agent: AgentView, proxy: LocalProxy): unknown {
   const { config } = agent;
   return envoyBootstrap({
     nodeId: proxy.id,
@@ -72,7 +72,7 @@ function bootstrap(agent: Agent, proxy: LocalProxy): unknown {
 }
 
 /** Checked before it enters the log: the fold would refuse it anyway, but the caller should know. */
-function takeCommand(agent: Agent, body: unknown, actor: string): unknown {
+function takeCommand(agent: AgentView, body: unknown, actor: string): unknown {
   const value: CommandValue = commandBody.parse(body);
   const { core } = agent;
   const verdict = verifyCommand(value, core.fed.operators(), core.fingerprint, nodeCrypto);
@@ -93,7 +93,7 @@ function takeCommand(agent: Agent, body: unknown, actor: string): unknown {
   });
 }
 
-function issueSvid(agent: Agent, body: unknown, actor: string): unknown {
+function issueSvid(agent: AgentView, body: unknown, actor: string): unknown {
   const { namespace, serviceAccount } = svidBody.parse(body);
   const id = workloadId(agent.trustDomain, namespace, serviceAccount);
   const svid = agent.svids.issueOnce(id);
@@ -108,7 +108,7 @@ function issueSvid(agent: Agent, body: unknown, actor: string): unknown {
   return { ...envelope("Svid", null), spiffeId: id, certPem, keyPem, notAfterMs, bundles };
 }
 
-function want(agent: Agent, body: unknown): unknown {
+function want(agent: AgentView, body: unknown): unknown {
   const { source } = wantBody.parse(body);
   if (agent.core.fed.sourceByCluster(source) === undefined)
     throw new HansaError("HSA1005", `source ${source}: not known in this federation`);
@@ -117,14 +117,14 @@ function want(agent: Agent, body: unknown): unknown {
   return envelope("Want", { source });
 }
 
-export function agentRoutes(agent: Agent): Route[] {
+export function agentRoutes(agent: AgentView): Route[] {
   const ready = (): Plain => {
     const reasons = agent.notReady();
     const body = { apiVersion: "hansa/v1", kind: "Readiness", ready: reasons.length === 0, reasons };
     return new Plain("application/json", JSON.stringify(body), reasons.length === 0 ? 200 : 503);
   };
   const one =
-    (answer: (agent: Agent, proxy: LocalProxy) => unknown) =>
+    (answer: (agent: AgentView, proxy: LocalProxy) => unknown) =>
     (asked: Asked): unknown =>
       answer(agent, proxyOf(agent, asked));
   return [

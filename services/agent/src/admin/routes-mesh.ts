@@ -10,7 +10,7 @@ import {
   type Vantage,
 } from "@hansa/model";
 import { z } from "zod";
-import type { Agent } from "../agent.ts";
+import type { AgentView } from "./agent-view.ts";
 import { clusterItem, itemsOf, page } from "./items.ts";
 import { type Asked, envelope, type Route } from "./server.ts";
 
@@ -36,7 +36,7 @@ const accessQuery = z.object({
 });
 
 /** Where the caller stands: the zone asked for, else that of one of its replicas, else the cluster's first. */
-function vantageOf(agent: Agent, query: z.infer<typeof routeQuery>): Vantage {
+function vantageOf(agent: AgentView, query: z.infer<typeof routeQuery>): Vantage {
   const { reader } = agent.core;
   const cluster = (query.cluster ?? agent.cluster) as ClusterName;
   const member = reader.member(cluster);
@@ -54,7 +54,7 @@ function vantageOf(agent: Agent, query: z.infer<typeof routeQuery>): Vantage {
   return { cluster, region, zone: query.zone ?? replica ?? zones[0] ?? "" };
 }
 
-function routeInput(agent: Agent, self: Vantage) {
+function routeInput(agent: AgentView, self: Vantage) {
   const own = self.cluster === agent.cluster;
   const memory = own ? agent.plane.zone(self.zone)?.memory : undefined;
   return {
@@ -67,7 +67,7 @@ function routeInput(agent: Agent, self: Vantage) {
   };
 }
 
-function describe(agent: Agent, namespace: string, name: string): unknown {
+function describe(agent: AgentView, namespace: string, name: string): unknown {
   const { reader } = agent.core;
   const exporters = reader.members().flatMap(({ cluster }) => {
     const value = reader.effective(cluster, serviceKey(namespace, name), agent.cluster)?.value as
@@ -89,7 +89,7 @@ function describe(agent: Agent, namespace: string, name: string): unknown {
   };
 }
 
-export function meshRoutes(agent: Agent): Route[] {
+export function meshRoutes(agent: AgentView): Route[] {
   const { core } = agent;
   const federation = () =>
     envelope("Federation", {

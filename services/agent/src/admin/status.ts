@@ -1,10 +1,11 @@
 /** What `/v1/status` says of an agent, in one place. */
 import { LANES } from "@hansa/events";
 import { exportProblems } from "@hansa/model";
-import { type Agent, HUB_SILENT_MS } from "../agent.ts";
+import { HUB_SILENT_MS } from "../core.ts";
 import { undialable } from "../source/facts.ts";
+import type { AgentView } from "./agent-view.ts";
 
-export function statusOf(agent: Agent): Record<string, unknown> {
+export function statusOf(agent: AgentView): Record<string, unknown> {
   const { core, plane, cluster, outbox } = agent;
   const notReady = agent.notReady();
   return {

@@ -2,7 +2,7 @@
  * Publishes one lane: one record in flight, the outcome of every publish decided by what the subject then holds.
  * Never gives up; while the bus is away it waits and the writer coalesces.
  */
-import type { BusRecord, Lane, LaneWriter, LogBus, WireRecord } from "@hansa/events";
+import type { BusRecord, Lane, LaneWriter, LogBus, Position, WireRecord } from "@hansa/events";
 import type { Ports } from "../ports.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -10,6 +10,8 @@ const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 2000;
 /** A rival with a higher epoch writes: look again this much later (HSA2003). */
 const FENCED_MS = 10_000;
+/** A claim that the own log goes further is looked into at most this often: each can cost a snapshot. */
+const CLAIM_MS = 15_000;
 
 export interface LanePublisherOptions {
   readonly lane: Lane;
@@ -23,12 +25,17 @@ export interface LanePublisherOptions {
   readonly highestEpoch: (lost: boolean) => Promise<number>;
 }
 
+const isBeyond = (a: Position, b: Position): boolean =>
+  a.epoch > b.epoch || (a.epoch === b.epoch && a.seq > b.seq);
+
 export class LanePublisher {
   readonly #options: LanePublisherOptions;
   #running = false;
   #stopped = false;
   #elected = false;
   #delayMs = RETRY_FIRST_MS;
+  #claim: Position | undefined;
+  #claimedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LanePublisherOptions) {
     this.#options = options;
@@ -41,6 +48,17 @@ export class LanePublisher {
 
   stop(): void {
     this.#stopped = true;
+  }
+
+  /** A peer holds a record of this lane at `position`. Where that was never written here, this writer lost its memory. */
+  claimed(position: Position): void {
+    const { writer, ports } = this.#options;
+    const nowMs = ports.clock.monotonicMs();
+    if (writer.mode !== "open" || !isBeyond(position, writer.position())) return;
+    if (nowMs - this.#claimedMs < CLAIM_MS) return;
+    this.#claimedMs = nowMs;
+    this.#claim = position;
+    this.kick();
   }
 
   /** Something may be waiting: publish it now, unless a record is in flight. */
@@ -56,6 +74,7 @@ export class LanePublisher {
     const { writer, outbox, ports, lane } = this.#options;
     while (!this.#stopped && this.#elected) {
       if (writer.mode !== "open" && !(await this.#open())) continue;
+      if (this.#claim !== undefined) await this.#look(this.#claim);
       const next = writer.next();
       if (next === null) return;
       outbox.append(next.record, writer.position());
@@ -95,6 +114,17 @@ export class LanePublisher {
       await this.#pause();
       return false;
     }
+  }
+
+  /** Writing on below what peers hold would say other things at the same positions: go above. A rival is the fence's. */
+  async #look(claim: Position): Promise<void> {
+    const { writer, bus, lane, ports } = this.#options;
+    this.#claim = undefined;
+    const last = await bus.lastOwn(lane).catch(() => undefined);
+    const position = writer.position();
+    if (last === undefined || (last !== null && isBeyond(last.record.header, position))) return;
+    ports.log.warn("log: peers hold more of this log than was ever written here", { lane, ...claim });
+    writer.startEpoch(claim.epoch);
   }
 
   /** Reads the subject's last record until it answers, and lets the writer judge by it. */

@@ -215,6 +215,11 @@ export class OwnLog {
     }
   }
 
+  /** A peer's verified word on this log. */
+  claimed(lane: Lane, position: Position): void {
+    this.#lanes.get(lane)?.publisher.claimed(position);
+  }
+
   heads(): (Head & { readonly digest: string })[] {
     return [...this.#lanes.values()].flatMap(({ writer }) => writer.head() ?? []);
   }

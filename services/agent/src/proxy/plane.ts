@@ -3,22 +3,18 @@
  * computed and pushed at once, for the services it concerns; changes of one turn of the loop are taken together.
  */
 import type { ClusterName, FederationName, SpiffeId, TrustDomain } from "@hansa/core";
-import type { BundleValue, Head, LinkValue } from "@hansa/events";
+import type { Head, LinkValue } from "@hansa/events";
 import type { Svid } from "@hansa/identity";
-import {
-  affectedServices,
-  type RegisterRef,
-  type ServiceKey,
-  type ServingPort,
-  serviceKeys,
-  servingPorts,
-} from "@hansa/model";
+import { type RegisterRef, type ServiceKey, serviceKeys } from "@hansa/model";
 import { ResourceLayer, type TrustBundles, TYPE_URL } from "@hansa/xds";
 import type { LocalReader } from "../local-reader.ts";
 import type { Disk, Ports } from "../ports.ts";
+import { Dirty, type Work } from "./dirty.ts";
+import { replaceChecked } from "./gate.ts";
 import { gatewayEndpoints, gatewayLayer } from "./gateway-layer.ts";
 import type { Gateway, LocalProxy, Sidecar } from "./inventory.ts";
 import { Propagation } from "./propagation.ts";
+import { readBundles, ServingCache } from "./serving-cache.ts";
 import { type ResourceSet, sidecarLayer } from "./sidecar-layer.ts";
 import { TcpPorts } from "./tcp-ports.ts";
 import { ZoneLayer } from "./zone-layer.ts";
@@ -61,17 +57,12 @@ export class DataPlane {
   readonly tcpPorts: TcpPorts;
   readonly #zones = new Map<string, ZoneLayer>();
   readonly #served = new Map<string, Served>();
-  readonly #serving = new Map<string, readonly ServingPort[]>();
+  readonly #serving = new ServingCache();
+  readonly #dirty: Dirty;
   #proxies: ReadonlyMap<string, LocalProxy> = new Map();
   #bundles: TrustBundles = new Map();
   #open = false;
   #scheduled = false;
-  /** What the next build has to look at. */
-  #all = true;
-  #services = new Map<string, ServiceKey>();
-  #ownServices = new Set<string>();
-  #staleSidecars = new Set<string>();
-  #sources = new Map<string, number>();
   #stops: (() => void)[] = [];
   #stopped = false;
 
@@ -80,6 +71,7 @@ export class DataPlane {
     const { clock, metrics, disk } = options.ports;
     this.propagation = new Propagation({ clock, metrics, importer: options.cluster, heads: options.heads });
     this.tcpPorts = new TcpPorts(disk, options.tcpPortFirst);
+    this.#dirty = new Dirty(options.cluster);
   }
 
   /** From here on sockets are open. Called once the state is worth serving: restored, or read to the stream's end. */
@@ -88,7 +80,7 @@ export class DataPlane {
     this.#open = true;
     const timer = this.#options.ports.timers.every(1000, () => this.#returns());
     this.#stops.push(() => timer.cancel());
-    this.everything();
+    this.#schedule();
   }
 
   get isOpen(): boolean {
@@ -102,51 +94,39 @@ export class DataPlane {
     this.#served.clear();
   }
 
+  // === what changed ===
+
   proxies(proxies: ReadonlyMap<string, LocalProxy>): void {
     for (const [id, proxy] of proxies) {
       const before = this.#proxies.get(id);
-      if (before !== undefined && JSON.stringify(flat(before)) === JSON.stringify(flat(proxy))) continue;
-      this.#staleSidecars.add(id);
+      if (before === undefined || JSON.stringify(flat(before)) !== JSON.stringify(flat(proxy)))
+        this.#dirty.proxy(id);
     }
     this.#proxies = proxies;
     this.#schedule();
   }
 
   changed(refs: readonly RegisterRef[], atOf: (ref: RegisterRef) => number | undefined): void {
-    const { cluster } = this.#options;
-    const relevant = refs.filter((ref) => concerns(ref, cluster));
-    if (relevant.length === 0) return;
-    for (const ref of relevant) {
-      const atMs = atOf(ref);
-      const known = this.#sources.get(ref.cluster);
-      if (atMs !== undefined && (known === undefined || atMs < known)) this.#sources.set(ref.cluster, atMs);
-      if (ref.cluster === cluster && ref.key.startsWith("service/"))
-        this.#ownServices.add(ref.key.slice("service/".length));
-    }
-    const affected = relevant.some(({ key }) => key === "bundle")
-      ? "all"
-      : affectedServices(relevant, this.#options.reader);
-    if (affected === "all") this.#all = true;
-    else for (const service of affected) this.#services.set(`${service.namespace}/${service.name}`, service);
-    this.#schedule();
+    if (this.#dirty.registers(refs, this.#options.reader, atOf)) this.#schedule();
   }
 
-  everything(): void {
-    this.#all = true;
-    this.#schedule();
-  }
-
+  /** A new certificate for this identity. */
   renewed(id: SpiffeId): void {
-    for (const [name, { proxy }] of this.#served) if (proxy.spiffeId === id) this.#staleSidecars.add(name);
+    for (const [name, { proxy }] of this.#served) if (proxy.spiffeId === id) this.#dirty.proxy(name);
     this.#schedule();
   }
+
+  /** A return to local is due. */
+  #returns(): void {
+    const nowMs = this.#options.ports.clock.monotonicMs();
+    for (const zone of this.#zones.values()) this.#dirty.services(zone.due(nowMs));
+    if (this.#dirty.hasServices) this.#schedule();
+  }
+
+  // === what is served ===
 
   zone(name: string): ZoneLayer | undefined {
     return this.#zones.get(name);
-  }
-
-  get zones(): readonly string[] {
-    return [...this.#zones.keys()];
   }
 
   get(id: string): LocalProxy | undefined {
@@ -166,13 +146,7 @@ export class DataPlane {
     return served === undefined ? [] : this.#layers(served.proxy, served.layer);
   }
 
-  #returns(): void {
-    const nowMs = this.#options.ports.clock.monotonicMs();
-    for (const zone of this.#zones.values())
-      for (const service of zone.due(nowMs))
-        this.#services.set(`${service.namespace}/${service.name}`, service);
-    if (this.#services.size > 0) this.#schedule();
-  }
+  // === building ===
 
   /** No debounce: the build runs when the present turn of the loop ends. */
   #schedule(): void {
@@ -180,101 +154,53 @@ export class DataPlane {
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
-      if (!this.#stopped) this.#build();
+      if (!this.#stopped) this.#build(this.#dirty.take());
     });
   }
 
-  #build(): void {
-    const { ports, heads } = this.#options;
+  #build(work: Work): void {
+    const { ports, heads, reader, cluster, trustDomain, ownRoots } = this.#options;
     const startMs = ports.clock.monotonicMs();
-    const all = this.#all;
-    const services = all
-      ? serviceKeys(this.#options.reader, this.#options.cluster)
-      : [...this.#services.values()];
-    const sources = this.#sources;
-    const ownServices = this.#ownServices;
-    const stale = this.#staleSidecars;
-    this.#all = false;
-    this.#services = new Map();
-    this.#sources = new Map();
-    this.#ownServices = new Set();
-    this.#staleSidecars = new Set();
-
-    if (all) this.#bundles = this.#readBundles();
-    this.#readServing(services, all);
-    let revision = this.#buildZones(services, all, stale);
-    revision = Math.max(revision, this.#buildOwn(services, all, ownServices, stale));
-    this.#closeGone();
+    const services = work.all ? serviceKeys(reader, cluster) : work.services;
+    if (work.all) this.#bundles = readBundles(reader, cluster, [trustDomain, ownRoots()]);
+    this.#serving.update(reader, cluster, services, work.all);
+    const zones = this.#buildZones(services, work);
+    const own = this.#buildOwn(services, work);
+    for (const [id, served] of this.#served) if (!this.#proxies.has(id)) this.#end(id, served);
     ports.metrics.observe("hansa_build_seconds", (ports.clock.monotonicMs() - startMs) / 1000);
-    this.propagation.built(revision, heads(), sources);
+    this.propagation.built(Math.max(zones, own), heads(), work.sources);
     this.acked();
   }
 
-  /** Own roots come from the CA itself; others' from their bundle registers, while these have effect. */
-  #readBundles(): TrustBundles {
-    const { reader, cluster, trustDomain } = this.#options;
-    const bundles = new Map<TrustDomain, readonly string[]>([[trustDomain, this.#options.ownRoots()]]);
-    for (const member of reader.members()) {
-      if (member.cluster === cluster) continue;
-      const value = reader.effective(member.cluster, "bundle", cluster)?.value as BundleValue | undefined;
-      if (value !== undefined && value.trustDomain === member.trustDomain)
-        bundles.set(member.trustDomain, value.roots);
-    }
-    return bundles;
-  }
-
-  #readServing(services: readonly ServiceKey[], all: boolean): void {
-    const { reader, cluster } = this.#options;
-    if (all) this.#serving.clear();
-    else for (const { namespace, name } of services) this.#serving.delete(`${namespace}/${name}`);
-    for (const port of servingPorts(all ? reader : reader.only(services), cluster)) {
-      const key = `${port.namespace}/${port.service}`;
-      this.#serving.set(key, [...(this.#serving.get(key) ?? []), port]);
-    }
-  }
-
-  #buildZones(services: readonly ServiceKey[], all: boolean, stale: Set<string>): number {
+  #buildZones(services: readonly ServiceKey[], work: Work): number {
     const { reader, ports, evidence, cluster, region } = this.#options;
-    const wanted = new Set(
-      [...this.#proxies.values()].filter(({ kind }) => kind === "sidecar").map(({ zone }) => zone),
-    );
+    const sidecars = [...this.#proxies.values()].filter(({ kind }) => kind === "sidecar");
+    const wanted = new Set(sidecars.map(({ zone }) => zone));
     for (const zone of this.#zones.keys()) if (!wanted.has(zone)) this.#zones.delete(zone);
     const input = { fed: reader, evidence, monotonicMs: ports.clock.monotonicMs() };
     let revision = 0;
     for (const name of wanted) {
       const known = this.#zones.get(name);
-      const zone = known ?? new ZoneLayer({ cluster, region, zone: name }, ports.crypto);
+      const zone = known ?? new ZoneLayer({ cluster, region, zone: name }, ports.crypto, ports);
       this.#zones.set(name, zone);
-      const fresh = known === undefined && !all;
+      const whole = work.all || known === undefined;
       const tcpBefore = tcpKey(zone);
-      const keys = fresh ? serviceKeys(reader, cluster) : services;
-      revision = Math.max(revision, zone.update(keys, all || fresh, input, this.#bundles));
-      if (tcpKey(zone) !== tcpBefore || known === undefined) this.#tcpChanged(zone, name, stale);
+      const keys = whole && !work.all ? serviceKeys(reader, cluster) : services;
+      revision = Math.max(revision, zone.update(keys, whole, input, this.#bundles));
+      if (tcpKey(zone) === tcpBefore && known !== undefined) continue;
+      this.tcpPorts.ensure(tcpViews(zone).map(({ sni }) => sni));
+      for (const proxy of sidecars) if (proxy.zone === name) work.proxies.add(proxy.id);
     }
     return revision;
   }
 
-  #tcpChanged(zone: ZoneLayer, name: string, stale: Set<string>): void {
-    this.tcpPorts.ensure(tcpViews(zone).map(({ sni }) => sni));
-    for (const proxy of this.#proxies.values()) if (proxy.zone === name) stale.add(proxy.id);
-  }
-
-  #buildOwn(
-    services: readonly ServiceKey[],
-    all: boolean,
-    ownServices: ReadonlySet<string>,
-    stale: ReadonlySet<string>,
-  ): number {
+  #buildOwn(services: readonly ServiceKey[], work: Work): number {
     let revision = 0;
     for (const [id, proxy] of this.#proxies) {
-      const served = this.#ensureServed(id, proxy);
-      if (served === undefined) continue;
-      const concerned = all || stale.has(id) || served.layer.revision === 0;
+      const { layer } = this.#ensureServed(id, proxy);
+      const whole = work.all || work.proxies.has(id) || layer.revision === 0;
       try {
-        revision = Math.max(
-          revision,
-          this.#buildProxy(proxy, served.layer, concerned, services, ownServices),
-        );
+        revision = Math.max(revision, this.#buildProxy(proxy, layer, whole, services, work.ownServices));
       } catch (error) {
         this.#options.ports.metrics.count("hansa_xds_inconsistent_total");
         this.#options.ports.log.error("xds: resources of a proxy cannot be made; it keeps what it has", {
@@ -290,18 +216,23 @@ export class DataPlane {
   #buildProxy(
     proxy: LocalProxy,
     layer: ResourceLayer,
-    concerned: boolean,
+    whole: boolean,
     services: readonly ServiceKey[],
     ownServices: ReadonlySet<string>,
   ): number {
+    const { ports } = this.#options;
     if (proxy.kind === "sidecar") {
       const serves = proxy.services.some((name) => ownServices.has(`${proxy.namespace}/${name}`));
-      return concerned || serves ? layer.replace(this.#sidecar(proxy)) : 0;
+      if (!whole && !serves) return 0;
+      const below = this.#layers(proxy, layer).slice(1);
+      return replaceChecked(proxy.id, layer, this.#sidecar(proxy), below, {}, ports);
     }
-    if (concerned || ownServices.size > 0) return layer.replace(this.#gateway(proxy));
-    const touched = services.flatMap(
-      ({ namespace, name }) => this.#serving.get(`${namespace}/${name}`) ?? [],
-    );
+    if (whole || ownServices.size > 0) {
+      const exported = this.#serving.all().filter((port) => port.exported);
+      const options = { exported: new Set(exported.map(({ sni }) => sni)) };
+      return replaceChecked(proxy.id, layer, this.#gateway(proxy), [], options, ports);
+    }
+    const touched = services.flatMap(({ namespace, name }) => this.#serving.of(namespace, name));
     return layer.update(TYPE_URL.endpoint, gatewayEndpoints(touched));
   }
 
@@ -312,7 +243,7 @@ export class DataPlane {
       proxy,
       trustDomain,
       outboundPort,
-      serving: proxy.services.flatMap((name) => this.#serving.get(`${proxy.namespace}/${name}`) ?? []),
+      serving: proxy.services.flatMap((name) => this.#serving.of(proxy.namespace, name)),
       tcpViews: zone === undefined ? [] : tcpViews(zone),
       tcpPorts: this.tcpPorts.all(),
       svid: svid(proxy.spiffeId),
@@ -327,7 +258,7 @@ export class DataPlane {
       federation,
       cluster,
       proxy,
-      serving: [...this.#serving.values()].flat(),
+      serving: this.#serving.all(),
       members: members.map((member) => member.cluster),
       svid: svid(proxy.spiffeId),
       bundles: this.#bundles,
@@ -339,7 +270,8 @@ export class DataPlane {
     return zone === undefined ? [own] : [own, zone];
   }
 
-  #ensureServed(id: string, proxy: LocalProxy): Served | undefined {
+  /** A sidecar that moved to another zone looks at other layers: its server is made anew. */
+  #ensureServed(id: string, proxy: LocalProxy): Served {
     const known = this.#served.get(id);
     if (known !== undefined && known.proxy.zone === proxy.zone) {
       known.proxy = proxy;
@@ -347,17 +279,10 @@ export class DataPlane {
     }
     if (known !== undefined) this.#end(id, known);
     const layer = new ResourceLayer({ sha256: this.#options.ports.crypto.sha256 });
-    const served: Served = {
-      proxy,
-      layer,
-      server: this.#options.serve(proxy, this.#layers(proxy, layer), () => this.acked()),
-    };
+    const server = this.#options.serve(proxy, this.#layers(proxy, layer), () => this.acked());
+    const served: Served = { proxy, layer, server };
     this.#served.set(id, served);
     return served;
-  }
-
-  #closeGone(): void {
-    for (const [id, served] of this.#served) if (!this.#proxies.has(id)) this.#end(id, served);
   }
 
   #end(id: string, served: Served): void {
@@ -388,11 +313,3 @@ const tcpKey = (zone: ZoneLayer): string =>
   tcpViews(zone)
     .map(({ sni, exporters }) => `${sni} ${exporters.length > 0}`)
     .join("\n");
-
-/** What other clusters hold of each other, or allow, changes nothing here. */
-function concerns({ cluster, key }: RegisterRef, self: ClusterName): boolean {
-  const [kind = ""] = key.split("/", 1);
-  if (kind === "link") return cluster === self;
-  if (kind === "policy") return cluster === self || cluster === "hub";
-  return kind !== "want" && kind !== "";
-}

@@ -21,12 +21,17 @@ import {
   OUTBOUND_ROUTES,
   ResourceLayer,
   routesFor,
+  SVID_SECRET,
   type TrustBundles,
   TYPE_URL,
   usableView,
 } from "@hansa/xds";
+import { findIn, type GateReport, problemsOf, refuse } from "./gate.ts";
 
 type Changes = Map<string, Uint8Array | null>;
+
+/** Every sidecar has these in its own layer above. */
+const OWN_SECRETS: ReadonlySet<string> = new Set([SVID_SECRET]);
 
 const nameOf = ({ namespace, name }: ServiceKey): string => `${namespace}/${name}`;
 
@@ -40,10 +45,12 @@ export class ZoneLayer {
   readonly memory = new FailbackMemory();
   readonly #views = new Map<string, readonly ServicePortView[]>();
   readonly #routeKeys = new Map<string, string>();
+  readonly #report: GateReport;
   #routesChanged = true;
 
-  constructor(self: Vantage, crypto: Pick<Crypto, "sha256">) {
+  constructor(self: Vantage, crypto: Pick<Crypto, "sha256">, report: GateReport) {
     this.self = self;
+    this.#report = report;
     this.layer = new ResourceLayer({ sha256: crypto.sha256 });
     this.layer.update(TYPE_URL.cluster, [[BLACK_HOLE, blackHoleCluster()]]);
   }
@@ -77,24 +84,45 @@ export class ZoneLayer {
     input: Omit<ViewInput, "self" | "memory">,
     bundles: TrustBundles,
   ): number {
-    const clusters: Changes = new Map();
-    const endpoints: Changes = new Map();
-    const gone = whole ? this.#without(services) : [];
-    for (const service of gone) this.#replace(service, [], bundles, clusters, endpoints);
-    for (const service of services) {
-      const views = servicePortViews(
-        { ...input, self: this.self, memory: this.memory },
-        service.namespace,
-        service.name,
-      );
-      this.#replace(service, views, bundles, clusters, endpoints);
-    }
-    return this.layer.commit([
-      [TYPE_URL.cluster, clusters],
-      [TYPE_URL.endpoint, endpoints],
-      [TYPE_URL.route, this.#routes(bundles)],
+    const changes = new Map<string, Changes>([
+      [TYPE_URL.cluster, new Map()],
+      [TYPE_URL.endpoint, new Map()],
       [TYPE_URL.secret, whole ? this.#secrets(bundles) : new Map()],
     ]);
+    const gone = whole ? this.#without(services) : [];
+    for (const service of gone) this.#replace(service, [], bundles, changes);
+    for (const service of services) this.#compute(service, input, bundles, changes);
+    changes.set(TYPE_URL.route, this.#routes(bundles));
+    return this.layer.commit(changes);
+  }
+
+  /** One service that cannot be computed, or does not hold together, holds up no other. */
+  #compute(
+    service: ServiceKey,
+    input: Omit<ViewInput, "self" | "memory">,
+    bundles: TrustBundles,
+    changes: ReadonlyMap<string, Changes>,
+  ): void {
+    const { namespace, name } = service;
+    const own = new Map<string, Changes>([
+      [TYPE_URL.cluster, new Map()],
+      [TYPE_URL.endpoint, new Map()],
+    ]);
+    try {
+      const views = servicePortViews({ ...input, self: this.self, memory: this.memory }, namespace, name);
+      const made = this.#encode(service, views, bundles, own);
+      const problems = problemsOf(own, findIn([own, changes], [this.layer], OWN_SECRETS));
+      if (problems.length > 0) {
+        refuse(`${namespace}/${name}`, problems, this.#report);
+        return;
+      }
+      this.#keep(service, views, made);
+    } catch (error) {
+      refuse(`${namespace}/${name}`, [String(error)], this.#report);
+      return;
+    }
+    for (const [typeUrl, resources] of own)
+      for (const [resource, bytes] of resources) changes.get(typeUrl)?.set(resource, bytes);
   }
 
   #without(services: readonly ServiceKey[]): ServiceKey[] {
@@ -111,29 +139,45 @@ export class ZoneLayer {
     service: ServiceKey,
     views: readonly ServicePortView[],
     bundles: TrustBundles,
-    clusters: Changes,
-    endpoints: Changes,
+    changes: ReadonlyMap<string, Changes>,
   ): void {
+    this.#keep(service, views, this.#encode(service, views, bundles, changes));
+  }
+
+  /** Clusters and endpoints of the views, and removals of what was there before. Answers the route keys. */
+  #encode(
+    service: ServiceKey,
+    views: readonly ServicePortView[],
+    bundles: TrustBundles,
+    changes: ReadonlyMap<string, Changes>,
+  ): string {
+    const clusters = changes.get(TYPE_URL.cluster);
+    const endpoints = changes.get(TYPE_URL.endpoint);
     for (const { sni } of this.#views.get(nameOf(service)) ?? []) {
-      clusters.set(sni, null);
-      endpoints.set(sni, null);
-      if (!views.some((view) => view.sni === sni)) this.memory.forget(sni);
+      clusters?.set(sni, null);
+      endpoints?.set(sni, null);
     }
     const keys: string[] = [];
     for (const view of views) {
       const usable = usableView(view, bundles);
       keys.push(routeKey(view, usable !== undefined));
       if (usable === undefined) continue;
-      clusters.set(view.sni, clusterFor(usable));
-      endpoints.set(view.sni, loadAssignmentFor(usable));
+      clusters?.set(view.sni, clusterFor(usable));
+      endpoints?.set(view.sni, loadAssignmentFor(usable));
     }
+    return keys.join("\n");
+  }
+
+  #keep(service: ServiceKey, views: readonly ServicePortView[], routeKeys: string): void {
     const name = nameOf(service);
+    for (const { sni } of this.#views.get(name) ?? [])
+      if (!views.some((view) => view.sni === sni)) this.memory.forget(sni);
     if (views.length === 0) this.#views.delete(name);
     else this.#views.set(name, views);
-    if ((this.#routeKeys.get(name) ?? "") === keys.join("\n")) return;
+    if ((this.#routeKeys.get(name) ?? "") === routeKeys) return;
     this.#routesChanged = true;
     if (views.length === 0) this.#routeKeys.delete(name);
-    else this.#routeKeys.set(name, keys.join("\n"));
+    else this.#routeKeys.set(name, routeKeys);
   }
 
   /** The table is encoded as a whole, so only when something in it changed. */
