@@ -1,4 +1,5 @@
 /** Categories gateways, proxies and services: does the data plane carry what the log says? Pure. */
+import { silentImporters } from "../mesh/cluster-state.ts";
 import { answering, type ExportFacts, type Facts, type Link, present } from "./facts.ts";
 import { unknown } from "./judge-reach.ts";
 import { type Check, fail, none, ok, warn } from "./report.ts";
@@ -8,20 +9,22 @@ export function judgeGateways({ links, members }: Facts): Check[] {
   const names = present(members).map(({ cluster }) => cluster);
   if (names.length < 2) return [ok("there is only one cluster: no links")];
   const checks: Check[] = [];
+  const between = links.filter(({ from, to }) => names.includes(from) && names.includes(to));
+  const silent = silentImporters(between);
   for (const to of names) {
-    const incoming = links.filter((link) => link.to === to && link.from !== to && names.includes(link.from));
+    const incoming = between.filter(({ from, to: of }) => of === to && from !== to && !silent.has(from));
     checks.push(
       ...linksTo(
         to,
         incoming,
-        names.filter((name) => name !== to),
+        names.filter((name) => name !== to && !silent.has(name)),
       ),
     );
   }
   checks.push(
     none(
       "no importer doubts itself",
-      [...new Set(links.filter(({ selfDoubt }) => selfDoubt).map(({ from }) => from))].map(
+      [...new Set(between.filter(({ selfDoubt }) => selfDoubt).map(({ from }) => from))].map(
         (from) => `${from} distrusts its own evidence and withdraws nothing`,
       ),
       "HSA4003",
@@ -44,13 +47,14 @@ function linksTo(to: string, incoming: readonly Link[], importers: readonly stri
   const stale = incoming
     .filter(({ state }) => state === "stale")
     .map(({ from }) => `${from} hears nothing of ${to}'s agent; its gateway answers`);
-  const silent = importers
+  const unmeasured = importers
     .filter((from) => !incoming.some((link) => link.from === from && link.probe !== "unknown"))
     .map((from) => `${from} has not measured ${to} yet`);
   if (lost.length > 0) return [none(description, [...lost, ...unreachable], "HSA4008", next)];
   if (unreachable.length > 0) return [none(description, unreachable, "HSA4001", next)];
+  if (importers.length === 0) unmeasured.push("no importer is left to measure it");
   const checks = [
-    silent.length > 0 ? warn(description, "HSA4001", silent.join("; "), next) : ok(description),
+    unmeasured.length > 0 ? warn(description, "HSA4001", unmeasured.join("; "), next) : ok(description),
   ];
   if (stale.length > 0)
     checks.push(fail(`${to}'s control lease is alive`, "HSA4002", stale.join("; "), next));

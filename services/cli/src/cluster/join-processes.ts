@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { CODES, type Code, HansaError, isCode } from "@hansa/core";
 import { root } from "../../../../deploy/tools/paths.mjs";
 
@@ -56,7 +56,7 @@ export function startAgent(config: string, dataDir: string, token: string): Star
     "--disable-warning=ExperimentalWarning",
     main,
     "--config",
-    config,
+    resolve(config),
   ] as const;
   return start("agent", [...command], join(dataDir, "agent.log"), {
     ...process.env,

@@ -35,7 +35,9 @@ export interface Measured {
 }
 
 /** Importers whose lease somebody sound has lost: their last words about others are old. */
-export function silentImporters(links: readonly Evidence[]): ReadonlySet<string> {
+export function silentImporters(
+  links: readonly Pick<Evidence, "to" | "lease" | "selfDoubt">[],
+): ReadonlySet<string> {
   return new Set(links.filter(({ lease, selfDoubt }) => lease === "lost" && !selfDoubt).map(({ to }) => to));
 }
 

@@ -141,6 +141,7 @@ export const LISTINGS = {
         rttMs: number(value.rttMs),
         sinceMs: number(value.sinceMs),
         selfDoubt: value.selfDoubt === true,
+        effective: effective(raw),
         setBy: setBy(raw, "sum"),
       };
     },
@@ -148,7 +149,7 @@ export const LISTINGS = {
     row: (item, nowMs) => [
       text(item.from),
       text(item.to),
-      `${text(item.state)}${item.selfDoubt === true ? " (self-doubt HSA4003)" : ""}`,
+      `${text(item.state)}${item.selfDoubt === true ? " (self-doubt HSA4003)" : ""}${inert(item)}`,
       text(item.lease),
       text(item.probe),
       text(item.stage) || null,
