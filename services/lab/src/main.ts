@@ -75,7 +75,8 @@ async function up(): Promise<void> {
 /** All but the log that this very process may be writing to. */
 function forgetEarlierLab(paths: LabPaths): void {
   for (const name of readdirSync(paths.state))
-    if (join(paths.state, name) !== paths.supervisorLog) rmSync(join(paths.state, name), { recursive: true, maxRetries: 3 });
+    if (join(paths.state, name) !== paths.supervisorLog)
+      rmSync(join(paths.state, name), { recursive: true, maxRetries: 3 });
   rmSync(paths.sockets, { recursive: true, force: true });
 }
 
