@@ -18,7 +18,7 @@ import { Leader } from "./leader/leader.ts";
 import { ArchiveReader } from "./read/archive-reader.ts";
 import { Commits } from "./read/commits.ts";
 
-export const MIGRATIONS = fileURLToPath(new URL("../../../migrations", import.meta.url));
+const MIGRATIONS = fileURLToPath(new URL("../../../migrations", import.meta.url));
 const RETRY_MS = 1000;
 
 export interface RunningHub {

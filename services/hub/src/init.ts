@@ -27,9 +27,15 @@ export interface InitOptions {
   readonly operators: readonly string[];
   readonly threshold: number;
   readonly lab: boolean;
+  /** Names and addresses of the API's certificate. */
   readonly apiHosts: readonly string[];
+  /** Address to listen on. */
+  readonly apiListen: string;
   readonly apiPort: number;
   readonly nats: string;
+  /** `host:port` of the server that nats.conf describes, and where it keeps its data. */
+  readonly natsListen: string;
+  readonly natsData: string;
   readonly postgres: string;
 }
 
@@ -59,7 +65,6 @@ export async function init(options: InitOptions): Promise<InitResult> {
   if (existsSync(join(options.dir, FILES.genesis)))
     throw new HansaError("HSA1004", `${options.dir}: holds a federation already; choose an empty folder`);
 
-  const store = openKeyStore(options.dir);
   const ports = { clock: systemClock, random: nodeRandom };
   const hubKey = newSigningKey();
   const issuerKeys = newIssuerKeys();
@@ -74,13 +79,15 @@ export async function init(options: InitOptions): Promise<InitResult> {
     lab: options.lab,
     createdMs: systemClock.nowMs(),
   };
+  const nats = natsConfig(options, issuer);
+  const store = openKeyStore(options.dir);
   store.write(FILES.hubKey, hubKey.pkcs8);
   store.write(FILES.bus, JSON.stringify(issuerKeys));
   store.write(FILES.apiCaKey, tls.exportKey());
   store.write(FILES.adminToken, `hansa_${Buffer.from(nodeRandom.bytes(32)).toString("base64url")}`);
   writeAtomically(options.dir, FILES.apiCa, tls.certPem);
   writeAtomically(options.dir, FILES.config, stringify(configOf(options)));
-  writeAtomically(options.dir, FILES.nats, natsConfig(options, issuer));
+  writeAtomically(options.dir, FILES.nats, nats);
   // Last: its presence says that everything else is there.
   store.write(FILES.genesis, JSON.stringify(genesis));
   return {
@@ -103,26 +110,27 @@ function checkOperators({ operators, threshold }: InitOptions): void {
     throw new HansaError("HSA1004", `--threshold ${threshold}: must be 1 to ${operators.length}`);
 }
 
-const configOf = ({ apiHosts, apiPort, nats, postgres, lab }: InitOptions) => ({
+const configOf = ({ apiHosts, apiListen, apiPort, nats, postgres, lab }: InitOptions) => ({
   dir: ".",
   postgres: { url: postgres },
   nats: { servers: [nats], ...(lab ? { recordsPerLogMax: 256 } : {}) },
-  api: { host: apiHosts[0], port: apiPort, hosts: apiHosts },
+  api: { host: apiListen, port: apiPort, hosts: apiHosts },
   log: { level: "info" },
 });
 
 /** A server beside the hub; whoever runs another takes the operator's lines from here. */
 function natsConfig(
-  { dir, nats }: InitOptions,
+  { natsListen, natsData }: InitOptions,
   issuer: Parameters<typeof natsServerConfig>[0]["issuer"],
 ): string {
-  const { hostname, port } = new URL(nats);
+  const [, host = "", port = ""] = /^(.+):(\d{1,5})$/.exec(natsListen) ?? [];
+  if (host === "") throw new HansaError("HSA1004", `--nats-listen ${natsListen}: needs HOST:PORT`);
   return natsServerConfig({
     issuer,
-    host: hostname,
-    port: Number(port || "4222"),
-    storeDir: join(dir, "nats", "jetstream"),
-    resolverDir: join(dir, "nats", "accounts"),
+    host,
+    port: Number(port),
+    storeDir: join(natsData, "jetstream"),
+    resolverDir: join(natsData, "accounts"),
     serverName: "hansa",
     fileStoreBytesMax: 64 * 1024 ** 3,
   });

@@ -1,18 +1,16 @@
 /** Entry of the hub: `main.ts init …` makes a federation, `main.ts --config FILE` serves it. */
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { HansaError, isHansaError, systemClock, systemTimers } from "@hansa/core";
-import { nodeRandom } from "@hansa/identity";
-import { openStore } from "@hansa/store";
-import { createLog, createMetrics } from "@hansa/telemetry";
-import { readConfig } from "./config.ts";
-import { MIGRATIONS, startHub } from "./hub.ts";
-import { init } from "./init.ts";
-import { HUB_METRICS } from "./metrics.ts";
+
+const MIGRATIONS = new URL("../../../migrations", import.meta.url);
 
 const USAGE = `usage: main.ts --config FILE
        main.ts migrate --config FILE | --postgres URL   (or HANSA_POSTGRES_URL)
        main.ts init --dir DIR --federation NAME --operators KEY[,KEY…] [--threshold K] [--lab]
-                    [--api-hosts NAME[,NAME…]] [--api-port PORT] [--nats URL] [--postgres URL]`;
+                    [--api-hosts NAME[,NAME…]] [--api-listen ADDRESS] [--api-port PORT]
+                    [--nats URL] [--nats-listen HOST:PORT] [--nats-data DIR] [--postgres URL]`;
 
 const options = {
   config: { type: "string" },
@@ -23,7 +21,10 @@ const options = {
   lab: { type: "boolean", default: false },
   "api-hosts": { type: "string", default: "127.0.0.1,localhost" },
   "api-port": { type: "string", default: "8443" },
+  "api-listen": { type: "string" },
   nats: { type: "string", default: "nats://127.0.0.1:4222" },
+  "nats-listen": { type: "string" },
+  "nats-data": { type: "string" },
   postgres: { type: "string" },
 } as const;
 
@@ -53,28 +54,43 @@ async function main(): Promise<void> {
 async function runInit(values: ReturnType<typeof readArguments>["values"]): Promise<void> {
   if (!values.dir || !values.federation || !values.operators)
     throw usage("init needs --dir, --federation and --operators");
+  const { init } = await import("./init.ts");
   const operators = values.operators.split(",");
+  const apiHosts = values["api-hosts"].split(",");
+  const dir = resolve(values.dir);
   const result = await init({
-    dir: values.dir,
+    dir,
     federation: values.federation,
     operators,
     threshold: Number(values.threshold ?? Math.floor(operators.length / 2) + 1),
     lab: values.lab,
-    apiHosts: values["api-hosts"].split(","),
+    apiHosts,
+    apiListen: values["api-listen"] ?? apiHosts[0] ?? "",
     apiPort: Number(values["api-port"]),
     nats: values.nats,
+    natsListen: values["nats-listen"] ?? hostPort(values.nats),
+    natsData: resolve(values["nats-data"] ?? join(dir, "nats")),
     postgres: values.postgres ?? "postgres://hansa@127.0.0.1:5432/hansa",
   });
   process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+function hostPort(url: string): string {
+  if (!URL.canParse(url))
+    throw new HansaError("HSA1004", `--nats ${url}: not a URL such as nats://host:4222`);
+  const { hostname, port } = new URL(url);
+  return `${hostname}:${port || "4222"}`;
 }
 
 async function runMigrate({ config, postgres }: ReturnType<typeof readArguments>["values"]): Promise<void> {
   const given = process.env.HANSA_POSTGRES_URL ?? postgres;
   if (given === undefined && config === undefined)
     throw usage("migrate needs --config, --postgres or HANSA_POSTGRES_URL");
+  const { openStore } = await import("@hansa/store");
+  const { readConfig } = await import("./config.ts");
   const store = openStore({ url: given ?? readConfig(config ?? "").postgres.url });
   try {
-    const applied = await store.migrate(MIGRATIONS);
+    const applied = await store.migrate(fileURLToPath(MIGRATIONS));
     process.stdout.write(`${JSON.stringify({ applied })}\n`);
   } finally {
     await store.close();
@@ -82,7 +98,13 @@ async function runMigrate({ config, postgres }: ReturnType<typeof readArguments>
 }
 
 async function serve(file: string): Promise<void> {
+  // Loaded here: usage errors and init answer at once.
+  const { readConfig } = await import("./config.ts");
   const config = readConfig(file, process.env);
+  const { nodeRandom } = await import("@hansa/identity");
+  const { createLog, createMetrics } = await import("@hansa/telemetry");
+  const { startHub } = await import("./hub.ts");
+  const { HUB_METRICS } = await import("./metrics.ts");
   const log = createLog({ component: "hub", level: config.log.level });
   const metrics = createMetrics(HUB_METRICS);
   const ports = { clock: systemClock, timers: systemTimers, random: nodeRandom, log, metrics };
