@@ -2,13 +2,12 @@
  * The agent without its edges: own log, follower, heartbeats, liveness and the disk snapshot around one fold. Takes
  * everything by ports, so that the simulator runs this very code.
  */
-import { type AccountKey, assert, type ClusterName, hex, type Signer } from "@hansa/core";
+import { type AccountKey, assert, type ClusterName, type Signer } from "@hansa/core";
 import {
   fingerprintOf,
   type Genesis,
   type Head,
   type Heartbeat,
-  type Lane,
   type LinkValue,
   type LogBus,
   laneOf,
@@ -21,20 +20,16 @@ import { Beats } from "./follow/beats.ts";
 import { Follower } from "./follow/follower.ts";
 import type { Journal } from "./follow/journal.ts";
 import { restoreFederation, SnapshotSaver } from "./follow/snapshot.ts";
+import { Wants } from "./follow/wants.ts";
 import { LivenessWatch, type Prober } from "./liveness/watch.ts";
 import { type LocalReader, localReader } from "./local-reader.ts";
+import { EPOCH_LEAP_MAX, KnownEpochs } from "./log/known-epochs.ts";
 import type { Outbox } from "./log/outbox.ts";
 import { OwnLog } from "./log/own-log.ts";
 import type { Election } from "./log/writer-lock.ts";
 import type { Ports } from "./ports.ts";
 
-/** A degraded source is asked for a snapshot at most this often. */
-const WANT_MS = 30_000;
 const WANT_CHECK_MS = 2000;
-/** How long the first look at others' heads may take before an epoch is taken without it. */
-const HEADS_WAIT_MS = 3000;
-/** A claim about the own epochs that lies further ahead is a lie: nobody makes so many. */
-const EPOCH_LEAP_MAX = 1_000_000;
 /** The hub's beat is due every 2 s. */
 export const HUB_SILENT_MS = 10_000;
 /** A change older than this came with a bootstrap: it says nothing of propagation. */
@@ -70,15 +65,8 @@ export class AgentCore {
   readonly restored: boolean;
   readonly #options: CoreOptions;
   readonly #saver: SnapshotSaver;
-  readonly #asked = new Map<string, number>();
-  readonly #claimedEpochs = new Map<Lane, number>();
-  readonly #mismatched = new Set<string>();
-  #headsSeen: (() => void) | undefined;
-  /** A peer or the hub has told its heads. */
-  readonly #firstHeads: Promise<void>;
-  #admit: (() => void) | undefined;
-  /** The fold knows this cluster's membership. */
-  readonly #admitted: Promise<void>;
+  readonly #wants: Wants;
+  readonly #epochs: KnownEpochs;
   #busUp = false;
   #hubBeatMs = Number.NEGATIVE_INFINITY;
   #sourceRead = false;
@@ -89,16 +77,11 @@ export class AgentCore {
     const { genesis, bus, ports, account, signer, cluster } = options;
     this.#options = options;
     this.fingerprint = fingerprintOf(genesis, ports.crypto);
-    this.#firstHeads = new Promise((resolve) => {
-      this.#headsSeen = resolve;
-    });
-    this.#admitted = new Promise((resolve) => {
-      this.#admit = resolve;
-    });
     const { fed, cursors } = restoreFederation(genesis, options.journal, ports);
     this.fed = fed;
     this.restored = fed.member(cluster) !== undefined;
-    if (this.restored) this.#admit?.();
+    this.#epochs = new KnownEpochs({ fed, account, ports });
+    if (this.restored) this.#epochs.admitted();
     this.follower = new Follower({
       fed,
       bus,
@@ -119,7 +102,7 @@ export class AgentCore {
       election: options.election,
       ports,
       onStored: (record) => this.follower.own(record),
-      highestSeen: (lane, lost) => this.#highestSeen(lane, lost),
+      highestSeen: (lane, lost) => this.#epochs.highest(lane, lost),
     });
     this.reader = localReader(fed, cluster, this.own.registers, () => this.#sourceRead);
     this.beats = new Beats({
@@ -141,6 +124,14 @@ export class AgentCore {
       proberOf: (peer) => options.proberOf(peer, fed),
       onLink: (peer, link) => this.#linkChanged(peer, link),
     });
+    this.#wants = new Wants({
+      fed,
+      self: cluster,
+      ports,
+      own: (key) => this.own.registers.get(key),
+      put: (key, value) => this.put("WantSet", key, value),
+      announce: () => this.own.wanted(),
+    });
     this.#saver = new SnapshotSaver({
       fed,
       genesis,
@@ -154,7 +145,9 @@ export class AgentCore {
     const { bus, ports } = this.#options;
     this.own.start();
     this.watch.start();
-    const wants = ports.timers.every(WANT_CHECK_MS, () => this.#askDegraded());
+    const wants = ports.timers.every(WANT_CHECK_MS, () => {
+      if (this.own.isSynced && this.follower.synced) this.#wants.check();
+    });
     this.#stops.push(
       () => wants.cancel(),
       bus.connection((up) => this.#connection(up)),
@@ -210,8 +203,7 @@ export class AgentCore {
 
   /** Asks `cluster` for a snapshot. */
   want(cluster: string): void {
-    this.#asked.set(cluster, this.#options.ports.clock.monotonicMs());
-    this.put("WantSet", wantKey(cluster), { nonce: hex(this.#options.ports.random.bytes(8)) });
+    this.#wants.ask(cluster);
   }
 
   // === own facts ===
@@ -248,19 +240,6 @@ export class AgentCore {
     this.put("LinkSet", linkKey(peer), link);
   }
 
-  async #highestSeen(lane: Lane, lost: boolean): Promise<number> {
-    const { account, ports } = this.#options;
-    // Before it nobody takes this cluster's records and no beat can be verified; then stored beats are read again.
-    await this.#admitted;
-    const wait = ports.timers.sleep(HEADS_WAIT_MS);
-    // A stream that lost records lost the stored heads too: each peer is waited for to speak once.
-    await (lost ? wait : Promise.race([this.#firstHeads, wait]));
-    const folded = this.fed.heads().filter((head) => head.source === account && head.lane === lane);
-    const known = Math.max(0, ...folded.map(({ epoch }) => epoch));
-    const claimed = this.#claimedEpochs.get(lane) ?? 0;
-    return claimed <= known + EPOCH_LEAP_MAX ? Math.max(known, claimed) : known;
-  }
-
   // === others ===
 
   #connection(up: boolean): void {
@@ -291,9 +270,7 @@ export class AgentCore {
   }
 
   #checkAdmitted(): void {
-    if (this.#admit === undefined || this.fed.member(this.#options.cluster) === undefined) return;
-    this.#admit();
-    this.#admit = undefined;
+    if (this.fed.member(this.#options.cluster) === undefined || !this.#epochs.admitted()) return;
     void this.beats.readLast();
   }
 
@@ -308,11 +285,10 @@ export class AgentCore {
     }
     this.#noteClaims(beat);
     this.#measureLag(beat, source.cluster);
-    if (beat.source !== this.#options.account) this.#headsSeen?.();
     for (const gap of findings.behind) this.follower.fill(gap);
     for (const { source: account } of findings.mismatched) {
       const name = this.fed.source(account)?.cluster;
-      if (name !== undefined && name !== this.#options.cluster) this.#mismatched.add(name);
+      if (name !== undefined) this.#wants.mismatch(name);
     }
     for (const { code, cluster, key, message } of findings.equivocations)
       this.#options.ports.log.error("follow: two records for one position of one log", {
@@ -335,40 +311,11 @@ export class AgentCore {
   }
 
   #noteClaims(beat: Heartbeat): void {
+    this.#epochs.heard(beat);
     for (const { source, lane, epoch, seq } of beat.known) {
       if (source !== this.#options.account) continue;
-      if (epoch > (this.#claimedEpochs.get(lane) ?? 0)) this.#claimedEpochs.set(lane, epoch);
       if (epoch <= (this.own.position(lane)?.epoch ?? 0) + EPOCH_LEAP_MAX)
         this.own.claimed(lane, { epoch, seq });
-    }
-  }
-
-  #askDegraded(): void {
-    const { cluster, ports } = this.#options;
-    if (!this.own.isSynced) return;
-    const nowMs = ports.clock.monotonicMs();
-    for (const name of ["hub", ...this.fed.members().map((member) => member.cluster)]) {
-      const source = this.fed.sourceByCluster(name);
-      // The own fold may lack own records too (parked at the join, lost at a restart); nobody else is to be asked.
-      if (name === cluster && source?.degraded) this.own.wanted();
-      if (source === undefined || name === cluster) continue;
-      const degraded = source.live && (source.degraded || this.#mismatched.has(name));
-      ports.metrics.gauge("hansa_source_degraded", degraded ? 1 : 0, { source: name });
-      const askedMs = this.#asked.get(name);
-      if (
-        !degraded &&
-        this.own.registers.get(wantKey(name)) !== undefined &&
-        nowMs - (askedMs ?? 0) > WANT_MS
-      )
-        this.put("WantSet", wantKey(name), null);
-      if (!degraded || !this.follower.synced || (askedMs !== undefined && nowMs - askedMs < WANT_MS))
-        continue;
-      this.#mismatched.delete(name);
-      ports.log.warn("follow: a source is degraded, asking it for a snapshot", {
-        code: "HSA2005",
-        source: name,
-      });
-      this.want(name);
     }
   }
 }

@@ -31,6 +31,7 @@ const isBeyond = (a: Position, b: Position): boolean =>
 export class LanePublisher {
   readonly #options: LanePublisherOptions;
   #running = false;
+  #again = false;
   #stopped = false;
   #elected = false;
   #delayMs = RETRY_FIRST_MS;
@@ -63,10 +64,14 @@ export class LanePublisher {
 
   /** Something may be waiting: publish it now, unless a record is in flight. */
   kick(): void {
-    if (this.#running || this.#stopped || !this.#elected) return;
+    if (this.#stopped || !this.#elected) return;
+    this.#again = this.#running;
+    if (this.#running) return;
     this.#running = true;
     void this.#run().finally(() => {
       this.#running = false;
+      // Asked for between the last look and here.
+      if (this.#again) this.kick();
     });
   }
 
