@@ -47,9 +47,6 @@ export interface HubFacts {
   readonly operators: { readonly count: number; readonly threshold: number } | null;
   readonly isLab: boolean;
   readonly busUp: boolean | null;
-  /** Records on the bus that the archive has not committed. */
-  readonly lagRecords: number | null;
-  readonly lagMs: number | null;
   readonly gaps: readonly string[];
   /** Holes of the archive that will not be filled: history only. */
   readonly lost: readonly string[];

@@ -46,8 +46,6 @@ export async function hubFacts(context: Context): Promise<HubFacts> {
       : null,
     isLab: data.lab === true,
     busUp: typeof checks.bus === "boolean" ? checks.bus : null,
-    lagRecords: null,
-    lagMs: null,
     gaps: gapsThatAre(null, places).map(gapText),
     lost: gapsThatAre("lost", places).map(gapText),
     quarantined: readFindings(data.findings)

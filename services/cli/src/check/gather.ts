@@ -14,8 +14,8 @@ import { agentFacts } from "./gather-agent.ts";
 import { hubFacts } from "./gather-hub.ts";
 import { orNull } from "./probe.ts";
 
-const SETTLE_TRIES = 8;
-const SETTLE_MS = 400;
+const SETTLE_TRIES = 6;
+const SETTLE_MS = 300;
 
 export async function gather(context: Context): Promise<Facts> {
   const [clusters, links, services] = await Promise.all([

@@ -1,9 +1,9 @@
 /** Categories context, hub, bus and clock: can everybody be reached, and do their clocks agree? Pure. */
+import { type Code, isCode } from "@hansa/core";
 import { duration } from "../shell/output.ts";
 import { type AgentFacts, answering, type Facts, present, type Reach } from "./facts.ts";
 import { type Check, fail, none, ok, warn } from "./report.ts";
 
-const LAG_WARN_MS = 5000;
 const LAG_WARN_RECORDS = 500;
 /** SVIDs are backdated by 12 minutes: ±5 min of skew on both sides is borne (design §4). */
 const SKEW_FAIL_MS = 300_000;
@@ -70,20 +70,30 @@ export function judgeHub(facts: Facts): Check[] {
         "hansa status",
       ),
     );
-  const lag = "the archive keeps up with the log";
-  const behindMs = hub.lagMs !== null && hub.lagMs > LAG_WARN_MS ? `${duration(hub.lagMs)} behind` : null;
-  const behind =
-    hub.lagRecords !== null && hub.lagRecords > LAG_WARN_RECORDS ? `${hub.lagRecords} records behind` : null;
-  const causes = [behindMs, behind].filter((one) => one !== null);
-  checks.push(none(lag, causes, "HSA2012", "hansa status", "warn"));
+  checks.push(
+    none("the archive keeps up with the logs", behindLogs(facts), "HSA2012", "hansa status", "warn"),
+  );
   return checks;
 }
 
-/** A problem that begins with its own code keeps it. */
-function codeOf(problems: readonly string[]) {
-  return (["HSA2010", "HSA2011", "HSA2012"] as const).find((code) =>
-    problems.some((text) => text.includes(code)),
+/** Each agent knows how long its own log is. */
+function behindLogs({ hub, agents }: Facts): string[] {
+  const committed = new Map((hub.fold?.heads ?? []).map((head) => [`${head.cluster}/${head.lane}`, head]));
+  return answering(agents).flatMap(({ cluster, fold }) =>
+    (fold?.heads ?? [])
+      .filter((head) => head.cluster === cluster)
+      .flatMap(({ lane, epoch, seq }) => {
+        const held = committed.get(`${cluster}/${lane}`);
+        if (held === undefined || held.epoch !== epoch || seq - held.seq <= LAG_WARN_RECORDS) return [];
+        return [`${seq - held.seq} records of ${cluster}/${lane} are not archived yet`];
+      }),
   );
+}
+
+/** A problem that begins with its own code keeps it: the first one's. */
+function codeOf([first = ""]: readonly string[]): Code | undefined {
+  const code = first.slice(0, "HSA0000".length);
+  return isCode(code) ? code : undefined;
 }
 
 export function judgeBus(facts: Facts): Check[] {

@@ -9,9 +9,9 @@ import type { Action } from "../shell/program.ts";
 import { PROXY_HEADINGS, type ProxyItem, proxyRows, readProxy } from "./proxies.ts";
 
 export const action: Action = async (shell, [which]) => {
-  const context = shell.context();
   const { cluster, proxy } =
     which === undefined ? { cluster: undefined, proxy: undefined } : parseProxy(which);
+  const context = shell.context();
   const clusters = cluster === undefined ? Object.keys(context.agents) : [cluster];
   const found = (
     await Promise.all(clusters.map((name) => proxiesOf(context, name, cluster !== undefined)))
