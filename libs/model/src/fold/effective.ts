@@ -5,22 +5,26 @@ import type { Source } from "./source.ts";
 import type { RegisterView } from "./types.ts";
 import { isCounted, QUOTA_OF, type World } from "./world.ts";
 
-/** null for clusters whose facts have no effect. */
+/** null for clusters whose facts have no effect on others. */
 export function standingOf(world: World, cluster: string): Standing | null {
   const known = world.standings.get(cluster);
   if (known !== undefined) return known;
-  const member = world.members.get(cluster);
-  const present = member !== undefined && (member.state === "active" || member.state === "draining");
-  const standing = present
-    ? {
-        cluster,
-        trustDomain: member.trustDomain,
-        grant: member.membership.grant,
-        lab: world.genesis.lab,
-      }
-    : null;
+  const standing = isPresent(world, cluster) ? ownStandingOf(world, cluster) : null;
   world.standings.set(cluster, standing);
   return standing;
+}
+
+/** What a cluster is to itself, also after it has left or was evicted: its own mesh goes on. */
+function ownStandingOf(world: World, cluster: string): Standing | null {
+  const member = world.members.get(cluster);
+  if (member === undefined) return null;
+  const { trustDomain, membership } = member;
+  return { cluster, trustDomain, grant: membership.grant, lab: world.genesis.lab };
+}
+
+function isPresent(world: World, cluster: string): boolean {
+  const state = world.members.get(cluster)?.state;
+  return state === "active" || state === "draining";
 }
 
 /** Why a register has no effect; undefined where it has. */
@@ -31,11 +35,12 @@ export function refusalOf(
   observer: string | undefined,
 ): Refusal | undefined {
   if (source === world.hub) return hubRefusal(view);
-  const standing = standingOf(world, source.cluster);
+  const own = observer === source.cluster;
+  const standing = own ? ownStandingOf(world, source.cluster) : standingOf(world, source.cluster);
   if (standing === null || world.sourceOf(source.cluster) !== source)
     return { code: "HSA3010", message: `${view.key}: ${source.cluster} has left or was evicted` };
   return (
-    memberRefusal(view, standing, observer === source.cluster) ?? quotaRefusal(world, source, view, standing)
+    memberRefusal(view, standing, own) ?? quotaRefusal(world, source, view, standing)
   );
 }
 
@@ -63,9 +68,9 @@ export function effect<View extends RegisterView>(
   if (source === undefined || refusalOf(world, source, view, observer) !== undefined) return undefined;
   if (view.type === "BundleSet" && source.frozen !== undefined)
     return (source.frozen.bundle ?? undefined) as View | undefined;
+  if (view.type !== "ServiceSet" || source === world.hub) return view;
   const standing = standingOf(world, cluster);
-  if (view.type !== "ServiceSet" || standing === null || exportRefusal(view, standing) === undefined)
-    return view;
+  if (standing !== null && exportRefusal(view, standing) === undefined) return view;
   // Others see nothing of it; its own cluster keeps the service without the export.
   return observer === cluster ? { ...view, value: { ...view.value, export: null } } : undefined;
 }

@@ -303,7 +303,9 @@ describe("operators", () => {
     feed(fed, command(us, order("drain"), "d").write());
     feed(fed, command(us, { ...order("evict"), cluster: "us" } as OperatorOrder, "e").write());
     const kept = fed.commands().filter(({ payload }) => payload.id === "d");
-    feed(fed, command(hub, rotation(kept.map(({ hash }) => hash)), "o", undefined, 300).write());
+    const [carrying] = command(hub, rotation(kept.map(({ hash }) => hash)), "o", undefined, 300).write();
+    const outcome = fed.apply(carrying!);
+    expect(outcome.kind === "applied" && outcome.changed.map(({ key }) => key)).toContain("membership/us");
     expect(fed.operators().keys).toEqual(fresh.map(keyText));
     expect(state()).toBe("draining");
     expect(fed.member("us")?.state).toBe("active");

@@ -47,12 +47,14 @@ export function decideAccess(
       `"${callerId}" is not an identity of the form spiffe://<cluster>.<federation>/ns/<ns>/sa/<sa>`,
     );
   const member = fed.members().find(({ trustDomain }) => trustDomain === caller.trustDomain);
-  if (!isPresent(member))
-    return deny("membership", `trust domain ${caller.trustDomain} is not that of a present member`);
+  if (member === undefined)
+    return deny("membership", `trust domain ${caller.trustDomain} is not that of a member`);
   const sight: Sight = { fed, observer: member.cluster };
   const exporters = exportersOf(sight, namespace, name)
     .map(({ cluster, because }) => decideAt(sight, cluster, callerId, namespace, name, because))
     .sort((a, b) => (a.cluster < b.cluster ? -1 : 1));
+  if (exporters.length === 0 && !isPresent(member))
+    return deny("membership", `${member.cluster} has left or was evicted: only its own mesh admits its callers`);
   if (exporters.length === 0)
     return deny("no exporter", `no cluster offers ${name}.${namespace} to ${member.cluster}`);
   const allowing = exporters.filter(({ verdict }) => verdict === "allow");

@@ -6,7 +6,7 @@
 import { SYSTEM_NAMESPACE, workloadId } from "@hansa/core";
 import type { AllowPolicy, Caller, PolicyValue } from "@hansa/events";
 import {
-  isPresent,
+  membersInSight,
   type Participant,
   type Register,
   readAll,
@@ -66,8 +66,9 @@ const isAllow = (register: Register<PolicyValue>): register is Register<AllowPol
   "from" in register.value;
 
 function expand(sight: Sight, caller: Caller): Principal[] {
-  const members = caller.cluster === "*" ? sight.fed.members() : [sight.fed.member(caller.cluster)];
-  return members.filter(isPresent).flatMap((member) => expandIn(sight, member, caller));
+  return membersInSight(sight)
+    .filter(({ cluster }) => caller.cluster === "*" || caller.cluster === cluster)
+    .flatMap((member) => expandIn(sight, member, caller));
 }
 
 function expandIn(sight: Sight, member: Participant, { namespace, serviceAccount }: Caller): Principal[] {

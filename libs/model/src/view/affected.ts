@@ -1,6 +1,6 @@
 /** Which services a change may concern, so that an importer computes nothing else again. */
 import { exportersOf } from "./merge.ts";
-import { type FederationReader, isPresent } from "./reader.ts";
+import { type FederationReader, membersInSight } from "./reader.ts";
 
 export interface ServiceKey {
   readonly namespace: string;
@@ -14,7 +14,7 @@ export interface ChangedRegister {
   readonly key: string;
 }
 
-/** `"all"` where membership, evidence, policy, identities or a command changed. */
+/** `"all"` where membership, evidence, policy or identities changed. */
 export function affectedServices(
   changed: readonly ChangedRegister[],
   fed: FederationReader,
@@ -34,13 +34,16 @@ export function affectedServices(
   return [...services.keys()].sort().map((key) => services.get(key)!);
 }
 
-/** Registers that no route depends on: bundles go to secrets, asks to the asked. */
-const INERT: readonly string[] = ["", "bundle", "want", "foreign"];
+/**
+ * Registers that no route depends on: bundles go to secrets, asks to the asked, and what operators order takes effect
+ * on members, whose memberships the fold then names as changed.
+ */
+const INERT: readonly string[] = ["", "bundle", "want", "foreign", "command", "hubkey", "operators"];
 
 /** Everything that `importer` may route to: what it serves itself and what others export to it, in order. */
 export function serviceKeys(fed: FederationReader, importer: string): ServiceKey[] {
   const candidates = new Map<string, ServiceKey>();
-  for (const member of fed.members().filter(isPresent))
+  for (const member of membersInSight({ fed, observer: importer }))
     for (const { namespace, name } of fed.serviceNames(member.cluster))
       candidates.set(`${namespace}/${name}`, { namespace, name });
   return [...candidates.keys()]

@@ -112,8 +112,22 @@ describe("the view of a folded federation", () => {
     command(eu, { do: "evict", cluster: "us", incarnation: 1 }, "b", undefined, 200);
     write(eu);
     expect(clusters()).toEqual(["eu"]);
-    expect(decideAccess(fed, "spiffe://us.lab.hansa/ns/shop/sa/pay", "shop", "pay")).toMatchObject({
+    expect(servingPorts(fed, "eu").flatMap(({ callers }) => callers)).toEqual([]);
+    expect(decideAccess(fed, "spiffe://us.lab.hansa/ns/shop/sa/pay", "shop", "cart")).toMatchObject({
       verdict: "deny",
+      by: "membership",
+    });
+  });
+
+  it("leaves a cluster that is out its own mesh, and nothing of the others'", () => {
+    command(eu, { do: "evict", cluster: "us", incarnation: 1 }, "b", undefined, 200);
+    write(eu);
+    const seenByUs = servicePortViews({ ...input(), self: { ...input().self, cluster: us.cluster } }, "shop", "pay");
+    expect(seenByUs[0]?.exporters.map(({ cluster }) => cluster)).toEqual(["us"]);
+    expect(servingPorts(fed, "us").map(({ service, callers }) => [service, callers])).toEqual([["pay", []]]);
+    expect(decideAccess(fed, "spiffe://us.lab.hansa/ns/shop/sa/pay", "shop", "pay")).toMatchObject({
+      verdict: "allow",
+      exporters: [{ cluster: "us" }],
     });
   });
 

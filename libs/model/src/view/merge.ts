@@ -4,7 +4,7 @@
  */
 import { type ClusterName, type SpiffeId, SYSTEM_NAMESPACE, workloadId } from "@hansa/core";
 import { type Protocol, portKeyOf, type ServicePort, type ServiceValue } from "@hansa/events";
-import { isPresent, type Participant, read, registerName, type Sight } from "./reader.ts";
+import { membersInSight, type Participant, read, registerName, type Sight } from "./reader.ts";
 import { nameTooLong } from "./sni.ts";
 
 export interface Exporter {
@@ -37,7 +37,7 @@ export interface MergedPort {
  */
 export function exportersOf(sight: Sight, namespace: string, name: string): Exporter[] {
   if (namespace === SYSTEM_NAMESPACE) return [];
-  const known = sight.fed.members().flatMap((member) => exporterOf(sight, member, namespace, name) ?? []);
+  const known = membersInSight(sight).flatMap((member) => exporterOf(sight, member, namespace, name) ?? []);
   const exporters = known.filter((exporter) => isVisible(exporter, sight.observer));
   const visible =
     exporters.length > 0 ? exporters : known.filter((exporter) => exporter.cluster === sight.observer);
@@ -50,7 +50,6 @@ function exporterOf(
   namespace: string,
   name: string,
 ): Exporter | undefined {
-  if (!isPresent(member)) return undefined;
   const register = read(sight, member.cluster, "service", `${namespace}/${name}`);
   if (register === undefined || register.value.serviceAccounts.length === 0) return undefined;
   const service = register.value;

@@ -122,6 +122,11 @@ function effectiveOf<K extends keyof ValueOf>(
 export const registerName = (cluster: string, register: Pick<Register, "key" | "lane">): string =>
   `${cluster}/${register.lane}/${register.key}`;
 
-/** Members whose facts count. */
+/** Members whose facts count for the observer: those present; after it has left or was evicted, itself alone. */
+export function membersInSight({ fed, observer }: Sight): Participant[] {
+  const self = fed.member(observer);
+  return self === undefined || isPresent(self) ? fed.members().filter(isPresent) : [self];
+}
+
 export const isPresent = (member: Participant | undefined): member is Participant =>
   member !== undefined && (member.state === "active" || member.state === "draining");

@@ -65,6 +65,9 @@ describe("what a change concerns", () => {
       "endpoint/bank/teller/x",
       "want/us",
       "bundle",
+      "command/1",
+      "operators",
+      "hubkey",
       "",
     ];
     expect(
@@ -85,7 +88,7 @@ describe("what a change concerns", () => {
     ]);
   });
 
-  it.each(["membership/us", "link/us", "policy/allow/shop/x", "identity/shop/web", "command/1", "operators"])(
+  it.each(["membership/us", "link/us", "policy/allow/shop/x", "identity/shop/web"])(
     "is everything for %s",
     (key) => {
       expect(affectedServices([{ cluster: "hub", key }], fed)).toBe("all");
