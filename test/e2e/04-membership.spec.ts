@@ -30,6 +30,12 @@ it("01: evict works while the hub and Postgres are dead", async () => {
   await lab.until(["lab", "call", "eu/shop/web", "ledger", "-n", "5"], (json) => json.failed === 5);
   const answer = await lab.hansa("lab", "call", "eu/shop/web", "pay", "-n", "20");
   expect(answer.json.failed).toBe(0);
+  // The evicted cluster is a mesh of its own now.
+  await lab.until(
+    ["lab", "call", "ap/shop/pay", "ledger", "-n", "5"],
+    (json) => json.served["ap/ledger"] === 5,
+  );
+  await lab.until(["lab", "call", "ap/shop/pay", "cart", "-n", "5"], (json) => json.failed === 5);
 });
 
 it("02: the hub returns, and the evicted cluster stays out", async () => {

@@ -39,9 +39,7 @@ export function refusalOf(
   const standing = own ? ownStandingOf(world, source.cluster) : standingOf(world, source.cluster);
   if (standing === null || world.sourceOf(source.cluster) !== source)
     return { code: "HSA3010", message: `${view.key}: ${source.cluster} has left or was evicted` };
-  return (
-    memberRefusal(view, standing, own) ?? quotaRefusal(world, source, view, standing)
-  );
+  return memberRefusal(view, standing, own) ?? quotaRefusal(world, source, view, standing);
 }
 
 function quotaRefusal(

@@ -4,8 +4,12 @@
  */
 import { type ClusterName, parseWorkloadId, SYSTEM_NAMESPACE } from "@hansa/core";
 import { exportersOf } from "../view/merge.ts";
-import { type FederationReader, isPresent, type Sight } from "../view/reader.ts";
+import type { FederationReader, Sight } from "../view/reader.ts";
+
 import { admits, allowsBy, allowsOf } from "./callers.ts";
+
+/** States in which a cluster is a mesh of its own. */
+const OUT: readonly string[] = ["left", "evicted"];
 
 export type Verdict = "allow" | "deny";
 
@@ -53,8 +57,11 @@ export function decideAccess(
   const exporters = exportersOf(sight, namespace, name)
     .map(({ cluster, because }) => decideAt(sight, cluster, callerId, namespace, name, because))
     .sort((a, b) => (a.cluster < b.cluster ? -1 : 1));
-  if (exporters.length === 0 && !isPresent(member))
-    return deny("membership", `${member.cluster} has left or was evicted: only its own mesh admits its callers`);
+  if (exporters.length === 0 && OUT.includes(member.state))
+    return deny(
+      "membership",
+      `${member.cluster} has left or was evicted: nobody but itself admits its callers`,
+    );
   if (exporters.length === 0)
     return deny("no exporter", `no cluster offers ${name}.${namespace} to ${member.cluster}`);
   const allowing = exporters.filter(({ verdict }) => verdict === "allow");

@@ -122,7 +122,7 @@ describe("the view of a folded federation", () => {
   it("leaves a cluster that is out its own mesh, and nothing of the others'", () => {
     command(eu, { do: "evict", cluster: "us", incarnation: 1 }, "b", undefined, 200);
     write(eu);
-    const seenByUs = servicePortViews({ ...input(), self: { ...input().self, cluster: us.cluster } }, "shop", "pay");
+    const seenByUs = servicePortViews({ ...input(), self: vantage("us", "us-east-1") }, "shop", "pay");
     expect(seenByUs[0]?.exporters.map(({ cluster }) => cluster)).toEqual(["us"]);
     expect(servingPorts(fed, "us").map(({ service, callers }) => [service, callers])).toEqual([["pay", []]]);
     expect(decideAccess(fed, "spiffe://us.lab.hansa/ns/shop/sa/pay", "shop", "pay")).toMatchObject({

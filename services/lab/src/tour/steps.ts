@@ -12,6 +12,8 @@ export interface Step {
   readonly story: string;
   /** The commands that a person would type, as shown. */
   readonly commands: readonly string[];
+  /** True where no command shows it: a person is shown the evidence of `run` instead. */
+  readonly isShownByEvidence?: boolean;
   /** Does and asserts; answers one line of evidence. */
   readonly run: (memory: Map<string, string>) => Promise<string>;
 }
@@ -93,7 +95,8 @@ export const STEPS: readonly Step[] = [
     name: "a forged identity is refused",
     story:
       "A certificate that names eu's web, signed by a CA of our own making, is shown to us's gateway; then the real one.",
-    commands: [`hansa lab creds ${WEB} --out ./creds`],
+    commands: [],
+    isShownByEvidence: true,
     run: async () => {
       const refusal = await forgedCallIsRefused();
       await realCallIsAnswered();

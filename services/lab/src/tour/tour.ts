@@ -105,5 +105,7 @@ async function show(terminal: Interface, step: Step, times: Map<string, string>)
     else await done;
   }
   await Promise.all(loads);
+  if (step.isShownByEvidence === true)
+    tell(`\n${await step.run(times).catch((error: Error) => error.message)}`);
   return true;
 }
