@@ -44,6 +44,18 @@ describe("dependencies", () => {
     60_000,
   );
 
+  it.each(packages.slice(1).map(({ folder, manifest }) => [manifest.name, folder, manifest] as const))(
+    "of %s are all that its code imports, without the help of development's",
+    (name, folder, { dependencies = {} }) => {
+      const undeclared = sourcesOf(folder).flatMap((file) =>
+        importsOf(file)
+          .filter((imported) => imported !== name && !(imported in dependencies))
+          .map((imported) => `${relative(root, file)}: ${imported}`),
+      );
+      expect(undeclared).toEqual([]);
+    },
+  );
+
   it("are pinned to one exact version", () => {
     const ranges = packages.flatMap(({ manifest }) =>
       Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })
@@ -70,6 +82,25 @@ describe("dependencies", () => {
     expect(entries.filter(([, { resolved = "" }]) => resolved.includes("://"))).toEqual([]);
   });
 });
+
+/** Code that runs in production: no specs and what only they use. */
+function sourcesOf(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter(
+      (file) => /\.(ts|js)$/.test(file) && !/node_modules|\.d\.ts$|\.spec\.ts$|fixture|\brig/.test(file),
+    )
+    .map((file) => join(folder, file));
+}
+
+/** Names of the packages that a file imports, types apart. */
+function importsOf(file: string): string[] {
+  const code = readFileSync(file, "utf8");
+  const statement = /^(?:import|export) (?!type )(?:[\w\s{},*$]*? from )?"([^"]+)";/gm;
+  const specifiers = [...code.matchAll(statement)].map(([, name]) => name!);
+  return specifiers
+    .filter((name) => !/^(\.|node:)/.test(name))
+    .map((name) => name.split("/", name.startsWith("@") ? 2 : 1).join("/"));
+}
 
 function manifestOf(folder: string): Manifest {
   return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
