@@ -75,7 +75,7 @@ export class SimBroker {
 
   stop(): void {
     this.#up = false;
-    for (const client of this.#clients) client.reconsider(0);
+    for (const client of this.#clients) client.drop();
   }
 
   start(): void {
@@ -170,6 +170,7 @@ export class SimLogBus implements LogBus {
   #closed = false;
   /** What is under way dies with its connection. */
   #session = 0;
+  #broken = false;
 
   constructor(options: SimBusOptions) {
     this.#options = { detectMs: 1000, reconnectMs: 200, ...options };
@@ -187,6 +188,15 @@ export class SimLogBus implements LogBus {
 
   deafen(): void {
     this.#link = "deaf";
+  }
+
+  /** The server is gone, and with it the connection: known at once by whoever runs, and later by whoever is stopped. */
+  drop(): void {
+    this.#broken = true;
+    this.#options.machine.timers.after(0, () => {
+      this.#setUp(false);
+      this.reconsider();
+    });
   }
 
   /** After deafness the connection is made anew: a stream with a hole is no stream. */
@@ -214,6 +224,7 @@ export class SimLogBus implements LogBus {
     if (this.#up === up || (up && this.#closed)) return;
     this.#up = up;
     this.#session += 1;
+    if (up) this.#broken = false;
     for (const handle of [...this.#watchers]) handle(up);
   }
 
@@ -234,7 +245,7 @@ export class SimLogBus implements LogBus {
   #deliver(run: () => void): void {
     const { broker, machine } = this.#options;
     const { faults, random, kernel } = broker;
-    if (!this.#up || !this.reachable || random.chance(faults.loseTail)) return;
+    if (!this.#up || this.#broken || !this.reachable || random.chance(faults.loseTail)) return;
     const copies = random.chance(faults.repeatTail) ? 2 : 1;
     for (let copy = 0; copy < copies; copy += 1) {
       const extra = random.chance(faults.reorderTail) || copy > 0 ? random.float() * faults.reorderMaxMs : 0;
@@ -279,7 +290,7 @@ export class SimLogBus implements LogBus {
     const { broker, machine, account } = this.#options;
     if (bytes.length > HEARTBEAT_BYTES_MAX)
       throw new HansaError("HSA2002", "sim: the heartbeat is too large");
-    if (!this.#up || this.#link === "cut" || broker.random.chance(broker.faults.loseRequest))
+    if (!this.#up || this.#broken || this.#link === "cut" || broker.random.chance(broker.faults.loseRequest))
       return Promise.resolve();
     const copy = bytes.slice();
     broker.kernel.schedule(broker.faults.delayMaxMs / 2, () => {
@@ -335,8 +346,9 @@ export class SimLogBus implements LogBus {
         };
         kernel.schedule(random.float() * faults.delayMaxMs, arrive, machine);
       };
+      const broken = this.#broken;
       const arrive = (): void => {
-        if (!broker.up || this.#link === "cut") return;
+        if (!broker.up || this.#link === "cut" || broken) return;
         try {
           const result = ask(broker);
           answer(() => resolve(result));
