@@ -117,7 +117,7 @@ const standingOf = ({ account, state, membership }: Member): string =>
  */
 export class Projection {
   readonly #fed: Federation;
-  readonly #standings = new Map<string, string>();
+  readonly #standings = new Map<string, { readonly standing: string; readonly account: string }>();
 
   /** `fed` as the projections show it now. */
   constructor(fed: Federation) {
@@ -137,19 +137,23 @@ export class Projection {
     const isTrust = changed.some(({ type }) => TRUST_TYPES.has(type));
     const members = isTrust ? fed.members() : sources.flatMap((name) => fed.member(name) ?? []);
     for (const member of members) rows.set(`member ${member.cluster}`, memberShown(member));
-    if (isTrust)
-      for (const cluster of this.#moved()) for (const { key } of fed.registers(cluster)) show(cluster, key);
-    return grouped(rows.values());
+    if (!isTrust) return grouped(rows.values());
+    const moved = this.#moved();
+    for (const { cluster } of moved) for (const { key } of fed.registers(cluster)) show(cluster, key);
+    const purge = moved.filter(({ isReplaced }) => isReplaced).map(({ cluster }) => cluster);
+    return { ...grouped(rows.values()), ...(purge.length > 0 ? { purge } : {}) };
   }
 
-  /** Members whose standing changed since the last call. */
-  #moved(): string[] {
-    const moved: string[] = [];
+  /** Members whose standing changed since the last call; `isReplaced`: they write under another account now. */
+  #moved(): { readonly cluster: string; readonly isReplaced: boolean }[] {
+    const moved: { readonly cluster: string; readonly isReplaced: boolean }[] = [];
     for (const member of this.#fed.members()) {
+      const { cluster, account } = member;
+      const before = this.#standings.get(cluster);
       const standing = standingOf(member);
-      if (this.#standings.get(member.cluster) === standing) continue;
-      this.#standings.set(member.cluster, standing);
-      moved.push(member.cluster);
+      if (before?.standing === standing) continue;
+      this.#standings.set(cluster, { standing, account });
+      moved.push({ cluster, isReplaced: before !== undefined && before.account !== account });
     }
     return moved;
   }

@@ -67,7 +67,10 @@ export interface TableChanges {
   readonly deletes: readonly ProjectionRow[];
 }
 
-export type ProjectionChanges = Partial<Readonly<Record<ProjectionTable, TableChanges>>>;
+export type ProjectionChanges = Partial<Readonly<Record<ProjectionTable, TableChanges>>> & {
+  /** Clusters whose rows go before the upserts: they write under another account now. */
+  readonly purge?: readonly string[];
+};
 
 const keyColumns = (table: ProjectionTable): string[] => Object.keys(TABLES[table].key);
 
@@ -107,6 +110,10 @@ export async function writeProjections(
   changes: ProjectionChanges,
   position: number,
 ): Promise<void> {
+  if (changes.purge !== undefined)
+    for (const table of PROJECTION_TABLES)
+      if (table !== "cluster")
+        await tx.query(`delete from ${table} where cluster = any($1)`, [changes.purge]);
   for (const table of PROJECTION_TABLES) {
     const { upserts = [], deletes = [] } = changes[table] ?? {};
     if (deletes.length > 0) await tx.query(SQL[table].remove, [JSON.stringify(deletes)]);

@@ -94,8 +94,8 @@ export class Leader {
 
   join(body: JoinBody): Promise<Joined> {
     this.#mayWrite();
-    const pinned = (cluster: string) => this.#projector.fed?.member(cluster)?.signingKey;
-    return join(this.#hub, this.epoch, body, pinned, async (id) => void (await this.#published(id)));
+    const known = (cluster: string) => this.#projector.fed?.member(cluster);
+    return join(this.#hub, this.epoch, body, known, async (id) => void (await this.#published(id)));
   }
 
   async leave(actor: string, cluster: string): Promise<Head | null> {

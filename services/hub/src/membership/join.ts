@@ -51,6 +51,13 @@ export interface Joined {
   readonly apiToken: string;
 }
 
+/** What the fold says of a name that was a member before. */
+export interface Known {
+  /** base64; a re-key by operators counts. */
+  readonly signingKey: string;
+  readonly frozen: boolean;
+}
+
 interface Decision {
   readonly member: Member;
   readonly apiToken: string;
@@ -62,11 +69,13 @@ export async function join(
   hub: HubContext,
   leaderEpoch: number,
   body: JoinBody,
-  pinnedKey: (cluster: string) => string | undefined,
+  known: (cluster: string) => Known | undefined,
   publish: (outboxId: number) => Promise<void>,
 ): Promise<Joined> {
   const request = checkRequest(hub, body);
-  const decision = await hub.store.command(leaderEpoch, (tx) => decide(hub, tx, body, request, pinnedKey));
+  const decision = await hub.store.command(leaderEpoch, (tx) =>
+    decide(hub, tx, body, request, known(request.cluster)),
+  );
   if (decision.outboxId !== null) await publish(decision.outboxId);
   await pushAccounts(hub);
   hub.log.info("cluster joined", { cluster: request.cluster, incarnation: decision.member.incarnation });
@@ -114,7 +123,7 @@ async function decide(
   tx: CommandTx,
   body: JoinBody,
   request: MembershipRequest,
-  pinnedKey: (cluster: string) => string | undefined,
+  known: Known | undefined,
 ): Promise<Decision> {
   const token = await lockJoinToken(tx.sql, body.secret);
   if (token === null) throw new HansaError("HSA3003", "join: the token is unknown");
@@ -122,9 +131,14 @@ async function decide(
     throw new HansaError("HSA3003", `join: the token is for ${token.cluster}, not for ${request.cluster}`);
   if (token.revokedMs !== null) throw new HansaError("HSA3003", "join: the token was revoked");
   const member = await tx.member(request.cluster);
-  const pinned = pinnedKey(request.cluster) ?? member?.signingKey;
+  const pinned = known?.signingKey ?? member?.signingKey;
   if (pinned !== undefined && pinned !== request.signingKey)
     throw new HansaError("HSA3004", `join: ${request.cluster} is pinned to another signing key`);
+  if (known?.frozen === true)
+    throw new HansaError(
+      "HSA3009",
+      `join: ${request.cluster} is frozen: two versions of one of its records exist`,
+    );
   if (token.usedMs !== null) return repeat(tx, body, member);
   if (token.expiresMs <= tx.nowMs) throw new HansaError("HSA3003", "join: the token has expired");
   return admit(hub, tx, body, request, token, member);
