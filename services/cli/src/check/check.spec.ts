@@ -94,8 +94,8 @@ let here: World;
 beforeEach(async () => {
   [hub, eu, us] = await Promise.all([
     FakeApi.start(hubRoutes()),
-    FakeApi.start(agentRoutes()),
-    FakeApi.start(agentRoutes()),
+    FakeApi.startAgent(agentRoutes()),
+    FakeApi.startAgent(agentRoutes()),
   ]);
   here = await world(hub, { eu, us });
 });

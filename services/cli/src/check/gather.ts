@@ -6,7 +6,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { callApi } from "@hansa/identity";
 import { labPaths } from "../../../../deploy/tools/lab-paths.ts";
 import { type AgentAnswer, askAgents } from "../mesh/agents.ts";
+import { evidenceItem } from "../mesh/evidence.ts";
 import { LISTINGS } from "../mesh/listings.ts";
+import { withLive } from "../mesh/status.ts";
 import { answerOf, askList, list, text } from "../shell/api.ts";
 import type { Context } from "../shell/context.ts";
 import type { AgentFacts, ExportFacts, Facts, HubFacts } from "./facts.ts";
@@ -18,10 +20,11 @@ const SETTLE_TRIES = 6;
 const SETTLE_MS = 300;
 
 export async function gather(context: Context): Promise<Facts> {
-  const [clusters, links, services] = await Promise.all([
+  const [clusters, links, services, statuses] = await Promise.all([
     orNull(askList(context, { path: "/v1/clusters" })),
     orNull(askList(context, { path: "/v1/links" })),
     orNull(askList(context, { path: "/v1/services" })),
+    askAgents(context, "/v1/status"),
   ]);
   const names = new Map((clusters?.items ?? []).map((item) => [text(item.account), text(item.name)]));
   const { hub, agents } = await settled(context, names);
@@ -51,16 +54,8 @@ export async function gather(context: Context): Promise<Facts> {
         state: text(item.state),
         trustDomain: text(item.trustDomain),
       })) ?? null,
-    links:
-      links?.items.map(LISTINGS.links.item).map((item) => ({
-        from: text(item.from),
-        to: text(item.to),
-        state: text(item.state),
-        lease: text(item.lease),
-        probe: text(item.probe),
-        stage: text(item.stage),
-        selfDoubt: item.selfDoubt === true,
-      })) ?? null,
+    // The archive hears nothing new of an importer whose bus is down: its own word counts more.
+    links: links === null ? null : withLive(links.items.map(LISTINGS.links.item).map(evidenceItem), statuses),
     exports,
     conflicts,
   };

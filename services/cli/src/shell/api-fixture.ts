@@ -31,8 +31,15 @@ export class FakeApi {
   readonly #server: Server;
   readonly #caPem: string;
 
-  private constructor(routes: Routes, tls: { caPem: string; cert: string; key: string }) {
+  readonly #hasArchive: boolean;
+
+  private constructor(
+    routes: Routes,
+    hasArchive: boolean,
+    tls: { caPem: string; cert: string; key: string },
+  ) {
     this.#routes = routes;
+    this.#hasArchive = hasArchive;
     this.#caPem = tls.caPem;
     this.#server = createServer({ cert: tls.cert, key: tls.key }, (request, response) => {
       let text = "";
@@ -53,10 +60,13 @@ export class FakeApi {
     });
   }
 
-  static async start(routes: Routes): Promise<FakeApi> {
+  /** An agent: its answers have no position in the archive. */
+  static startAgent = (routes: Routes): Promise<FakeApi> => FakeApi.start(routes, false);
+
+  static async start(routes: Routes, hasArchive = true): Promise<FakeApi> {
     const authority = createTlsAuthority("spec", { clock: systemClock, random: nodeRandom });
     const { certPem, keyPem } = authority.issueServer(["127.0.0.1"]);
-    const api = new FakeApi(routes, { caPem: authority.certPem, cert: certPem, key: keyPem });
+    const api = new FakeApi(routes, hasArchive, { caPem: authority.certPem, cert: certPem, key: keyPem });
     await new Promise<void>((resolve) => api.#server.listen(0, "127.0.0.1", resolve));
     return api;
   }
@@ -83,7 +93,9 @@ export class FakeApi {
       if (route === undefined) throw new HansaError("HSA1005", `${key}: no such route`);
       const data = typeof route === "function" ? (route as (asked: Request) => unknown)(request) : route;
       if (data instanceof Raw) return { status: data.status, body: data.body };
-      const stamp = { position: 42, committedAt: "2026-11-23T06:00:00.000Z" };
+      const stamp = this.#hasArchive
+        ? { position: 42, committedAt: "2026-11-23T06:00:00.000Z" }
+        : { position: null, committedAt: null };
       return { status: 200, body: { apiVersion: "hansa/v1", kind: "Spec", data, ...stamp } };
     } catch (error) {
       if (!isHansaError(error)) throw error;
