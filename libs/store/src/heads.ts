@@ -100,7 +100,9 @@ function byLog(placed: readonly Candidate[]): Candidate[][] {
   const logs = new Map<string, Candidate[]>();
   for (const item of placed) {
     const id = `${item.record.header.source} ${item.record.header.lane}`;
-    logs.set(id, [...(logs.get(id) ?? []), item]);
+    const items = logs.get(id);
+    if (items === undefined) logs.set(id, [item]);
+    else items.push(item);
   }
   const order = (a: Candidate, b: Candidate): number => (isAfter(a.record.header, b.record.header) ? 1 : -1);
   return [...logs.values()].map((items) => items.sort(order));
