@@ -2,7 +2,7 @@
  * The two processes of a cluster on one machine: agent and gateway Envoy. Started to outlive this command; ended again
  * where the join fails.
  */
-import { spawn } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { CODES, type Code, HansaError, isCode } from "@hansa/core";
@@ -13,39 +13,41 @@ export interface Started {
   readonly pid: number;
   readonly log: string;
   readonly command: readonly string[];
-  /** undefined while it runs. */
-  exitCode(): number | undefined;
+  hasEnded(): boolean;
   stop(): void;
 }
 
 const LOG_TAIL_CHARS = 4000;
 
-function start(
-  name: string,
-  command: readonly [string, ...string[]],
-  log: string,
-  env: NodeJS.ProcessEnv,
-): Started {
-  const file = openSync(log, "a", 0o600);
-  const [program, ...args] = command;
-  const child = spawn(program, args, { detached: true, stdio: ["ignore", file, file], env });
-  closeSync(file);
-  let code: number | undefined;
-  child.once("exit", (status) => {
-    code = status ?? 1;
+/**
+ * Runs a program in a session of its own and as nobody's child, and prints its pid. Envoy asks the kernel for a SIGTERM
+ * when its parent ends (PR_SET_PDEATHSIG), and a command ends soon: so the program starts only when its parent is gone.
+ */
+const ORPHANED = `log=$1; shift; parent=$$
+(while kill -0 $parent 2>/dev/null; do sleep 0.02; done; exec setsid "$@") </dev/null >>"$log" 2>&1 &
+echo $!`;
+
+function start(name: string, command: readonly string[], log: string, env: NodeJS.ProcessEnv): Started {
+  closeSync(openSync(log, "a", 0o600));
+  const { stdout, error } = spawnSync("sh", ["-c", ORPHANED, "sh", log, ...command], {
+    encoding: "utf8",
+    env,
+    stdio: ["ignore", "pipe", "ignore"],
   });
-  child.once("error", () => {
-    code = 1;
-  });
-  child.unref();
-  return {
-    name,
-    pid: child.pid ?? 0,
-    log,
-    command,
-    exitCode: () => code,
-    stop: () => void (code === undefined && child.kill("SIGTERM")),
-  };
+  if (error !== undefined) throw new HansaError("HSA6001", `sh: ${error.message}`, { cause: error });
+  const pid = Number(stdout);
+  const hasEnded = (): boolean => !isRunning(pid);
+  return { name, pid, log, command, hasEnded, stop: () => void (hasEnded() || process.kill(pid, "SIGTERM")) };
+}
+
+/** A zombie that nobody has collected yet runs no more. */
+function isRunning(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return !stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
+  } catch {
+    return false;
+  }
 }
 
 /** The token goes by the environment: arguments can be read by every user of the machine. */
@@ -58,7 +60,7 @@ export function startAgent(config: string, dataDir: string, token: string): Star
     "--config",
     resolve(config),
   ] as const;
-  return start("agent", [...command], join(dataDir, "agent.log"), {
+  return start("agent", command, join(dataDir, "agent.log"), {
     ...process.env,
     HANSA_JOIN_TOKEN: token,
   });
@@ -75,7 +77,7 @@ export function startGateway(envoy: string, bootstrap: string, dataDir: string):
     "--log-level",
     "warning",
   ] as const;
-  return start("gateway", [...command], join(dataDir, "gateway.log"), process.env);
+  return start("gateway", command, join(dataDir, "gateway.log"), process.env);
 }
 
 /** Why it ended, with its own code where its last words name one. */

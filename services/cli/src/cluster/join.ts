@@ -95,7 +95,7 @@ async function mustNotRun(config: JoinConfig): Promise<void> {
 /** Until the agent has joined and its own membership has come back through the log. */
 async function agentReady(config: JoinConfig, agent: Started, deadline: number): Promise<ApiTarget> {
   for (;;) {
-    if (agent.exitCode() !== undefined) throw endedError(agent);
+    if (agent.hasEnded()) throw endedError(agent);
     const target = targetOf(config);
     const ready =
       target !== undefined &&
@@ -127,7 +127,7 @@ async function verified(
 ): Promise<RoundTrip[]> {
   let told = "";
   for (;;) {
-    const ended = running.find((one) => one.exitCode() !== undefined);
+    const ended = running.find((one) => one.hasEnded());
     if (ended) throw endedError(ended);
     const trips = await measure(target, config.cluster);
     const missing = trips.filter((trip) => trip.missing !== "");
