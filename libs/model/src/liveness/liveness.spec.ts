@@ -198,6 +198,16 @@ describe("self-doubt", () => {
     expect(eu.liveness.link("us")).toMatchObject({ state: "normal", probe: "ok", selfDoubt: false });
   });
 
+  it("needs fresh failures once the doubt is over: ways do not come back in the same second", () => {
+    const eu = new Importer(...TWO).run(5, TWO, TWO).run(20, TWO, []);
+    eu.run(1, TWO, ["ap"]);
+    expect(eu.liveness.link("us")).toMatchObject({ state: "normal", selfDoubt: false });
+    eu.run(1, TWO, ["ap"]).run(5, TWO, TWO);
+    expect(eu.transitions.map(({ value }) => value.state)).not.toContain("unreachable");
+    eu.run(20, TWO, []).run(4, TWO, ["ap"]);
+    expect(TWO.map((peer) => eu.state(peer))).toEqual(["normal", "unreachable"]);
+  });
+
   it("does not hide one dead cluster of two or more", () => {
     expect(new Importer(...THREE).run(5, THREE, THREE).run(3, TWO, ["ap", "us"]).state("sa")).toBe(
       "unreachable",

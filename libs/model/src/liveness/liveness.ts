@@ -10,7 +10,14 @@ import type { Code } from "@hansa/core";
 import type { Lane, LeaseState, LinkState, LinkValue, Position } from "@hansa/events";
 import { type Doubt, mostFail } from "./doubt.ts";
 import { extendLease, type Lease, newLease, renewByBeat, renewByRecord } from "./lease.ts";
-import { excuseFailures, NEW_PROBE, type ProbeResult, type ProbeTrack, probeStep } from "./probe.ts";
+import {
+  excuseFailures,
+  NEW_PROBE,
+  type ProbeResult,
+  type ProbeTrack,
+  probeStep,
+  startAnew,
+} from "./probe.ts";
 import { LIVENESS_DEFAULT, type LivenessSettings } from "./settings.ts";
 import { isWorse, verdictOf } from "./verdict.ts";
 
@@ -65,6 +72,7 @@ export class Liveness {
   readonly #peers = new Map<string, Peer>();
   #busUp = true;
   #lagUntilMs = Number.NEGATIVE_INFINITY;
+  #doubted = false;
 
   constructor(settings: LivenessSettings = LIVENESS_DEFAULT) {
     this.#settings = settings;
@@ -208,6 +216,8 @@ export class Liveness {
     const doubt = this.doubt(at);
     for (const name of this.#peers.keys())
       this.#change(name, (peer) => ({ leaseState: this.#leaseState(peer, doubt, at) }));
+    if (this.#doubted && doubt === "none") this.#excuseWithheld();
+    this.#doubted = doubt !== "none";
     const transitions: Transition[] = [];
     for (const [name, peer] of this.#peers) {
       const value = this.#valueOf(name, peer, doubt, at);
@@ -216,6 +226,17 @@ export class Liveness {
       this.#peers.set(name, { ...peer, value, told: true });
     }
     return transitions;
+  }
+
+  /**
+   * What was not believed in doubt is not believed afterwards either: the way to one peer may be back a second before the
+   * way to another. Fresh failures count.
+   */
+  #excuseWithheld(): void {
+    for (const name of this.#peers.keys())
+      this.#change(name, ({ leaseState, probe, value }) =>
+        isWorse(verdictOf(leaseState, probe.state), value.state) ? { probe: startAnew(probe) } : {},
+      );
   }
 
   /** Silence counts only while this importer could have heard something. */

@@ -84,3 +84,12 @@ function fail(track: ProbeTrack, stage: string, nowMs: number, settings: Livenes
 /** Failures counted while this importer itself was late say nothing. */
 export const excuseFailures = (track: ProbeTrack): ProbeTrack =>
   track.failures === 0 ? track : { ...track, failures: 0 };
+
+/** A verdict that came about in doubt says nothing; the gateway's history of flapping stays. */
+export const startAnew = (track: ProbeTrack): ProbeTrack => ({
+  ...track,
+  state: "unknown",
+  failures: 0,
+  successes: 0,
+  stage: "",
+});
