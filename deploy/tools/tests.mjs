@@ -6,18 +6,27 @@ import { run } from "./launch.mjs";
 import { root } from "./paths.mjs";
 
 /** `args` go to `vitest run`: `--project e2e`, a filter for file names. Resolves to the counts. */
-export async function runTests(args) {
+export async function runTests(args, env = {}) {
   const dir = mkdtempSync(join(tmpdir(), "hansa-tests-"));
   try {
     const report = join(dir, "report.json");
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-    const code = await run(["node_modules/vitest/vitest.mjs", "run", ...reporters, ...args], { cwd: root });
+    const code = await run(["node_modules/vitest/vitest.mjs", "run", ...reporters, ...args], {
+      cwd: root,
+      env,
+    });
     const byName = args.some((arg) => /^(-t|--testNamePattern)(=|$)/.test(arg));
     return countTests(read(report), code, { byName });
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
+
+/** Every seed and the full counts of the property tests and the simulator; hours are allowed. */
+export const runSoak = (args) =>
+  runTests(["--project", "unit", "--project", "sim", "--testTimeout", "14400000", ...args], {
+    HANSA_SOAK: "1",
+  });
 
 /**
  * Counts from vitest's JSON report. A file that cannot be loaded counts as one failure, and so does a run that ends
