@@ -106,7 +106,7 @@ describe("cluster drain, undrain, evict", () => {
         kind: "ClusterOrder",
         order,
         cluster: "us",
-        by: "hub",
+        takenBy: "hub",
         position: "hub/sum/1/1",
         stragglers: [],
       });
@@ -120,14 +120,14 @@ describe("cluster drain, undrain, evict", () => {
     await hub.stop();
     const { status, json, stderr } = await here.run("cluster", "evict", "us");
     expect(status, stderr).toBe(0);
-    expect(json).toMatchObject({ by: "eu's agent", position: "eu/sum/1/2" });
+    expect(json).toMatchObject({ takenBy: "eu's agent", position: "eu/sum/1/2" });
     expect(state.us).toBe("evicted");
     await restartHub();
   });
 
   it("goes through the agent that --via names", async () => {
     const { json } = await here.run("cluster", "drain", "us", "--via", "ap");
-    expect(json.by).toBe("ap's agent");
+    expect(json.takenBy).toBe("ap's agent");
     const none = await here.run("cluster", "drain", "us", "--via", "tokyo");
     expect(none.stderr).toContain("HSA1005");
     expect(none.status).toBe(65);
@@ -188,7 +188,7 @@ describe("cluster leave", () => {
   it("drains first, then leaves", async () => {
     const { status, json, stderr } = await here.run("cluster", "leave", "us");
     expect(status, stderr).toBe(0);
-    expect(json).toMatchObject({ order: "leave", drained: true, by: "hub" });
+    expect(json).toMatchObject({ order: "leave", drained: true, takenBy: "hub" });
     const posts = hub.requests.filter(({ method }) => method === "POST").map(({ path }) => path);
     expect(posts).toEqual(["/v1/commands", "/v1/clusters/us/leave"]);
   });

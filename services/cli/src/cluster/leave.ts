@@ -46,7 +46,7 @@ export const action: Action = async (shell, [name], options) => {
       cluster,
       drained: drain,
       ...effect,
-      by: "hub",
+      takenBy: "hub",
       position: place === null ? null : placeText(place),
     },
     text: () => `${cluster} has left; its name stays pinned to its key (${effect.elapsedMs} ms)`,

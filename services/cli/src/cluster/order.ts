@@ -39,7 +39,7 @@ export const orderAction =
   };
 
 export interface Outcome extends Effect {
-  readonly by: string;
+  readonly takenBy: string;
   readonly position: string | null;
 }
 
@@ -70,7 +70,7 @@ export async function carryOut(
     timeoutMs,
   });
   failOnStragglers(`${cluster} is to be ${DONE[order]}`, effect);
-  return { ...effect, by: sent.by, position: place === null ? null : placeText(place) };
+  return { ...effect, takenBy: sent.by, position: place === null ? null : placeText(place) };
 }
 
 export function failOnStragglers(what: string, { stragglers }: Effect): void {

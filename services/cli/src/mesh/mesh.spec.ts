@@ -258,7 +258,7 @@ describe("get", () => {
       expect(status).toBe(0);
       expect(json).toMatchObject({
         apiVersion: "hansa/v1",
-        by: "hub",
+        answeredBy: "hub",
         position: 42,
         committedAt: "2026-11-23T06:00:00.000Z",
       });
@@ -303,7 +303,7 @@ describe("get", () => {
     await killHub();
     const { status, json, stderr } = await here.run("get", "clusters");
     expect(status).toBe(0);
-    expect(json.by).toBe("eu's agent");
+    expect(json.answeredBy).toBe("eu's agent");
     expect(stderr.match(/note: the hub does not answer/g)).toHaveLength(1);
     const past = await here.run("get", "clusters", "--at", "5m");
     expect(past.stderr).toMatch(/HSA1012.*only the hub can answer --at/);
@@ -314,7 +314,7 @@ describe("get", () => {
       throw new HansaError(code, "no");
     };
     hub.set({ "GET /v1/clusters": refuse("HSA2011") });
-    expect((await here.run("get", "clusters")).json.by).toBe("eu's agent");
+    expect((await here.run("get", "clusters")).json.answeredBy).toBe("eu's agent");
     hub.set({ "GET /v1/clusters": refuse("HSA3001") });
     const { status, stderr, stdout } = await here.run("get", "clusters");
     expect(stderr).toContain("HSA3001");
@@ -335,7 +335,7 @@ describe("status", () => {
   it("measures every column", async () => {
     const { status, json } = await here.run("status");
     expect(status).toBe(0);
-    expect(json).toMatchObject({ kind: "Status", healthy: true, by: "hub" });
+    expect(json).toMatchObject({ kind: "Status", healthy: true, answeredBy: "hub" });
     expect(json.items[1]).toMatchObject({
       cluster: "us",
       agent: "ready",
@@ -373,7 +373,7 @@ describe("status", () => {
   it("works without the hub, from the agents' own positions", async () => {
     await killHub();
     const { json } = await here.run("status");
-    expect(json).toMatchObject({ by: "eu's agent", healthy: true });
+    expect(json).toMatchObject({ answeredBy: "eu's agent", healthy: true });
     expect(json.items[1]).toMatchObject({ committed: null, acked: "1/9", head: "1/10", lagRecords: 1 });
   });
   it("never calls a cluster healthy that nobody measured", async () => {
@@ -397,7 +397,7 @@ describe("explain route", () => {
     expect(status).toBe(0);
     expect(json).toMatchObject({
       kind: "RouteExplanation",
-      by: "eu's agent",
+      answeredBy: "eu's agent",
       caller: "eu/shop/web",
       service: "shop/pay",
       failsFast: false,
@@ -419,7 +419,7 @@ describe("explain route", () => {
   });
   it("asks the hub for the past, from the zone of the caller's endpoints or else the cluster's first", async () => {
     const { json } = await here.run("explain", "route", "eu/shop/pay", "pay", "--at", "5m");
-    expect(json).toMatchObject({ by: "hub", position: 42 });
+    expect(json).toMatchObject({ answeredBy: "hub", position: 42 });
     expect(queryOf(asked(hub, "/v1/explain/route")[0]!)).toEqual({
       cluster: "eu",
       ns: "shop",
@@ -456,7 +456,7 @@ describe("explain route", () => {
     await killHub();
     await eu.stop();
     const { json } = await here.run("explain", "route", "eu/shop/web", "pay");
-    expect(json.by).toBe("us's agent");
+    expect(json.answeredBy).toBe("us's agent");
     eu = await FakeApi.start({});
   });
 });
@@ -488,7 +488,7 @@ describe("describe service", () => {
     await killHub();
     const { json } = await here.run("describe", "service", "shop/pay");
     expect(json).toMatchObject({
-      by: "eu's agent",
+      answeredBy: "eu's agent",
       exporters: [{ cluster: "us", exported: true, service: "shop/pay" }],
       loads: [{ cluster: "us", port: "http", healthy: 2 }],
     });
@@ -596,16 +596,16 @@ describe("wait", () => {
   });
   it("asks the agents where the hub is silent", async () => {
     await killHub();
-    expect((await here.run("wait", "--position", "us/sum/1/9")).json.by).toBe("agents");
+    expect((await here.run("wait", "--position", "us/sum/1/9")).json.answeredBy).toBe("agents");
   });
 });
 
 describe("want", () => {
   it("asks by the hub, and by another's agent where it is silent", async () => {
     const { json } = await here.run("want", "us");
-    expect(json).toMatchObject({ source: "us", by: "hub", position: "hub/sum/3/4" });
+    expect(json).toMatchObject({ source: "us", takenBy: "hub", position: "hub/sum/3/4" });
     await killHub();
-    expect((await here.run("want", "us")).json.by).toBe("eu's agent");
+    expect((await here.run("want", "us")).json.takenBy).toBe("eu's agent");
     expect(asked(eu, "/v1/want")[0]?.body).toEqual({ source: "us" });
   });
 });

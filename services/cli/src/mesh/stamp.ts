@@ -3,7 +3,7 @@ import type { Answer } from "../shell/api.ts";
 
 type Stamp = Pick<Answer, "by" | "position" | "committedAt">;
 
-export const stampOf = ({ by, position, committedAt }: Stamp): Stamp => ({ by, position, committedAt });
+export const stampOf = ({ by, position, committedAt }: Stamp) => ({ answeredBy: by, position, committedAt });
 
 /** The same as a line for people. */
 export function stampText({ by, position, committedAt }: Stamp): string {

@@ -47,7 +47,7 @@ export const action: Action = async (shell, _args, options) => {
       const names = importers.map(({ cluster }) => cluster);
       return {
         kind: "Wait",
-        data: { position: placeText(wanted), acknowledgedBy: names, elapsedMs, by: positions.by },
+        data: { position: placeText(wanted), acknowledgedBy: names, elapsedMs, answeredBy: positions.by },
         text: () =>
           `${placeText(wanted)} is acknowledged by the Envoys of ${names.join(", ")} (${elapsedMs} ms)`,
       };

@@ -14,7 +14,7 @@ export const action: Action = async (shell, [source = ""]) => {
     const place = placeOfWrite(data);
     return {
       kind: "Want",
-      data: { source: cluster, by, position: place === null ? null : placeText(place) },
+      data: { source: cluster, takenBy: by, position: place === null ? null : placeText(place) },
       text: () => `${by} asked ${cluster} for a snapshot${place === null ? "" : ` (${placeText(place)})`}`,
     };
   };

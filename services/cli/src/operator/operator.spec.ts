@@ -101,7 +101,7 @@ describe("operator sign", () => {
     const sent = await here.run("operator", "send", file);
     expect(sent.json).toMatchObject({
       kind: "CommandSent",
-      by: "hub",
+      takenBy: "hub",
       order: { do: "evict", cluster: "us", incarnation: 4 },
     });
     expect(hub.requests.at(-1)).toMatchObject({
@@ -177,10 +177,10 @@ describe("operator send", () => {
   it("goes through any agent where the hub is silent, and through the one that is named", async () => {
     const file = await signed();
     const via = await here.run("operator", "send", file, "--via", "eu");
-    expect(via.json).toMatchObject({ by: "eu's agent", position: "eu/sum/2/3" });
+    expect(via.json).toMatchObject({ takenBy: "eu's agent", position: "eu/sum/2/3" });
     await hub.stop();
     const without = await here.run("operator", "send", file);
-    expect(without.json.by).toBe("eu's agent");
+    expect(without.json.takenBy).toBe("eu's agent");
     hub = await FakeApi.start({});
   });
 

@@ -61,7 +61,7 @@ export const action: Action = async (shell, [file = ""], options) => {
   const order = orderInWords(payload.order);
   return {
     kind: "CommandSent",
-    data: { id: payload.id, hash, order: payload.order, by, ...data },
+    data: { id: payload.id, hash, order: payload.order, takenBy: by, ...data },
     text: () => `${order}: taken by ${by} (command ${payload.id})`,
   };
 };
