@@ -106,7 +106,8 @@ export function judgeServices({ exports, conflicts, agents, hub }: Facts): Check
     else
       partly.push(...empty.map(({ cluster }) => `${service}: none healthy in ${cluster}, others serve it`));
   }
-  const next = "hansa describe service NS/NAME";
+  const sick = exports.find(({ healthy }) => healthy === 0)?.service ?? conflicts[0]?.service;
+  const next = sick === undefined ? "hansa get services" : `hansa describe service ${sick}`;
   const findings = new Map<string, string>();
   const folds = [hub.fold, ...answering(agents).map(({ fold }) => fold)];
   for (const fold of folds)

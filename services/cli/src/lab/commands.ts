@@ -87,11 +87,14 @@ const up: Action = async (_shell, _args, options) => {
     process.exitCode = await new Promise<number>((done) => child.once("exit", (code) => done(code ?? 1)));
     return undefined;
   }
-  await startDetached(args);
-  return await statusOf("LabUp");
+  const refusal = await startDetached(args);
+  if (refusal === 0) return await statusOf("LabUp");
+  process.exitCode = refusal;
+  return undefined;
 };
 
-async function startDetached(args: readonly string[]): Promise<void> {
+/** 0, or the status with which the supervisor ended after it had said itself, here too, what is wrong. */
+async function startDetached(args: readonly string[]): Promise<number> {
   const { state, supervisorLog } = labPaths();
   mkdirSync(state, { recursive: true, mode: 0o700 });
   rmSync(supervisorLog, { force: true });
@@ -102,18 +105,21 @@ async function startDetached(args: readonly string[]): Promise<void> {
   });
   closeSync(log);
   child.unref();
-  let exited = false;
-  child.once("exit", () => {
-    exited = true;
+  let exited: number | undefined;
+  child.once("exit", (code) => {
+    exited = code ?? 1;
   });
   const deadline = performance.now() + UP_TIMEOUT_MS;
   let shown = 0;
   for (;;) {
+    // Looked at first, so that what it said last is read.
+    const status = exited;
     const lines = readFileSync(supervisorLog, "utf8").split("\n").slice(0, -1);
     for (const line of lines.slice(shown)) say(line);
     shown = lines.length;
-    if (lines.some((line) => line.startsWith("ready:"))) break;
-    if (exited) throw new HansaError("HSA6005", `the lab did not start; see ${supervisorLog}`);
+    if (lines.some((line) => line.startsWith("ready:"))) return 0;
+    if (status && lines.some((line) => line.startsWith("error HSA"))) return status;
+    if (status !== undefined) throw new HansaError("HSA6005", `the lab did not start; see ${supervisorLog}`);
     if (performance.now() > deadline) {
       child.kill("SIGTERM");
       throw new HansaError(

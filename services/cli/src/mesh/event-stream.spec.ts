@@ -1,5 +1,9 @@
-import { describe, expect, it } from "vitest";
-import { EventParser } from "./event-stream.ts";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { systemClock } from "@hansa/core";
+import { createTlsAuthority, nodeRandom } from "@hansa/identity";
+import { describe, expect, it, vi } from "vitest";
+import { EventParser, followEvents } from "./event-stream.ts";
 import { eventItem, eventLine } from "./events.ts";
 
 const read = (...chunks: string[]) => {
@@ -50,5 +54,53 @@ describe("an event as a line", () => {
   });
   it("is cut where the value is long", () => {
     expect(eventLine({ ...item, data: { x: "y".repeat(500) } }, "table").length).toBeLessThan(180);
+  });
+});
+
+/** A hub that ends the stream after each event, once before any, and then goes on where its reader had come to. */
+async function flakyHub() {
+  const authority = createTlsAuthority("spec", { clock: systemClock, random: nodeRandom });
+  const { certPem, keyPem } = authority.issueServer(["127.0.0.1"]);
+  const resumed: unknown[] = [];
+  const server = createServer({ cert: certPem, key: keyPem }, ({ url = "", headers }, response) => {
+    if (!url.startsWith("/v1/events/stream"))
+      return response.end(JSON.stringify({ data: { items: [] }, position: 40 }));
+    const after = headers["last-event-id"];
+    resumed.push(after);
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    if (resumed.length === 1) return response.destroy();
+    const position = Number(after) + 1;
+    response.write(`: hansa events\n\nid: ${position}\ndata: {"position":${position}}\n\n`);
+    return setTimeout(() => response.destroy(), 20);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const hub = { url: `https://127.0.0.1:${port}`, caPem: authority.certPem, token: "t" };
+  const stop = () => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  };
+  return { hub, resumed, stop };
+}
+
+describe("following", () => {
+  it("connects again after the last event seen, and ends when it is told to", async () => {
+    const { hub, resumed, stop } = await flakyHub();
+    const stderr = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    const control = new AbortController();
+    const seen: unknown[] = [];
+    for await (const { position } of followEvents(
+      hub,
+      { source: undefined, since: undefined },
+      control.signal,
+    )) {
+      seen.push(position);
+      if (seen.length === 2) control.abort();
+    }
+    expect(seen).toEqual([41, 42]);
+    expect(resumed).toEqual(["40", "40", "41"]);
+    expect(String(stderr.mock.calls[0])).toContain("connecting again");
+    stderr.mockRestore();
+    await stop();
   });
 });

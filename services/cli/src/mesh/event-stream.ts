@@ -1,9 +1,10 @@
 /** The hub's events as they are committed (server-sent events). Reconnects and goes on after the last one seen. */
+import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HansaError, isCode } from "@hansa/core";
-import type { ApiTarget } from "@hansa/identity";
-import { object, pathOf, text } from "../shell/api.ts";
+import { type ApiTarget, callApi } from "@hansa/identity";
+import { answerOf, object, pathOf, text } from "../shell/api.ts";
 import { say } from "../shell/output.ts";
 
 export interface Following {
@@ -16,33 +17,39 @@ const RECONNECT_MS = 1000;
 const SILENCE_MAX_MS = 60_000;
 const LINE_CHARS_MAX = 1024 * 1024;
 
-/** Ends when `signal` aborts. Throws what the hub refuses; a lost connection is tried again for ever. */
+/**
+ * Ends when `signal` aborts. Throws what the hub refuses, and HSA1012 where it does not answer at first; a connection that
+ * is lost later is made again for ever.
+ */
 export async function* followEvents(
   hub: ApiTarget,
   { source, since }: Following,
   signal: AbortSignal,
 ): AsyncGenerator<Record<string, unknown>> {
-  let lastId: string | undefined;
-  let connected = false;
+  // A fixed beginning: what is committed while a connection is made again is not missed.
+  const now = await positionNow(hub);
+  let lastId = since === undefined ? now : undefined;
   while (!signal.aborted) {
     try {
-      const path = pathOf("/v1/events/stream", { source, since });
-      for await (const { id, data } of stream(hub, path, lastId, signal)) {
-        connected = true;
+      const response = await open(hub, pathOf("/v1/events/stream", { source, since }), lastId, signal);
+      for await (const { id, data } of eventsOf(response)) {
         lastId = id ?? lastId;
         yield data;
       }
+      say("note: the hub ended the stream; connecting again");
     } catch (error) {
       if (signal.aborted) return;
-      const known = error instanceof HansaError ? error : undefined;
-      if (known && known.code !== "HSA1012") throw known;
-      // The first connection must succeed: a wrong address is not to be retried silently.
-      if (!connected && lastId === undefined)
-        throw known ?? new HansaError("HSA1012", `${hub.url}: ${String(error)}`);
+      const isLost = !(error instanceof HansaError) || error.code === "HSA1012";
+      if (!isLost) throw error;
       say(`note: the hub's stream ended (${(error as Error).message}); connecting again`);
     }
     await sleep(RECONNECT_MS, undefined, { signal }).catch(() => {});
   }
+}
+
+async function positionNow(hub: ApiTarget): Promise<string | undefined> {
+  const { position } = answerOf(await callApi(hub, { path: "/v1/events?limit=1" }), "hub");
+  return position === null ? undefined : String(position);
 }
 
 interface ServerEvent {
@@ -50,20 +57,8 @@ interface ServerEvent {
   readonly data: Record<string, unknown>;
 }
 
-async function* stream(
-  hub: ApiTarget,
-  path: string,
-  lastId: string | undefined,
-  signal: AbortSignal,
-): AsyncGenerator<ServerEvent> {
-  const response = await open(hub, path, lastId, signal);
+async function* eventsOf(response: IncomingMessage): AsyncGenerator<ServerEvent> {
   const parser = new EventParser();
-  response.setEncoding("utf8");
-  if ((response.statusCode ?? 500) >= 400) {
-    let body = "";
-    for await (const chunk of response) body += chunk;
-    throw refusalOf(body, response.statusCode ?? 500);
-  }
   for await (const chunk of response) yield* parser.push(String(chunk));
 }
 
@@ -78,8 +73,24 @@ function refusalOf(body: string, status: number): HansaError {
   return new HansaError(isCode(code) ? code : "HSA1012", text(answer.message) || `answered ${status}`);
 }
 
-function open(hub: ApiTarget, path: string, lastId: string | undefined, signal: AbortSignal) {
-  return new Promise<import("node:http").IncomingMessage>((resolve, reject) => {
+/** Throws what the hub refuses. */
+async function open(
+  hub: ApiTarget,
+  path: string,
+  lastId: string | undefined,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const response = await send(hub, path, lastId, signal);
+  response.setEncoding("utf8");
+  const status = response.statusCode ?? 500;
+  if (status < 400) return response;
+  let body = "";
+  for await (const chunk of response) body += String(chunk);
+  throw refusalOf(body, status);
+}
+
+function send(hub: ApiTarget, path: string, lastId: string | undefined, signal: AbortSignal) {
+  return new Promise<IncomingMessage>((resolve, reject) => {
     const sent = request(
       new URL(path, hub.url),
       {
