@@ -230,6 +230,9 @@ describe("operators", () => {
     await isState("victim", "evicted");
     const out = "select 1 from member where cluster = 'victim' and state = 'evicted' and suspended";
     await until("its row follows", async () => (await rig.store.db.query(out)).length === 1);
+    // The hub carries the command on, for those who join when its carrier has forgotten it.
+    const carriers = "select distinct source from event where key = 'command/x1'";
+    await until("in the hub's log", async () => (await rig.store.db.query(carriers)).length === 2);
   });
 
   test("re-key: the new key joins, the old one does not", async () => {

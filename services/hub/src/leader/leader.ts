@@ -11,7 +11,7 @@ import { type CommitOutcome, contradicted, type Leadership, readGaps, readHeads 
 import type { HubContext } from "../context.ts";
 import { pushAccounts } from "../membership/accounts.ts";
 import { type JoinBody, type Joined, join } from "../membership/join.ts";
-import { followFold, leave, submitCommand, want } from "../membership/members.ts";
+import { carryCommands, followFold, leave, submitCommand, want } from "../membership/members.ts";
 import { RateGuard } from "../membership/rate-guard.ts";
 import { resume, resumeAll, suspend } from "../membership/suspension.ts";
 import { Serial } from "../serial.ts";
@@ -30,6 +30,8 @@ const TRUST_TYPES = new Set(["MembershipSet", "CommandSet", "OperatorsSet", "Hub
 export class Leader {
   readonly epoch: number;
   readonly beats: Beats;
+  /** Commands copied in this term: the fold shows them a moment later. At most as many as the fold accepts. */
+  readonly #carried = new Set<string>();
   /** Settles when this leader must end. */
   readonly ended: Promise<string>;
   readonly #hub: HubContext;
@@ -255,6 +257,9 @@ export class Leader {
       if (this.#missing !== null) return;
       await followFold(this.#hub, this.epoch, fed);
       await pushAccounts(this.#hub);
+      const copied = await carryCommands(this.#hub, this.epoch, fed, this.#carried);
+      for (const hash of copied) this.#carried.add(hash);
+      if (copied.length > 0) this.#ownLane?.wake();
       const states = new Map<string, number>([
         ["active", 0],
         ["draining", 0],

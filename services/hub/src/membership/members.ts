@@ -3,7 +3,7 @@
  * credentials of those who are out, and repairs its own rows after a restore. It never decides by itself that a
  * cluster is gone.
  */
-import { type AccountKey, HansaError } from "@hansa/core";
+import { type AccountKey, canonicalJson, HansaError } from "@hansa/core";
 import {
   type CommandValue,
   commandKey,
@@ -11,6 +11,8 @@ import {
   currentVersion,
   type MembershipRequest,
   membershipKey,
+  type OperatorPayload,
+  type RegisterEvent,
   verifyCommand,
   wantKey,
 } from "@hansa/events";
@@ -90,31 +92,48 @@ export async function submitCommand(
   return hub.store.command(leaderEpoch, async (tx) => {
     const details = { order, signatures: value.signatures.map(({ key }) => key) };
     await tx.audit({ actor, action: `command ${order.do}`, subject: id, details });
-    const at = tx.nowMs;
-    if (order.do === "hubkey")
-      return tx.enqueue({
-        type: "HubkeySet",
-        v: currentVersion("HubkeySet"),
-        key: "hubkey",
-        at,
-        data: value,
-      });
-    if (order.do === "operators")
-      return tx.enqueue({
-        type: "OperatorsSet",
-        v: currentVersion("OperatorsSet"),
-        key: "operators",
-        at,
-        data: value,
-      });
-    return tx.enqueue({
-      type: "CommandSet",
-      v: currentVersion("CommandSet"),
-      key: commandKey(id),
-      at,
-      data: value,
-    });
+    return tx.enqueue(commandEvent(checked.payload, value, tx.nowMs));
   });
+}
+
+/**
+ * Copies commands in force that stand in other members' logs into the hub's: who joins later must hear them although
+ * their carrier may have forgotten them, or be the very cluster that they put out. Answers what it copied.
+ */
+export async function carryCommands(
+  hub: HubContext,
+  leaderEpoch: number,
+  fed: Federation,
+  carried: ReadonlySet<string>,
+): Promise<string[]> {
+  const copied: string[] = [];
+  // Of orders that share a register (hub key, operators) the newest holds.
+  const newest = new Map(
+    fed.commands().map((command) => {
+      const event = commandEvent(command.payload, command.value, hub.clock.nowMs());
+      return [event.key, { ...command, event }];
+    }),
+  );
+  for (const { hash, payload, value, event } of newest.values()) {
+    const held = fed.get("hub", event.key);
+    if (carried.has(hash) || (held !== undefined && canonicalJson(held.value) === canonicalJson(value)))
+      continue;
+    await hub.store.command(leaderEpoch, async (tx) => {
+      const details = { order: payload.order };
+      await tx.audit({ actor: "logs", action: `carry ${payload.order.do}`, subject: payload.id, details });
+      await tx.enqueue(event);
+    });
+    copied.push(hash);
+  }
+  return copied;
+}
+
+function commandEvent({ order, id }: OperatorPayload, data: CommandValue, at: number): RegisterEvent {
+  if (order.do === "hubkey")
+    return { type: "HubkeySet", v: currentVersion("HubkeySet"), key: "hubkey", at, data };
+  if (order.do === "operators")
+    return { type: "OperatorsSet", v: currentVersion("OperatorsSet"), key: "operators", at, data };
+  return { type: "CommandSet", v: currentVersion("CommandSet"), key: commandKey(id), at, data };
 }
 
 /** Asks a source for a snapshot, in the hub's own log. */
