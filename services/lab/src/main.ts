@@ -55,6 +55,8 @@ async function up(): Promise<void> {
       control.closeAllConnections();
       claim.close();
       rmSync(paths.sockets, { recursive: true, force: true });
+      // Another lab may get these addresses: who asks for this one must hear that it is gone.
+      rmSync(paths.credentials, { force: true });
       process.exit(status);
     })();
     return ending;

@@ -9,10 +9,14 @@ import type { AddressPlan } from "../addresses.ts";
 import type { Topology } from "../topology/types.ts";
 import { Component, type ComponentSpec } from "./component.ts";
 import { Fleet } from "./fleet.ts";
+import { drain } from "./probes.ts";
 import { type Replica, Replicas, replicaName } from "./replicas.ts";
 
 export type Action = "start" | "stop" | "kill" | "pause" | "resume";
 export type Progress = (message: string) => void;
+
+/** Between a replica's removal from the source and its end: callers everywhere have heard by then. */
+const TERMINATION_GRACE_MS = 1000;
 
 /** Envoys and apps that start at once: more only queue for the processor. */
 const STARTS_AT_ONCE = 4;
@@ -24,6 +28,7 @@ export class Lab {
   readonly fleet: Fleet;
   readonly #components = new Map<string, Component>();
   readonly #progress: Progress;
+  #scaling: Promise<void> = Promise.resolve();
   #ending = false;
 
   constructor(topology: Topology, paths: LabPaths, plan: AddressPlan, progress: Progress) {
@@ -112,17 +117,29 @@ export class Lab {
     return fits;
   }
 
-  async scale(cluster: string, namespace: string, workload: string, count: number): Promise<void> {
+  /** One after the other: a new replica may get the address of one that is just ending. */
+  scale(cluster: string, namespace: string, workload: string, count: number): Promise<void> {
+    const scaled = this.#scaling.then(() => this.#scale(cluster, namespace, workload, count));
+    this.#scaling = scaled.catch(() => {});
+    return scaled;
+  }
+
+  async #scale(cluster: string, namespace: string, workload: string, count: number): Promise<void> {
     const { added, removed } = this.replicas.scale(cluster, namespace, workload, count);
     this.#publish(cluster);
-    await Promise.all(
-      removed.map(async (replica) => {
-        const gone = this.select(replicaName(replica));
-        for (const { spec } of gone) this.#components.delete(spec.name);
-        await Promise.all(gone.map((component) => component.stop()));
-      }),
-    );
+    if (removed.length > 0)
+      await this.#terminate(removed.flatMap((replica) => this.select(replicaName(replica))));
     await inTurns(added, STARTS_AT_ONCE, (replica) => this.#startReplica(replica));
+  }
+
+  /** As a kubelet does it: no more is sent there, connections are ended politely, then the processes. */
+  async #terminate(gone: readonly Component[]): Promise<void> {
+    await Promise.all(
+      gone.map(({ spec, state }) => (spec.admin && state === "running" ? drain(spec.admin) : false)),
+    );
+    await new Promise((resolve) => setTimeout(resolve, TERMINATION_GRACE_MS));
+    await Promise.all(gone.map((component) => component.stop()));
+    for (const { spec } of gone) this.#components.delete(spec.name);
   }
 
   async #startReplica(replica: Replica): Promise<void> {
