@@ -111,9 +111,7 @@ class ImporterWatch {
       const state = text(object(member).state);
       if (!states.includes(state)) return `has not heard of it (${state || "unknown"})`;
       const { heads } = await read("/v1/federation-state");
-      this.#target = readPlaces(heads, names).filter(
-        ({ cluster: of, lane }) => lane === "sum" && of !== this.importer,
-      );
+      this.#target = readPlaces(heads, names).filter(({ lane }) => lane === "sum");
     }
     const acked = readPlaces((await read("/v1/federation-state")).acked, names);
     const behind = this.#target.filter(

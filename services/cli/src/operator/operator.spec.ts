@@ -2,6 +2,7 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { base64, HansaError } from "@hansa/core";
+import { encodeCommand } from "@hansa/events";
 import { newSigningKey } from "@hansa/identity";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FakeApi, items, nobody, type Routes, runCli, type World, world } from "../shell/api-fixture.ts";
@@ -10,6 +11,13 @@ import { parseOrder } from "./orders.ts";
 const keys = [newSigningKey(), newSigningKey(), newSigningKey()];
 const publicKeys = keys.map(({ signer }) => base64(signer.publicKey));
 const FINGERPRINT = "ab".repeat(32);
+
+const PAYLOAD = encodeCommand({
+  fingerprint: FINGERPRINT,
+  id: "x",
+  atMs: 1,
+  order: { do: "evict", cluster: "us" as never, incarnation: 4 },
+});
 
 const reads = (): Routes => ({
   "GET /v1/federation": {
@@ -136,7 +144,7 @@ describe("operator sign", () => {
 
   it.each([
     ["not JSON", "{"],
-    ["another kind", JSON.stringify({ kind: "Else", payload: "x", signatures: [] })],
+    ["another kind", JSON.stringify({ kind: "Else", payload: PAYLOAD, signatures: [] })],
     ["no signatures", JSON.stringify({ kind: "OperatorCommand", payload: "x" })],
     ["a torn payload", JSON.stringify({ kind: "OperatorCommand", payload: '{"order":', signatures: [] })],
   ])("refuses a file with %s and leaves it as it is", async (_what, content) => {
