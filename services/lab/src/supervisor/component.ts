@@ -8,6 +8,9 @@ import type { Child } from "../../../../deploy/tools/child.ts";
 export type ComponentKind = "hub" | "nats" | "postgres" | "agent" | "gateway" | "sidecar" | "app";
 export type ComponentState = "stopped" | "starting" | "running" | "paused" | "exited";
 
+/** A started process, or what stands for one (given-postgres.ts): then it has no pid. */
+export type Running = Omit<Child, "pid"> & { readonly pid: number | null };
+
 export interface ComponentSpec {
   /** Path-like and unique: `hub`, `eu/agent`, `eu/shop/pay/pay-1/app`. */
   readonly name: string;
@@ -20,7 +23,7 @@ export interface ComponentSpec {
   /** URL of its admin interface, "" where it has none. */
   readonly admin: string;
   /** Starts it and resolves when it does its work; throws with the end of its log. */
-  readonly start: () => Promise<Child>;
+  readonly start: () => Promise<Running>;
 }
 
 export class Component {
@@ -28,7 +31,7 @@ export class Component {
   state: ComponentState = "stopped";
   /** Times that it was started. */
   starts = 0;
-  #child: Child | undefined;
+  #child: Running | undefined;
   readonly #changed: (component: Component) => void;
 
   /** `changed` is called after each change of `state`, whoever caused it. */
@@ -38,7 +41,7 @@ export class Component {
   }
 
   get pid(): number | undefined {
-    return this.#child?.pid;
+    return this.#child?.pid ?? undefined;
   }
 
   /** Throws HSA6005 where it does not become healthy. */
@@ -71,28 +74,31 @@ export class Component {
   }
 
   pause(): void {
-    process.kill(this.#need("running").pid, "SIGSTOP");
+    process.kill(this.#need("running"), "SIGSTOP");
     this.#enter("paused");
   }
 
   resume(): void {
-    process.kill(this.#need("paused").pid, "SIGCONT");
+    process.kill(this.#need("paused"), "SIGCONT");
     this.#enter("running");
   }
 
-  async #end(end: (child: Child) => Promise<unknown>): Promise<void> {
+  async #end(end: (child: Running) => Promise<unknown>): Promise<void> {
     const child = this.#child;
     if (!child) return;
     // A stopped process would never see the signal that asks it to end.
-    if (this.state === "paused") process.kill(child.pid, "SIGCONT");
+    if (this.state === "paused" && child.pid !== null) process.kill(child.pid, "SIGCONT");
     this.#child = undefined;
     await end(child);
   }
 
-  #need(state: ComponentState): Child {
+  /** The pid of a process in this state. */
+  #need(state: ComponentState): number {
     if (!this.#child || this.state !== state)
       throw new HansaError("HSA6004", `${this.spec.name}: is ${this.state} and must be ${state} for this`);
-    return this.#child;
+    if (this.#child.pid === null)
+      throw new HansaError("HSA6004", `${this.spec.name}: is no process of the lab, it can only be killed`);
+    return this.#child.pid;
   }
 
   #enter(state: ComponentState): void {

@@ -8,11 +8,12 @@ import { type Argv, startChild } from "../../../../deploy/tools/child.ts";
 import type { LabPaths } from "../../../../deploy/tools/lab-paths.ts";
 import { startNats } from "../../../../deploy/tools/nats.ts";
 import { envoyBinary, root } from "../../../../deploy/tools/paths.mjs";
-import { openPostgres } from "../../../../deploy/tools/postgres.ts";
+import { startPostgres } from "../../../../deploy/tools/postgres.ts";
 import { type AddressPlan, PORTS } from "../addresses.ts";
 import type { Topology, TopologyCluster } from "../topology/types.ts";
 import type { ComponentKind, ComponentSpec } from "./component.ts";
 import { Federation, GATEWAY_NAME } from "./federation.ts";
+import { GivenPostgres } from "./given-postgres.ts";
 import { accepts, answersOk } from "./probes.ts";
 import { proxyIdOf, type Replica, type Replicas, replicaName } from "./replicas.ts";
 
@@ -29,6 +30,7 @@ export class Fleet {
   readonly #options: FleetOptions;
   readonly federation: Federation;
   #postgresUrl = "";
+  #given: GivenPostgres | undefined;
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -39,15 +41,28 @@ export class Fleet {
     return join(this.federation.clusterFolder(cluster), "source.yaml");
   }
 
+  /** HANSA_POSTGRES_URL names a server to use instead of one of the lab's own. */
   postgres(): ComponentSpec {
+    const given = process.env.HANSA_POSTGRES_URL;
+    if (given) {
+      const database = new GivenPostgres(given);
+      this.#given = database;
+      this.#postgresUrl = database.url;
+      const { host: sql } = new URL(given);
+      return this.#spec("postgres", "postgres", "", { sql }, "", () => database.start());
+    }
     const host = this.#options.plan.shared("postgres");
     const dataDir = join(this.#options.paths.state, "postgres");
     return this.#spec("postgres", "postgres", "", { sql: `${host}:${PORTS.postgres}` }, "", async (log) => {
-      const { server, url } = await openPostgres({ dataDir, host, port: PORTS.postgres, log });
-      this.#postgresUrl = url;
-      // A server that was given by HANSA_POSTGRES_URL is not the lab's to end.
-      return server ?? borrowed();
+      const server = await startPostgres({ dataDir, host, port: PORTS.postgres, log });
+      this.#postgresUrl = server.url;
+      return server;
     });
+  }
+
+  /** What is left when all components have ended. */
+  async end(): Promise<void> {
+    await this.#given?.drop();
   }
 
   nats(): ComponentSpec {
@@ -63,8 +78,13 @@ export class Fleet {
     const admin = `https://${host}:${PORTS.hubApi}`;
     return this.#spec("hub", "hub", "", { api: `${host}:${PORTS.hubApi}` }, admin, (log) => {
       const config = this.federation.writeHubConfig(this.#postgresUrl);
-      return this.#node(["services/hub/src/main.ts", "--config", config], log, () =>
-        this.federation.hubReady(),
+      // The variable would name the server, not the lab's database on it.
+      const env = { ...process.env, HANSA_POSTGRES_URL: this.#postgresUrl };
+      return this.#node(
+        ["services/hub/src/main.ts", "--config", config],
+        log,
+        () => this.federation.hubReady(),
+        env,
       );
     });
   }
@@ -190,19 +210,26 @@ export class Fleet {
     });
   }
 
-  #node(args: readonly [string, ...string[]], log: string, isReady: () => Promise<boolean>) {
+  #node(
+    args: readonly [string, ...string[]],
+    log: string,
+    isReady: () => Promise<boolean>,
+    env = process.env,
+  ) {
     const [file, ...rest] = args;
     return this.#start(
       [process.execPath, "--disable-warning=ExperimentalWarning", join(root, file), ...rest],
       log,
       isReady,
+      env,
     );
   }
 
-  #start(argv: Argv, log: string, isReady: () => Promise<boolean>) {
+  #start(argv: Argv, log: string, isReady: () => Promise<boolean>, env = process.env) {
     return startChild({
       argv,
       log,
+      env,
       isReady,
       stopSignal: "SIGTERM",
       stopWithinMs: 5000,
@@ -221,14 +248,4 @@ export class Fleet {
     const log = join(this.#options.paths.logs, `${name.replaceAll("/", "-")}.log`);
     return { name, kind, cluster, ports, admin, log, start: () => start(log) };
   }
-}
-
-function borrowed(): Awaited<ReturnType<ComponentSpec["start"]>> {
-  const ended = { code: 0, signal: null };
-  return {
-    pid: process.pid,
-    exited: new Promise(() => {}),
-    stop: async () => ended,
-    kill: async () => ended,
-  };
 }

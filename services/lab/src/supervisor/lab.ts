@@ -84,6 +84,7 @@ export class Lab {
       const ending = this.components().filter(({ spec }) => kinds.includes(spec.kind));
       await Promise.all(ending.map((component) => component.stop().catch(() => component.kill())));
     }
+    await this.fleet.end().catch((error: unknown) => this.#progress(`postgres: ${String(error)}`));
   }
 
   /** Components whose name is `pattern` or lies below it; throws HSA6004 where none does. */
