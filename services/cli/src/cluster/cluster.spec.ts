@@ -143,6 +143,21 @@ describe("cluster drain, undrain, evict", () => {
     expect(status).toBe(75);
   });
 
+  it("waits for a fold that has not heard of the order", async () => {
+    const before = items(
+      ...Object.entries(ACCOUNTS).map(([name, account]) => ({
+        name,
+        account,
+        incarnation: 1,
+        state: "active",
+      })),
+    );
+    ap.set({ "GET /v1/clusters": before });
+    const { status, stderr } = await here.run("cluster", "evict", "us", "--timeout", "700ms");
+    expect(stderr).toMatch(/followed: ap \(has not heard of it \(active\)\)/);
+    expect(status).toBe(75);
+  });
+
   it("waits by the hub's positions for importers whose agents the context does not name", async () => {
     const alone = await world(hub, { eu }, [operator.pkcs8]);
     acked.ap = -1;
