@@ -65,11 +65,15 @@ function bootstrap(agent: AgentView, proxy: LocalProxy): unknown {
     nodeId: proxy.id,
     cluster: config.cluster,
     adsSocketPath: agent.sockets.path(proxy.id),
-    adminAddress: proxy.address,
+    adminAddress: adminAddressOf(proxy),
     adminPort: config.sidecar.adminPort,
     locality: { region: config.region, zone: proxy.zone },
   });
 }
+
+/** Envoy's admin interface asks nobody who he is: loopback only, whatever address the proxy itself serves on. */
+export const adminAddressOf = ({ address }: Pick<LocalProxy, "address">): string =>
+  address.startsWith("127.") ? address : "127.0.0.1";
 
 /** Checked before it enters the log: the fold would refuse it anyway, but the caller should know. */
 function takeCommand(agent: AgentView, body: unknown, actor: string): unknown {
