@@ -14,6 +14,8 @@ export interface Child {
   readonly pid: number;
   /** Settles when the process has ended, however it came to that. Never rejects. */
   readonly exited: Promise<Exit>;
+  /** Whether it does its work now. */
+  isReady(): Promise<boolean>;
   /** Asks the process to end and waits; after `stopWithinMs` it is killed. */
   stop(): Promise<Exit>;
   /** Ends the process at once, as a crash would, and waits until it is gone. */
@@ -68,7 +70,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   return child;
 }
 
-function spawnLogged({ argv, log, stopSignal, stopWithinMs = 10_000, cwd, env }: ChildOptions): Child {
+function spawnLogged(options: ChildOptions): Child {
+  const { argv, log, stopSignal, stopWithinMs = 10_000, cwd, env, isReady } = options;
   mkdirSync(dirname(log), { recursive: true });
   const output = openSync(log, "a", 0o600);
   const [file, ...args] = diesWithParent(stopSignal, argv);
@@ -88,7 +91,7 @@ function spawnLogged({ argv, log, stopSignal, stopWithinMs = 10_000, cwd, env }:
     return await end(stopSignal).finally(() => clearTimeout(overdue));
   };
   // A program that cannot be started has no pid; `exited` has settled by then and says so.
-  return { pid: child.pid ?? -1, exited, stop, kill: () => end("SIGKILL") };
+  return { pid: child.pid ?? -1, exited, isReady, stop, kill: () => end("SIGKILL") };
 }
 
 function exitOf(child: ChildProcess): Promise<Exit> {

@@ -55,6 +55,12 @@ it("03: Postgres dies: changes still propagate; it returns and the hub catches u
     (json) => json.served["us/pay"] === 50,
   );
   expect(moved.failed).toBe(0);
+  const healthOf = (json: { items: { name: string; state: string; health: string }[] }, name: string) =>
+    json.items.flatMap((item) => (item.name === name ? [`${item.state} ${item.health}`] : []));
+  // The hub's process lives, but it cannot do its work.
+  await lab.until(["lab", "status"], (json) => healthOf(json, "hub")[0] === "running failing");
+  expect(healthOf((await lab.hansa("lab", "status")).json, "eu/agent")).toEqual(["running ok"]);
+  expect(healthOf((await lab.hansa("lab", "status")).json, "postgres")).toEqual(["exited "]);
   await lab.ok("lab", "start", "postgres");
   await lab.until(
     ["get", "endpoints"],

@@ -2,7 +2,7 @@
 import { HansaError } from "@hansa/core";
 import { callApi } from "@hansa/identity";
 import { agentOf } from "../shell/context.ts";
-import { labPlace, labStatus } from "../shell/lab-client.ts";
+import { labComponents, labPlace } from "../shell/lab-client.ts";
 import { table } from "../shell/output.ts";
 import { type Action, wholeNumber } from "../shell/program.ts";
 import { parseSource, parseTarget } from "./call-plan.ts";
@@ -24,7 +24,7 @@ export const callAction: Action = async (shell, [from = "", to = ""], options) =
 
   const place = await labPlace();
   const running = new Set(
-    (await labStatus()).filter(({ state }) => state === "running").map(({ name }) => name),
+    (await labComponents()).filter(({ state }) => state === "running").map(({ name }) => name),
   );
   const callers = place.replicas.filter(
     (one) =>

@@ -138,10 +138,11 @@ const down: Action = async () => {
 };
 
 function componentList(components: readonly ComponentStatus[], kind = "ComponentList") {
-  const rows = components.map(({ name, kind: what, state, pid, ports, admin }) => [
+  const rows = components.map(({ name, kind: what, state, health, pid, ports, admin }) => [
     name,
     what,
     state,
+    health === "" ? null : health,
     pid,
     Object.values(ports).join(" "),
     admin === "" ? null : admin,
@@ -149,7 +150,7 @@ function componentList(components: readonly ComponentStatus[], kind = "Component
   return {
     kind,
     data: { items: components },
-    text: () => table(["COMPONENT", "KIND", "STATE", "PID", "SERVES", "ADMIN"], rows),
+    text: () => table(["COMPONENT", "KIND", "STATE", "HEALTH", "PID", "SERVES", "ADMIN"], rows),
   };
 }
 

@@ -44,6 +44,11 @@ export class Component {
     return this.#child?.pid ?? undefined;
   }
 
+  /** Asked of it now; undefined while it is not to run. */
+  async isHealthy(): Promise<boolean | undefined> {
+    return this.state === "running" ? await this.#child?.isReady() : undefined;
+  }
+
   /** Throws HSA6005 where it does not become healthy. */
   async start(): Promise<void> {
     if (this.#child || this.state === "starting") return;

@@ -21,11 +21,12 @@ const scaleBody = z.strictObject({
 
 export function serveControl(lab: Lab, socket: string, requestDown: () => void): Server {
   const routes: Record<string, (body: unknown) => Promise<unknown>> = {
-    "GET /status": async () => lab.components().map(describe),
+    "GET /components": async () => lab.components().map(describe),
+    "GET /status": async () => Promise.all(lab.components().map(examine)),
     "GET /place": async () => lab.fleet.place(lab.replicas),
     "POST /action": async (body) => {
       const { action, names } = check(actionBody, body);
-      return (await lab.act(action, names)).map(describe);
+      return Promise.all((await lab.act(action, names)).map(examine));
     },
     "POST /scale": async (body) => {
       const { cluster, namespace, workload, count } = check(scaleBody, body);
@@ -77,7 +78,12 @@ const describe = ({ spec, state, pid, starts }: Component) => ({
   log: spec.log,
 });
 
-export type ComponentStatus = ReturnType<typeof describe>;
+/** `ok` or `failing` by its own answer, "" while it is not to run. */
+async function examine(component: Component) {
+  const healthy = await component.isHealthy();
+  const health = healthy === undefined ? "" : healthy ? "ok" : "failing";
+  return { ...describe(component), health };
+}
 
 function check<Shape extends z.ZodType>(shape: Shape, body: unknown): z.infer<Shape> {
   const read = shape.safeParse(body);

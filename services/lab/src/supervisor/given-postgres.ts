@@ -31,7 +31,14 @@ export class GivenPostgres {
       exited.resolve({ code: 0, signal: null });
       return await exited.promise;
     };
-    return { pid: null, exited: exited.promise, stop: end, kill: end };
+    return { pid: null, exited: exited.promise, isReady: () => this.#answers(), stop: end, kill: end };
+  }
+
+  async #answers(): Promise<boolean> {
+    return await this.#admin.db.query("select 1").then(
+      () => true,
+      () => false,
+    );
   }
 
   async #shut(): Promise<void> {
