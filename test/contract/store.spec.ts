@@ -237,6 +237,30 @@ describe("heads", () => {
     const ends = await storeLib.readHeads(rig.store.db);
     expect(ends.find(({ source }) => source === account("J"))).toMatchObject({ seq: 6, head: f.hash });
   });
+
+  test("a record that its source brought and then gave up is no gap before the next epoch", async () => {
+    const log = chain(account("V"));
+    const a = log.next();
+    const twin = chain(account("V"));
+    twin.next();
+    // The stream was wiped before it stored this one: the new epoch follows the one before.
+    const givenUp = twin.next("want/us");
+    log.newEpoch(true);
+    const [b, c] = [log.next(), log.next()];
+    await rig.store.commit(batch(epoch, [a]));
+    await rig.store.commit(batch(epoch, [givenUp]));
+    const outcome = await rig.store.commit(batch(epoch, [b, c]));
+    expect(outcome.gaps).toEqual([]);
+    expect(outcome.heads).toMatchObject([{ epoch: 2, seq: 2, head: c.hash }]);
+    // What it follows must be there: another predecessor is a gap as ever.
+    log.newEpoch(true);
+    log.next();
+    log.newEpoch(true);
+    const lone = await rig.store.commit(batch(epoch, [log.next()]));
+    expect(lone.gaps).toMatchObject([
+      { after: { epoch: 2, seq: 2 }, before: { epoch: 4, seq: 1 }, closed: null },
+    ]);
+  });
 });
 
 describe("reads", () => {

@@ -28,6 +28,8 @@ interface Link extends Position {
   readonly hash: string;
 }
 
+type ChainLink = Link & { readonly prev: string };
+
 interface Candidate {
   readonly record: { readonly header: RecordHeader };
   readonly hash: string;
@@ -36,6 +38,8 @@ interface Candidate {
 const CHAIN_START = "0".repeat(64);
 /** Chain links read at once when a gap was filled. */
 const FOLLOW_MAX = 1000;
+/** A source gives up the one record in flight, once for each epoch that it begins. */
+const GIVEN_UP_MAX = 100;
 
 const isAfter = (a: Position, b: Position): boolean =>
   a.epoch > b.epoch || (a.epoch === b.epoch && a.seq > b.seq);
@@ -55,7 +59,7 @@ export async function advanceHeads(
       prev: header.prev,
       hash,
     }));
-    let walk = walkChain(start, links);
+    let walk = walkChain(start, links, new Set());
     // Where anything waits, what was archived earlier counts too.
     if (walk.waiting !== null || (await hasOpenGap(tx, source, lane)))
       walk = await follow(tx, source, lane, start);
@@ -80,15 +84,19 @@ const gapsOf = (source: AccountKey, lane: Lane, { end, waiting, holes }: Walk): 
   ...(waiting === null ? [] : [{ source, lane, after: place(end), before: waiting, closed: null }]),
 ];
 
-/** `links` in the order of the log. */
-function walkChain(start: Link, links: readonly (Link & { readonly prev: string })[]): Walk {
+/**
+ * `links` in the order of the log. `archived`: hashes that are behind `start` already. An epoch may follow one of them:
+ * its source gave up what it had formed later, since no stream had stored it, but had brought it here before.
+ */
+function walkChain(start: Link, links: readonly ChainLink[], archived: ReadonlySet<string>): Walk {
   let end = start;
   const holes: Walk["holes"][number][] = [];
   for (const link of links) {
     if (!isAfter(link, end)) continue;
     const isNewChain = link.prev === CHAIN_START && link.epoch > end.epoch;
-    if (link.prev !== end.hash && !isNewChain) return { end, waiting: place(link), holes };
-    if (link.prev !== end.hash) holes.push({ after: place(end), before: place(link) });
+    const follows = link.prev === end.hash || (link.epoch > end.epoch && archived.has(link.prev));
+    if (!follows && !isNewChain) return { end, waiting: place(link), holes };
+    if (!follows) holes.push({ after: place(end), before: place(link) });
     end = { ...place(link), hash: link.hash };
   }
   return { end, waiting: null, holes };
@@ -128,16 +136,36 @@ async function hasOpenGap(tx: Queryable, source: string, lane: string): Promise<
 async function follow(tx: Queryable, source: string, lane: string, from: Link): Promise<Walk> {
   let walk: Walk = { end: from, waiting: null, holes: [] };
   for (;;) {
-    const rows = await tx.query<Link & { readonly prev: string }>(
+    const rows = await tx.query<ChainLink>(
       `select epoch, seq, hash, prev from record
         where source = $1 and lane = $2 and (epoch, seq) > ($3::bigint, $4::bigint)
         order by epoch, seq limit ${FOLLOW_MAX}`,
       [source, lane, walk.end.epoch, walk.end.seq],
     );
-    const next = walkChain(walk.end, rows);
+    const next = walkChain(walk.end, rows, await archivedBefore(tx, source, lane, rows));
     walk = { ...next, holes: [...walk.holes, ...next.holes] };
     if (walk.waiting !== null || rows.length < FOLLOW_MAX) return walk;
   }
+}
+
+/** Which predecessors of epochs that begin in `links` are archived, among the latest before them. */
+async function archivedBefore(
+  tx: Queryable,
+  source: string,
+  lane: string,
+  links: readonly ChainLink[],
+): Promise<ReadonlySet<string>> {
+  const archived = new Set<string>();
+  for (const { epoch, seq, prev } of links) {
+    if (seq !== 1 || prev === CHAIN_START) continue;
+    const rows = await tx.query(
+      `select 1 from (select hash from record where source = $1 and lane = $2 and epoch < $3
+          order by epoch desc, seq desc limit ${GIVEN_UP_MAX}) as latest where hash = $4`,
+      [source, lane, epoch, prev],
+    );
+    if (rows.length > 0) archived.add(prev);
+  }
+  return archived;
 }
 
 async function saveHeads(tx: Queryable, heads: readonly Head[]): Promise<void> {
