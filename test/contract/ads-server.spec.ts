@@ -139,6 +139,31 @@ test("acknowledged revisions are reported per type and for the stream, and while
   await expect.poll(() => server.ackedRevision()).toBeUndefined();
 });
 
+test("who waits for acknowledgements is told when there is nothing left to wait for", async () => {
+  const seen: (number | undefined)[] = [];
+  let server: AdsServer | undefined;
+  const look = () => seen.push(server?.ackedRevision());
+  server = await serve({ host: "127.0.0.1", port: 0 }, { onAck: look, onEnd: look });
+  put(endpoint, "a", "1");
+  put(endpoint, "b", "1");
+  const one = client(server.address);
+  one.send(endpoint, { subscribe: ["a", "b"] });
+  one.ack(await one.next());
+  put(endpoint, "a", "2");
+  const answer = await one.next();
+  // Changed and changed back before the client could be told: nothing is sent, so nothing will be acknowledged.
+  put(endpoint, "b", "2");
+  put(endpoint, "b", "1");
+  one.ack(answer);
+  await expect.poll(() => seen.at(-1)).toBe(layer.revision);
+  put(endpoint, "a", "3");
+  await one.next();
+  const silent = seen.length;
+  one.close();
+  await expect.poll(() => seen.length).toBeGreaterThan(silent);
+  expect(seen.at(-1)).toBeUndefined();
+});
+
 test("an owner cannot open streams without end", async () => {
   const server = await serve({ host: "127.0.0.1", port: 0 }, { owner: "n" });
   const streams = Array.from({ length: 8 }, () => client(server.address));

@@ -59,9 +59,10 @@ export class Connection {
       this.fail(Status.RESOURCE_EXHAUSTED, `HSA1006 DeltaDiscoveryRequest: ${decoded.message}`);
     } else {
       const outcome = this.stream.onRequest(decoded.request);
-      this.options.onOutcome(outcome);
       if (outcome.kind === "refused") this.fail(Status[outcome.status], `${outcome.code} ${outcome.message}`);
       else this.pump();
+      // After the pump, which lets go of what was changed back meanwhile: no answer will ever come for that.
+      this.options.onOutcome(outcome);
     }
   }
 

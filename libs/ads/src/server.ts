@@ -44,6 +44,8 @@ export interface AdsOptions {
   readonly limits?: Partial<StreamLimits>;
   readonly onAck?: (acked: Acked) => void;
   readonly onNack?: (refused: Refused) => void;
+  /** A stream has ended: what it had not acknowledged holds nobody back any more. */
+  readonly onEnd?: () => void;
 }
 
 export interface AdsStatus {
@@ -152,7 +154,10 @@ class Connections {
       timers,
       log: owner === undefined ? log : log.with({ proxy: owner }),
       onOutcome: (outcome) => this.onOutcome(outcome),
-      onEnd: () => this.open.delete(connection),
+      onEnd: () => {
+        this.open.delete(connection);
+        this.options.onEnd?.();
+      },
     });
     this.open.add(connection);
   }

@@ -41,7 +41,7 @@ export interface PlaneOptions {
   readonly ownRoots: () => readonly string[];
   readonly svid: (id: SpiffeId) => Svid;
   readonly evidence: (peer: string) => LinkValue | undefined;
-  /** Opens the proxy's socket over these layers; `onAck` is called after each acknowledgement. */
+  /** Opens the proxy's socket over these layers; `onAck` is called after each acknowledgement, refusal and end of a stream. */
   readonly serve: (proxy: LocalProxy, layers: readonly ResourceLayer[], onAck: () => void) => ProxyServer;
 }
 

@@ -40,7 +40,15 @@ export class ProxySockets {
     let server: AdsServer | undefined;
     const opened = (this.#closing.get(path) ?? Promise.resolve())
       .then(() =>
-        serveAds({ listen: { path }, layers, owner: proxy.id, ...this.#ports, onAck, onNack: onAck }),
+        serveAds({
+          listen: { path },
+          layers,
+          owner: proxy.id,
+          ...this.#ports,
+          onAck,
+          onNack: onAck,
+          onEnd: onAck,
+        }),
       )
       .then((open) => {
         server = open;
