@@ -24,6 +24,7 @@ export async function runFederation(seed: number, world = newWorld(seed)): Promi
   const { kernel } = world;
   try {
     begin(world);
+    if (seed % 4 === 1) kernel.schedule(5000, () => world.startHostile());
     scheduleFaults(world);
     scheduleChanges(world);
     await runChecked(world, TURBULENT_MS);
@@ -183,5 +184,5 @@ function calm(world: World): void {
   world.hubMachine?.resume();
   if (world.hub === undefined) world.startHub();
   world.hub?.bus.heal();
-  if (world.admitted < world.clusters.length) for (const cluster of world.clusters) world.admit(cluster);
+  for (const cluster of world.clusters) if (!world.isAdmitted(cluster)) world.admit(cluster);
 }

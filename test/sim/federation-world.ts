@@ -9,6 +9,8 @@ import {
   fingerprintOf,
   type Genesis,
   type Grant,
+  LANES,
+  type Lane,
   loadKey,
   membershipKey,
   type RegisterEvent,
@@ -23,6 +25,7 @@ import { type Journal, memoryJournal } from "../../services/agent/src/follow/jou
 import { memoryOutbox, type Outbox } from "../../services/agent/src/log/outbox.ts";
 import { alwaysElected } from "../../services/agent/src/log/writer-lock.ts";
 import type { Disk, Ports } from "../../services/agent/src/ports.ts";
+import { Hostile } from "./hostile.ts";
 import { clusterName, HubDouble, type HubStore } from "./hub-double.ts";
 import { Kernel, Machine, type Seeded } from "./kernel.ts";
 import { type Fact, Ledger, Observer, Truth } from "./ledger.ts";
@@ -174,6 +177,17 @@ export class World {
     this.hub = undefined;
   }
 
+  /** A member of the name `evil` that lies wherever it may. */
+  startHostile(): void {
+    const machine = new Machine(this.kernel, "evil");
+    const own = account("evil");
+    const bus = new SimLogBus({ machine, broker: this.broker, account: own });
+    const fingerprint = fingerprintOf(this.genesis, simCrypto);
+    this.admit({ name: "evil", account: own, signer: simSigner("evil") });
+    const hostile = new Hostile({ machine, bus, signer: simSigner("evil"), fingerprint, hub: HUB_ACCOUNT });
+    void hostile.start().catch((error: unknown) => this.#broke(error));
+  }
+
   startAgent(cluster: Cluster): void {
     cluster.running ??= this.#start(cluster, cluster.left, `agent ${cluster.name}`);
   }
@@ -288,7 +302,7 @@ export class World {
       );
   }
 
-  admit(cluster: Cluster): void {
+  admit(cluster: Pick<Cluster, "name" | "account" | "signer">): void {
     const fingerprint = fingerprintOf(this.genesis, simCrypto);
     const request = {
       fingerprint,
@@ -312,8 +326,8 @@ export class World {
     this.hub?.admit({ type: "MembershipSet", v: 1, key: membershipKey(cluster.name), at: 1, data });
   }
 
-  get admitted(): number {
-    return this.#store.memberships.size;
+  isAdmitted(cluster: Cluster): boolean {
+    return this.#store.memberships.has(membershipKey(cluster.name));
   }
 
   // === the end ===
@@ -322,11 +336,14 @@ export class World {
   divergence(): string | undefined {
     const { hub } = this;
     if (hub === undefined) return "the hub is down";
-    const digest = hub.fed.digest();
     for (const { name, running } of this.clusters) {
       if (running === undefined) return `${name} is down`;
-      if (running.core.fed.digest() !== digest)
-        return `${name} (bus ${running.core.busUp}, synced ${running.core.follower.synced}, ${running.machine.paused}) has another digest than the hub: ${difference(running.core.fed, hub.fed)}`;
+      const other = this.#honest().find(([source, lane]) => {
+        const [mine, theirs] = [running.core.fed, hub.fed];
+        return mine.laneDigest(source, lane) !== theirs.laneDigest(source, lane);
+      });
+      if (other !== undefined)
+        return `${name} has another digest of ${other.join(" ")} than the hub: ${difference(running.core.fed, hub.fed)}`;
     }
     for (const { name, truth } of this.clusters) {
       for (const fact of truth.facts.values())
@@ -341,6 +358,11 @@ export class World {
       if (hub.fed.sourceByCluster(name)?.degraded) return `${name} is degraded`;
     }
     return undefined;
+  }
+
+  #honest(): (readonly [AccountKey, Lane])[] {
+    const accounts = [HUB_ACCOUNT, ...this.clusters.map((cluster) => cluster.account)];
+    return accounts.flatMap((source) => LANES.map((lane) => [source, lane] as const));
   }
 
   digest(): string {

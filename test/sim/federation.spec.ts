@@ -5,9 +5,18 @@
 import { describe, expect, it } from "vitest";
 import { runFederation } from "./federation-run.ts";
 
-const SEEDS = 300;
-/** Seeds that found something, with what it was. */
-const ONCE_FAILED: readonly (readonly [seed: number, found: string])[] = [];
+const SEEDS = 400;
+/** Seeds that found something, with what it was; each fails again where its remedy is taken out. */
+const ONCE_FAILED: readonly (readonly [seed: number, found: string])[] = [
+  [6, "a lane where nothing changes stayed empty on a wiped stream"],
+  [47, "the same, after another loss"],
+  [90, "parked records that a membership released with a hole were never read again"],
+  [100, "a writer that was stopped while another wrote and the stream was wiped repeated its epoch"],
+  [10, "a writer below what its peers hold wrote on in vain"],
+  [158, "an agent without a disk on a wiped stream began again at an epoch that peers remembered"],
+  [84, "a hole that does not degrade its source is never repaired (planted)"],
+  [35, "an older value overwrites a newer one (planted)"],
+];
 
 const given = process.env.HANSA_SEED;
 const soak = process.env.HANSA_SOAK === "1";
@@ -15,8 +24,10 @@ const seeds =
   given !== undefined
     ? [Number(given)]
     : [
-        ...ONCE_FAILED.map(([seed]) => seed),
-        ...Array.from({ length: soak ? SEEDS : SEEDS / 10 }, (_, index) => 1 + index),
+        ...new Set([
+          ...ONCE_FAILED.map(([seed]) => seed),
+          ...Array.from({ length: soak ? SEEDS : SEEDS / 10 }, (_, index) => 1 + index),
+        ]),
       ];
 
 describe("federation in virtual time", () => {

@@ -1,0 +1,131 @@
+/**
+ * A member that is hostile with all its rights: it may write its own log and beat, and it uses them to lie about others.
+ * It never has another's key.
+ */
+import { type AccountKey, type Signer, utf8 } from "@hansa/core";
+import {
+  type BusRecord,
+  encodeBody,
+  keyIdOf,
+  type Lane,
+  membershipKey,
+  type RegisterEvent,
+  signHeartbeat,
+  signRecord,
+  type WireRecord,
+  ZERO_HASH,
+} from "@hansa/events";
+import type { Machine } from "./kernel.ts";
+import type { SimLogBus } from "./sim-bus.ts";
+import { simCrypto } from "./sim-crypto.ts";
+
+const ACT_MS = 1500;
+const OVERHEARD_MAX = 200;
+
+export interface HostileOptions {
+  readonly machine: Machine;
+  readonly bus: SimLogBus;
+  readonly signer: Signer;
+  readonly fingerprint: string;
+  readonly hub: AccountKey;
+}
+
+export class Hostile {
+  readonly #options: HostileOptions;
+  readonly #overheard: BusRecord[] = [];
+  #counter = 0;
+  #epoch = 1;
+
+  constructor(options: HostileOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { machine, bus } = this.#options;
+    await bus.tail((record) => {
+      if (record.account === bus.account) return;
+      this.#overheard.push(record);
+      if (this.#overheard.length > OVERHEARD_MAX) this.#overheard.shift();
+    });
+    machine.timers.every(ACT_MS, () => void this.#act().catch(() => {}));
+  }
+
+  async #act(): Promise<void> {
+    const { random } = this.#options.machine;
+    const lies = [
+      () => this.#replay(),
+      () => this.#write(this.#signed(utf8("[{"))),
+      () => this.#write(this.#signed(encodeBody([this.#eviction()]))),
+      () => this.#write(this.#unsigned()),
+      () => this.#accuse(),
+    ];
+    await lies[random.below(lies.length)]?.();
+  }
+
+  get #victim(): BusRecord | undefined {
+    return this.#overheard[this.#options.machine.random.below(this.#overheard.length)];
+  }
+
+  /** Another's record, true to the byte, in the own log. */
+  async #replay(): Promise<void> {
+    const victim = this.#victim;
+    if (victim !== undefined) await this.#write(victim.record);
+  }
+
+  async #write(record: WireRecord): Promise<void> {
+    const { bus } = this.#options;
+    const last = await bus.lastOwn(record.header.lane);
+    await bus.publish(record, last?.streamSeq ?? 0);
+  }
+
+  #signed(body: Uint8Array, lane: Lane = "sum"): WireRecord {
+    const { bus, signer, fingerprint } = this.#options;
+    this.#epoch += 1;
+    const key = keyIdOf(signer.publicKey, simCrypto);
+    const header = {
+      source: bus.account,
+      lane,
+      epoch: this.#epoch,
+      seq: 1,
+      prev: ZERO_HASH,
+      key,
+      traceparent: "",
+    };
+    return signRecord(header, body, signer, fingerprint, simCrypto);
+  }
+
+  #unsigned(): WireRecord {
+    const { header, body } = this.#signed(utf8("[]"));
+    return { header: { ...header, epoch: 2 ** 40, sig: `${"A".repeat(86)}==` }, body };
+  }
+
+  /** The end of a membership, by somebody who is not the hub. */
+  #eviction(): RegisterEvent {
+    return { type: "MembershipSet", v: 1, key: membershipKey("c0"), at: 1, data: null };
+  }
+
+  /** Beats that others' logs go further, hold other records, and are committed. */
+  async #accuse(): Promise<void> {
+    const { bus, signer, fingerprint, machine, hub } = this.#options;
+    const victim = this.#victim;
+    // Another hash at a position of the hub that others hold is an accusation: it freezes memberships by design.
+    if (victim === undefined || victim.account === hub) return;
+    const { source, lane, epoch, seq } = victim.record.header;
+    const head = "0".repeat(64);
+    const known = [
+      { source, lane, epoch: epoch + machine.random.below(3), seq: seq + machine.random.below(3), head },
+      { source: hub, lane: "sum" as const, epoch: 900_000, seq: 1, head },
+    ];
+    this.#counter += 1;
+    const beat = {
+      source: bus.account,
+      bootMs: 1,
+      counter: this.#counter,
+      own: [],
+      known,
+      acked: known,
+      committed: known,
+    };
+    await bus.publishBeat(signHeartbeat(beat, signer, fingerprint, simCrypto));
+  }
+}
