@@ -2,7 +2,7 @@
  * This cluster's log: both lanes, their writers and what they want to say. The one place that turns facts into own
  * events. Writes nothing before the facts are complete and this replica is elected.
  */
-import { type AccountKey, canonicalJson, type Signer } from "@hansa/core";
+import { type AccountKey, canonicalJson, type Signer, type TimerHandle } from "@hansa/core";
 import {
   type BusRecord,
   type Head,
@@ -56,6 +56,8 @@ export class OwnLog {
   readonly #options: OwnLogOptions;
   readonly #lanes: ReadonlyMap<Lane, LaneParts>;
   readonly #lastSnapshotMs = new Map<Lane, number>();
+  /** Snapshots that wait for their time. */
+  readonly #wished = new Map<Lane, TimerHandle>();
   readonly #stops: (() => void)[] = [];
   #elected = false;
   #synced = false;
@@ -191,16 +193,28 @@ export class OwnLog {
     for (const { publisher } of this.#lanes.values()) publisher.kick();
   }
 
-  /** A peer wants a snapshot. */
+  /** A peer wants a snapshot. A wish that comes too soon after the last one is granted when its time has come. */
   wanted(): void {
-    const nowMs = this.#options.ports.clock.monotonicMs();
-    for (const [lane, { writer, publisher }] of this.#lanes) {
-      const lastMs = this.#lastSnapshotMs.get(lane);
-      if (lastMs !== undefined && nowMs - lastMs < SNAPSHOT_EVERY_MS) continue;
-      this.#lastSnapshotMs.set(lane, nowMs);
-      writer.requestSnapshot();
-      publisher.kick();
+    for (const lane of this.#lanes.keys()) this.#grant(lane);
+  }
+
+  #grant(lane: Lane): void {
+    const { clock, timers } = this.#options.ports;
+    const nowMs = clock.monotonicMs();
+    const waitMs = (this.#lastSnapshotMs.get(lane) ?? Number.NEGATIVE_INFINITY) + SNAPSHOT_EVERY_MS - nowMs;
+    if (waitMs > 0) {
+      if (this.#wished.has(lane)) return;
+      const granting = timers.after(waitMs, () => {
+        this.#wished.delete(lane);
+        this.#grant(lane);
+      });
+      this.#wished.set(lane, granting);
+      return;
     }
+    this.#lastSnapshotMs.set(lane, nowMs);
+    const own = this.#lanes.get(lane);
+    own?.writer.requestSnapshot();
+    own?.publisher.kick();
   }
 
   /**
@@ -242,6 +256,7 @@ export class OwnLog {
 
   stop(): void {
     for (const stop of this.#stops) stop();
+    for (const granting of this.#wished.values()) granting.cancel();
     for (const { publisher } of this.#lanes.values()) publisher.stop();
     this.#dirty = true;
     if (this.#elected) this.#saveStates();
