@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { connectHubBus, createIssuer, type HubBus, natsServerConfig, newIssuerKeys } from "@hansa/bus";
 import { isHansaError } from "@hansa/core";
 import type { BusRecord, LogBus } from "@hansa/events";
-import { connect, jwtAuthenticator, type StreamConfig } from "nats";
+import { connect, type JetStreamManager, jwtAuthenticator, type StreamConfig } from "nats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { someRecord } from "./log-bus.contract.ts";
 import { NatsWorld, ports, retry } from "./log-bus.world.ts";
@@ -30,18 +30,22 @@ async function store(bus: LogBus, count: number): Promise<number[]> {
   return stored;
 }
 
-const configOf = async (name: string): Promise<Partial<StreamConfig>> => {
+/** Streams as a raw client of the hub's account manages them. */
+async function withStreams<T>(work: (streams: JetStreamManager["streams"]) => Promise<T>): Promise<T> {
   const creds = await world.issuer.hubCredentials();
   const client = await connect({
     servers: `127.0.0.1:${world.port}`,
     authenticator: jwtAuthenticator(creds.jwt, new TextEncoder().encode(creds.seed)),
   });
   try {
-    return (await (await client.jetstreamManager()).streams.info(name)).config;
+    return await work((await client.jetstreamManager()).streams);
   } finally {
     await client.close();
   }
-};
+}
+
+const configOf = (name: string): Promise<Partial<StreamConfig>> =>
+  withStreams(async (streams) => (await streams.info(name)).config);
 
 const failure = (work: Promise<unknown>): Promise<unknown> =>
   work.then(
@@ -89,6 +93,20 @@ describe("streams", () => {
     expect(isHansaError(error) && error.code).toBe("HSA2002");
     expect(String(error)).toContain("max_file_store");
     await world.hub.ensureStreams({ sourcesMax: 65, recordsPerLogMax: RECORDS_PER_LOG_MAX });
+  });
+
+  it("made anew under a living connection are told as a new connection", async () => {
+    const bus = await world.join();
+    const before = await bus.incarnation();
+    const states: boolean[] = [];
+    const unsubscribe = bus.connection((up) => states.push(up));
+    await withStreams((streams) => streams.delete("FED"));
+    await retry(() => world.hub.ensureStreams());
+    await world.until("it is told", () => states.length === 2);
+    expect(states).toEqual([true, true]);
+    expect(await bus.incarnation()).not.toBe(before);
+    expect((await bus.publish(someRecord(bus), 0)).kind).toBe("stored");
+    unsubscribe();
   });
 
   it("made by two hubs at once get one incarnation", async () => {

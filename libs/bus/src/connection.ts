@@ -75,6 +75,11 @@ export class BusConnection {
     return () => this.#watchers.delete(handle);
   }
 
+  /** What was known of the server's state is void although the connection held: as good as a new connection. */
+  renewed(): void {
+    if (this.#up) for (const handle of [...this.#watchers]) handle(true);
+  }
+
   /** Active on the server when this resolves, where there is one; else from the next connection on. */
   async subscribe(subject: string, handle: (message: Msg) => void): Promise<Unsubscribe> {
     const kept: KeptSubscription = { subject, handle, live: undefined };

@@ -43,4 +43,5 @@ export function accountKeyOf(seed: string): AccountKey | undefined {
 export const isUserKey = (candidate: string): boolean => /^U[A-Z2-7]{55}$/.test(candidate);
 
 /** Ed25519 signature by the key of this seed: proof of possession at a join. */
-export const signWithSeed = (seed: string, message: Uint8Array): Uint8Array => pairFromSeed(seed).sign(message);
+export const signWithSeed = (seed: string, message: Uint8Array): Uint8Array =>
+  pairFromSeed(seed).sign(message);

@@ -34,6 +34,7 @@ export class NatsLogBus implements LogBus {
     this.account = account;
     this.#connection = connection;
     this.#subjects = map;
+    void connection.subscribe(subjects.TAIL_INCARNATION, () => connection.renewed());
   }
 
   async publish(record: WireRecord, expectedStreamSeq: number): Promise<PublishOutcome> {

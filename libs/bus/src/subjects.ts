@@ -16,6 +16,9 @@ export const BEAT_SUBJECTS = "beat.*";
  */
 export const INCARNATION_SUBJECT = "fed.-.incarnation";
 
+/** The same as it is republished: the stream was made just now. */
+export const TAIL_INCARNATION = "tail.-.incarnation";
+
 export const TAIL_FED = "tail.{{wildcard(1)}}.{{wildcard(2)}}";
 export const TAIL_BEAT = "tail.{{wildcard(1)}}.beat";
 export const TAIL_SUBJECTS = "tail.*.*";

@@ -53,7 +53,10 @@ export interface LogBus {
   beats(handle: (beat: BusBeat) => void): Promise<Unsubscribe>;
   /** The last beat of every account that is still stored. */
   lastBeats(): Promise<BusBeat[]>;
-  /** `true` at each (re)connection, `false` at each loss. Called once at once with the present state. */
+  /**
+   * `true` at each (re)connection and when the stream was made anew meanwhile, `false` at each loss. Called once at
+   * once with the present state.
+   */
   connection(handle: (up: boolean) => void): Unsubscribe;
   /** Changes when the stream was re-created (wiped): all stream positions are void then. */
   incarnation(): Promise<string>;
