@@ -87,3 +87,30 @@ it("04: the NATS store is wiped: agents publish snapshots and all digests are eq
   const check = await lab.until(["check", "--category", "log"], (json) => json.success === true, 60_000);
   expect(check.success).toBe(true);
 });
+
+it("05: the NATS store is wiped before the archive had read it: agents bring what left the stream, and nothing is missing", async () => {
+  await lab.ok("lab", "kill", "postgres");
+  await lab.ok("lab", "scale", "us/shop/pay", "1");
+  await lab.ok("lab", "kill", "nats");
+  // In flight while there is no bus, and given up with its epoch.
+  await lab.ok("lab", "scale", "us/shop/pay", "2");
+  for (const folder of ["jetstream", "accounts"])
+    rmSync(join(lab.state, "hub", "nats", folder), { recursive: true, force: true });
+  await lab.ok("lab", "start", "nats", "postgres");
+  interface Check {
+    readonly description: string;
+    readonly result: string;
+  }
+  const problems = (json: { categories: { checks: Check[] }[] }) =>
+    json.categories.flatMap(({ checks }) => checks.filter(({ result }) => result !== "success"));
+  await lab.until(
+    ["get", "endpoints"],
+    (json) =>
+      json.items.filter(
+        (item: { cluster: string; service: string; ready: boolean }) =>
+          item.cluster === "us" && item.service === "shop/pay" && item.ready,
+      ).length === 2,
+    60_000,
+  );
+  await lab.until(["check", "--category", "log"], (json) => problems(json).length === 0, 60_000);
+});
