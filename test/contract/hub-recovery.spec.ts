@@ -96,6 +96,11 @@ test("a wiped NATS store: streams, accounts and the hub's log are there again, m
   await rig.startNats();
   const bus = await eu.bus();
   await until("the member is let in again", async () => (await bus.lastOwn("sum")) === null);
+  // Unasked: who has no disk learns of the members from here only.
+  await until("the hub has said everything again", async () => {
+    const records = await bus.read(null, 1, 256);
+    return records.some(({ account }) => account === eu.answer.genesis.hubAccount);
+  });
   expect(await digest()).toBe(before);
   const position = await eu.write(service("b"));
   await archived("eu", position);

@@ -5,7 +5,7 @@
 
 import type { Consumption } from "@hansa/bus";
 import { HansaError, hex, isHansaError, type TimerHandle } from "@hansa/core";
-import type { BusRecord, CommandValue, Head } from "@hansa/events";
+import { type BusRecord, type CommandValue, type Head, wantKey } from "@hansa/events";
 import type { Federation } from "@hansa/model";
 import { type CommitOutcome, contradicted, type Leadership, readGaps, readHeads } from "@hansa/store";
 import type { HubContext } from "../context.ts";
@@ -25,6 +25,8 @@ const HOUSEKEEPING_MS = 5000;
 const RECOVERY_RETRY_MS = 500;
 /** A batch that is smaller says that the backlog is gone. */
 const KEEPING_UP_RECORDS = 200;
+/** At most one snapshot on members' wants in this time (design §3). */
+const SNAPSHOT_EVERY_MS = 30_000;
 const TRUST_TYPES = new Set(["MembershipSet", "CommandSet", "OperatorsSet", "HubkeySet"]);
 
 export class Leader {
@@ -47,6 +49,7 @@ export class Leader {
   #missing: string | null = "the hub has not reached the bus since it started";
   /** A backlog arrives faster than it was written: rates are watched only while the hub keeps up. */
   #isBehind = true;
+  #snapshotMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
   #end: (reason: string) => void = () => {};
 
@@ -179,9 +182,16 @@ export class Leader {
     this.#background("resume", () => this.#members.run(() => resumeAll(this.#hub, this.epoch)));
     this.#unsubscribes.push(await bus.beats((beat) => this.#background("beats", () => this.#takeBeat(beat))));
     this.#consumption = bus.consume({
-      start: (incarnation) => this.#projector.start(incarnation),
+      start: (incarnation) => this.#startFeed(incarnation),
       handle: (batch, incarnation) => this.#handle(batch, incarnation),
     });
+  }
+
+  /** A stream that the archive knows nothing of holds nothing of the own log either: it is said again. */
+  async #startFeed(incarnation: string): Promise<number> {
+    const from = await this.#projector.start(incarnation);
+    if (from === 1) this.#ownLane?.requestSnapshot();
+    return from;
   }
 
   async #handle(batch: readonly BusRecord[], incarnation: string): Promise<void> {
@@ -246,8 +256,18 @@ export class Leader {
     const own = committed.heads.find(({ source }) => source === this.#hub.keys.issuer.hubAccount);
     if (own !== undefined) this.#ownLane?.committed(own);
     this.#onCommit(committed.position);
+    if (committed.changed.some(({ cluster, key }) => cluster !== "hub" && key === wantKey("hub")))
+      this.#wanted();
     if (committed.changed.some(({ type }) => TRUST_TYPES.has(type)))
       this.#background("members", () => this.#follow());
+  }
+
+  /** A member wants a snapshot of the hub's log. */
+  #wanted(): void {
+    const nowMs = this.#hub.clock.monotonicMs();
+    if (nowMs - this.#snapshotMs < SNAPSHOT_EVERY_MS) return;
+    this.#snapshotMs = nowMs;
+    this.#ownLane?.requestSnapshot();
   }
 
   /** One at a time: rows, accounts and tokens follow the fold. */
