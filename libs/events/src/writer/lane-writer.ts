@@ -139,6 +139,8 @@ export class LaneWriter {
       this.#stored = { epoch: this.#epoch, seq: this.#seq, hash: this.#hash };
       return "continued";
     }
+    // A record that was formed and then lost with its process is known to nobody: the chain goes on from what is stored.
+    if (last !== null && this.#read(last).own) this.#hash = recordHash(last.record, this.#options.crypto);
     this.startEpoch(seen);
     return "new-epoch";
   }
@@ -148,7 +150,7 @@ export class LaneWriter {
     this.#mode = "open";
     this.#epoch = 1 + Math.max(this.#epoch, highestSeen);
     this.#seq = 0;
-    this.#hash = this.#stored?.hash ?? this.#hash;
+    this.#hash = this.#stored?.hash ?? this.#inFlight?.record.header.prev ?? this.#hash;
     this.#stored = undefined;
     this.#inFlight = undefined;
     this.#formed.clear();
