@@ -33,9 +33,13 @@ export const action: Action = async (shell, _args, options) => {
   const startMs = performance.now();
   let told = "";
   for (;;) {
-    const importers = (await memberFacts(context)).filter(
-      ({ state }) => state === "active" || state === "draining",
-    );
+    const members = await memberFacts(context);
+    if (wanted.cluster !== "hub" && !members.some(({ cluster }) => cluster === wanted.cluster))
+      throw new HansaError(
+        "HSA1005",
+        `--position ${placeText(wanted)}: no cluster is named ${wanted.cluster}`,
+      );
+    const importers = members.filter(({ state }) => state === "active" || state === "draining");
     const positions = await positionsNow(context);
     const missing = missingFrom(
       positions,
