@@ -94,6 +94,8 @@ it("03: a write says its position, and waiting for it ends when all importers' E
   const never = await lab.hansa("wait", "--position", `hub/${lane}/${epoch}/999999`, "--timeout", "1s");
   expect(never.status).toBe(75);
   expect(never.stderr).toMatch(/HSA1009[\s\S]*ap[\s\S]*eu[\s\S]*us/);
+  const nobody = await lab.hansa("wait", "--position", "nobody/sum/1/1");
+  expect(nobody.stderr).toContain("HSA1005");
 });
 
 it("04: events lists what came after a moment, in order, of one source", async () => {
