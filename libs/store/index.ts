@@ -3,6 +3,7 @@ export * from "./src/archive-fold.ts";
 export * from "./src/commands.ts";
 export type { Db, DbOptions, Queryable } from "./src/db.ts";
 export * from "./src/events.ts";
+export * from "./src/federation.ts";
 export * from "./src/heads.ts";
 export * from "./src/history.ts";
 export type { Leadership } from "./src/leader.ts";

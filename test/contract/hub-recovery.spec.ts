@@ -7,7 +7,7 @@ import { nodeCrypto } from "@hansa/identity";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { freePort } from "../../deploy/tools/child.ts";
-import { type Envelope, type HubMember, HubProcess, HubRig, service, until } from "./hub-rig.ts";
+import { type Envelope, type HubMember, HubProcess, HubRig, runInit, service, until } from "./hub-rig.ts";
 
 let rig: HubRig;
 let members: HubMember[] = [];
@@ -244,4 +244,22 @@ test("Postgres away: reads say so, nothing is acknowledged, and it catches up by
   expect((await rig.get("/livez", "")).kind).toBe("Live");
   await rig.unblockDatabase(name);
   await archived("eu", position);
+});
+
+test("a hub of another federation refuses this archive, and ends saying so", async () => {
+  const dir = join(rig.folder, "stranger");
+  const init = runInit(dir, {
+    federation: "other.hansa",
+    operators: base64(rig.operator.signer.publicKey),
+    "api-hosts": "127.0.0.1",
+    "api-port": String(await freePort()),
+    nats: String(parse(readFileSync(rig.config, "utf8")).nats.servers[0]),
+    postgres: rig.postgresUrl,
+  });
+  expect(init.status).toBe(0);
+  const log = join(rig.folder, "stranger.log");
+  const stranger = new HubProcess(join(dir, "hub.yaml"), log);
+  expect(await stranger.exited).toBe(65);
+  expect(readFileSync(log, "utf8")).toMatch(/HSA1004 postgres: the archive belongs to the federation/);
+  expect((await rig.get("/readyz", "")).kind).toBe("Ready");
 });

@@ -33,6 +33,11 @@ const place = {
   seq: count("seq").notNull(),
 };
 
+export const federation = pgTable("federation", {
+  id: smallint("id").primaryKey(),
+  fingerprint: text("fingerprint").notNull(),
+});
+
 export const record = pgTable(
   "record",
   {

@@ -6,8 +6,8 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { connectHubBus } from "@hansa/bus";
-import { HansaError } from "@hansa/core";
-import { insertApiToken, openStore, readBusAccounts } from "@hansa/store";
+import { HansaError, isHansaError } from "@hansa/core";
+import { claimArchive, insertApiToken, openStore, readBusAccounts } from "@hansa/store";
 import type { Hub, Readiness } from "./api/hub.ts";
 import { routes } from "./api/routes.ts";
 import { serveApi } from "./api/server.ts";
@@ -23,6 +23,8 @@ const RETRY_MS = 1000;
 
 export interface RunningHub {
   readonly apiPort: number;
+  /** Rejects where this hub can never serve here (HSA1004); resolves after `close`. */
+  readonly ended: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -66,11 +68,12 @@ export async function startHub(config: HubConfig, ports: Ports): Promise<Running
   const loop = running.run();
   return {
     apiPort: server.port,
+    ended: loop,
     async close() {
       running.commits.close();
       await server.close();
       await running.stop();
-      await loop;
+      await loop.catch(() => {});
       await bus.close();
       await store.close();
     },
@@ -145,6 +148,8 @@ class Running implements Hub {
       try {
         await this.#term();
       } catch (error) {
+        // The wrong database does not become the right one by waiting.
+        if (isHansaError(error) && error.code === "HSA1004") throw error;
         this.log.warn("hub: cannot lead yet", { reason: String(error) });
         this.#role = "starting";
       }
@@ -162,6 +167,7 @@ class Running implements Hub {
     const { store, log } = this.#context;
     const applied = await store.migrate(MIGRATIONS);
     if (applied.length > 0) log.info("archive: migrated", { files: applied.join(" ") });
+    await claimArchive(store.db, this.keys.fingerprint);
     this.#onMigrated();
     await this.#importAdminToken();
     const leadership = await store.lead();

@@ -124,6 +124,7 @@ async function serve(file: string): Promise<void> {
   };
   process.on("SIGTERM", () => stop("SIGTERM"));
   process.on("SIGINT", () => stop("SIGINT"));
+  await hub.ended;
 }
 
 main().catch((error: unknown) => {
