@@ -14,6 +14,15 @@ afterAll(() => lab.down());
 const replicasOfPay = (json: { replicas: Record<string, number> }) => Object.keys(json.replicas).sort();
 const payFromUs = ["lab", "call", "us/shop/web", "pay", "-n", "200", "-c", "32"];
 
+interface Check {
+  readonly description: string;
+  readonly result: string;
+}
+
+/** Warnings too. */
+const problems = (json: { categories: { checks: Check[] }[] }): Check[] =>
+  json.categories.flatMap(({ checks }) => checks.filter(({ result }) => result !== "success"));
+
 it("00: NATS dies: no call fails, and a local change is still applied locally", async () => {
   const load = lab.hansa("lab", "call", "eu/shop/web", "catalog", "--rate", "100", "--duration", "6");
   await lab.ok("lab", "kill", "nats");
@@ -97,12 +106,6 @@ it("05: the NATS store is wiped before the archive had read it: agents bring wha
   for (const folder of ["jetstream", "accounts"])
     rmSync(join(lab.state, "hub", "nats", folder), { recursive: true, force: true });
   await lab.ok("lab", "start", "nats", "postgres");
-  interface Check {
-    readonly description: string;
-    readonly result: string;
-  }
-  const problems = (json: { categories: { checks: Check[] }[] }) =>
-    json.categories.flatMap(({ checks }) => checks.filter(({ result }) => result !== "success"));
   await lab.until(
     ["get", "endpoints"],
     (json) =>
@@ -113,4 +116,21 @@ it("05: the NATS store is wiped before the archive had read it: agents bring wha
     60_000,
   );
   await lab.until(["check", "--category", "log"], (json) => problems(json).length === 0, 60_000);
+});
+
+it("06: an agent that dies with a change in hand while NATS is dead leaves no hole behind", async () => {
+  await lab.ok("lab", "kill", "nats");
+  await lab.ok("lab", "scale", "us/shop/pay", "3");
+  await lab.ok("lab", "kill", "us/agent");
+  await lab.ok("lab", "start", "us/agent", "nats");
+  await lab.until(
+    ["get", "endpoints"],
+    (json) =>
+      json.items.filter(
+        (item: { cluster: string; service: string; ready: boolean }) =>
+          item.cluster === "us" && item.service === "shop/pay" && item.ready,
+      ).length === 3,
+    60_000,
+  );
+  await lab.until(["check", "--category", "log"], (json) => problems(json).length === 0, 40_000);
 });
