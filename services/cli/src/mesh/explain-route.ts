@@ -1,5 +1,5 @@
 /** `hansa explain route CALLER SERVICE`: where would its calls go, in which order, and which events made it so? */
-import { HansaError, isLabel } from "@hansa/core";
+import { CODES, HansaError, isLabel } from "@hansa/core";
 import { callApi } from "@hansa/identity";
 import type { ExplainedPort, RouteExplanation } from "@hansa/model";
 import {
@@ -47,6 +47,8 @@ export const action: Action = async (shell, [from = "", to = ""], options) => {
       ports: ports.map((port) => ({ ...port, localities: localitiesOf(port) })),
     },
     text: () => routeText(explanation, ports, answer),
+    // Nobody offers it (HSA4006): a finding, as in `explain access`.
+    status: first === undefined ? CODES.HSA4006.exit : 0,
   };
 };
 

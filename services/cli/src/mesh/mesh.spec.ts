@@ -450,7 +450,7 @@ describe("explain route", () => {
     eu.set({ "GET /v1/explain/route": { ...route, ports: [], summary: "HSA4006: no cluster offers x" } });
     const { status, json } = await here.run("explain", "route", "eu/shop/web", "x");
     expect(json).toMatchObject({ localities: [], failsFast: true, summary: "HSA4006: no cluster offers x" });
-    expect(status).toBe(0);
+    expect(status).toBe(79);
   });
   it("goes to another agent where the caller's and the hub are silent", async () => {
     await killHub();
