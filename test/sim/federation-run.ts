@@ -1,7 +1,7 @@
 /** One run: turbulence chosen by the seed, then quiet, then everyone must agree. */
 
+import { CALM, type Faults } from "./faults.ts";
 import { type Cluster, World } from "./federation-world.ts";
-import { CALM, type Faults } from "./sim-bus.ts";
 
 const TURBULENT_MS = 90_000;
 /** Snapshots on a want come at most every 30 s; two rounds of them, and leases. */

@@ -5,34 +5,29 @@
 import { type AccountKey, base64, type FederationName, noMetrics, type Signer, silentLog } from "@hansa/core";
 import {
   countersign,
-  endpointKey,
   fingerprintOf,
   type Genesis,
   type Grant,
   LANES,
   type Lane,
-  loadKey,
   membershipKey,
   type RegisterEvent,
-  type RegisterType,
-  type RegisterValues,
-  serviceKey,
   signRequest,
 } from "@hansa/events";
-import type { Federation } from "@hansa/model";
 import { AgentCore } from "../../services/agent/src/core.ts";
 import { type Journal, memoryJournal } from "../../services/agent/src/follow/journal.ts";
 import { memoryOutbox, type Outbox } from "../../services/agent/src/log/outbox.ts";
 import { alwaysElected } from "../../services/agent/src/log/writer-lock.ts";
 import type { Disk, Ports } from "../../services/agent/src/ports.ts";
+import { difference } from "./difference.ts";
+import { endpointFact, loadFact, REGION, serviceFact } from "./facts.ts";
 import { Hostile } from "./hostile.ts";
 import { clusterName, HubDouble, type HubStore } from "./hub-double.ts";
 import { Kernel, Machine, type Seeded } from "./kernel.ts";
-import { type Fact, Ledger, Observer, Truth } from "./ledger.ts";
+import { Ledger, Observer, Truth } from "./ledger.ts";
 import { SimBroker, SimLogBus } from "./sim-bus.ts";
 import { simCrypto, simSigner } from "./sim-crypto.ts";
 
-const REGION = "eu-west-1";
 const FILE_DELAY_MS = 20;
 
 const GRANT: Grant = {
@@ -368,60 +363,4 @@ export class World {
   digest(): string {
     return this.hub?.fed.digest() ?? "";
   }
-}
-
-function fact<Type extends RegisterType>(type: Type, key: string, data: RegisterValues[Type]): Fact {
-  return { type, v: 1, key, at: 1, data } as unknown as Fact;
-}
-
-const serviceFact = (service: string, generation: number): Fact =>
-  fact("ServiceSet", serviceKey("shop", service), {
-    type: "ClusterSetIP",
-    ports: [{ name: "http", port: 80, protocol: "http" }],
-    serviceAccounts: ["sa"],
-    createdMs: generation,
-    export: { sinceMs: 1, to: "all" },
-  });
-
-const loadFact = (service: string, generation: number): Fact =>
-  fact("LoadSet", loadKey("shop", service, "http", REGION, "a"), {
-    healthy: generation,
-    total: generation,
-    desired: generation,
-    weight: generation,
-  });
-
-const endpointFact = (service: string, id: string, generation: number): Fact =>
-  fact("EndpointSet", endpointKey("shop", service, id), {
-    address: "10.0.0.1",
-    ports: { http: generation },
-    ready: true,
-    region: REGION,
-    zone: "a",
-    weight: 1,
-    serviceAccount: "sa",
-    workload: "w",
-  });
-
-/** What one fold holds and another does not, for whoever reads a failure. */
-function difference(one: Federation, other: Federation): string {
-  const lines = (fed: Federation): Set<string> => {
-    const names = ["hub", ...fed.members().map(({ cluster }) => cluster)];
-    return new Set(
-      names.flatMap((name) => {
-        const degraded = fed.sourceByCluster(name)?.degraded ? [`${name} degraded`] : [];
-        const registers = [...fed.registers(name)].map(
-          ({ key, value }) => `${name} ${key} ${JSON.stringify(value).slice(0, 80)}`,
-        );
-        const heads = fed
-          .sourceByCluster(name)
-          ?.heads.map((head) => `${name} ${head.lane} head ${head.epoch}.${head.seq}`);
-        return [...degraded, ...(heads ?? []), ...registers];
-      }),
-    );
-  };
-  const [mine, theirs] = [lines(one), lines(other)];
-  const only = (a: Set<string>, b: Set<string>): string[] =>
-    [...a].filter((line) => !b.has(line)).slice(0, 4);
-  return `only here ${JSON.stringify(only(mine, theirs))}, only there ${JSON.stringify(only(theirs, mine))}`;
 }

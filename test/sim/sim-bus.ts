@@ -5,36 +5,11 @@
 import { type AccountKey, HansaError } from "@hansa/core";
 import type { PublishOutcome, Unsubscribe, WireRecord } from "@hansa/events";
 import { type BusBeat, type BusRecord, HEARTBEAT_BYTES_MAX, type Lane, type LogBus } from "@hansa/events";
+import { CALM, type Faults } from "./faults.ts";
 import type { Kernel, Machine, Seeded } from "./kernel.ts";
 
 const MESSAGE_BYTES_MAX = 256 * 1024;
 const REQUEST_TIMEOUT_MS = 5000;
-
-/** Probabilities per message, delays in ms. */
-export interface Faults {
-  readonly delayMaxMs: number;
-  /** A request that the broker never sees; an answer that the client never sees. */
-  readonly loseRequest: number;
-  readonly loseAnswer: number;
-  /** A request that arrives long after its sender gave up. */
-  readonly late: number;
-  readonly loseTail: number;
-  readonly repeatTail: number;
-  /** Live messages that overtake each other by up to `reorderMaxMs`. */
-  readonly reorderTail: number;
-  readonly reorderMaxMs: number;
-}
-
-export const CALM: Faults = {
-  delayMaxMs: 2,
-  loseRequest: 0,
-  loseAnswer: 0,
-  late: 0,
-  loseTail: 0,
-  repeatTail: 0,
-  reorderTail: 0,
-  reorderMaxMs: 0,
-};
 
 interface Stream {
   readonly incarnation: string;
