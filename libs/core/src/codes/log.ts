@@ -1,0 +1,96 @@
+/** 2xxx: Log, bus and archive. */
+import { type CodeEntry, entry } from "./entry.ts";
+
+export const LOG_CODES = {
+  HSA2001: entry(
+    "undecodable",
+    65,
+    400,
+    "A record or event does not decode.",
+    "The record is quarantined; the source's next snapshot repairs the state. Look for a version mismatch.",
+  ),
+  HSA2002: entry(
+    "limit",
+    65,
+    413,
+    "A record, event or register exceeds a limit of the log.",
+    "Make it smaller; the limit is in the message.",
+  ),
+  HSA2003: entry(
+    "fenced",
+    1,
+    409,
+    "Another writer of the same cluster has a higher epoch.",
+    "Expected at a change of leader: this replica serves but does not write. If it lasts, two agents run for one cluster.",
+  ),
+  HSA2004: entry(
+    "bad-signature",
+    65,
+    401,
+    "A record's signature does not verify under the key of its source.",
+    "The record is quarantined. If it repeats, the source or the bus is hostile or mis-keyed.",
+  ),
+  HSA2005: entry(
+    "gap",
+    1,
+    409,
+    "Records of a source are missing and cannot be filled; the source is degraded and nothing is withdrawn.",
+    "Wait for its next snapshot, or ask for one: `hansa want SOURCE`.",
+  ),
+  HSA2006: entry(
+    "unknown-source",
+    65,
+    404,
+    "A record's source has no membership entry yet; it is parked.",
+    "It is applied when the membership arrives; if that never happens the source was not admitted.",
+  ),
+  HSA2007: entry(
+    "digest-mismatch",
+    1,
+    409,
+    "A snapshot's digest differs from the state it should give; nothing was swept.",
+    "The source sends another snapshot; if it repeats, report it.",
+  ),
+  HSA2008: entry(
+    "equivocation",
+    1,
+    409,
+    "Two different records exist for one position of one log. Trust changes are frozen.",
+    "Treat the source as compromised: compare heads with `hansa status`, evict or re-key it with operator signatures.",
+  ),
+  HSA2009: entry(
+    "outbox-full",
+    1,
+    503,
+    "The agent's outbox reached its limit while cut off; older changes are coalesced and an explicit gap will be archived.",
+    "Restore the way to the hub.",
+  ),
+  HSA2010: entry(
+    "bus-down",
+    69,
+    503,
+    "The bus cannot be reached; local changes are kept and the data plane goes on.",
+    "Restore NATS; agents catch up by themselves.",
+  ),
+  HSA2011: entry(
+    "archive-down",
+    69,
+    503,
+    "Postgres cannot be reached; the hub acknowledges nothing new.",
+    "Restore Postgres; the hub catches up by itself.",
+  ),
+  HSA2012: entry(
+    "archive-behind",
+    69,
+    503,
+    "The archive is older than the logs (a restored backup); the hub serves read-only until it has caught up.",
+    "Wait for the re-import; if it cannot complete, the message names what is missing.",
+  ),
+  HSA2013: entry(
+    "wrong-writer",
+    65,
+    403,
+    "A register was set by a source that may not set it; it is inert.",
+    "Only the hub writes membership, hub key, operators and foreign domains.",
+  ),
+} as const satisfies Record<string, CodeEntry>;
