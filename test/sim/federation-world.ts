@@ -4,23 +4,21 @@
  */
 import { type AccountKey, base64, type FederationName, noMetrics, type Signer, silentLog } from "@hansa/core";
 import {
-  countersign,
   fingerprintOf,
   type Genesis,
-  type Grant,
   LANES,
   type Lane,
   membershipKey,
   type RegisterEvent,
-  signRequest,
 } from "@hansa/events";
 import { AgentCore } from "../../services/agent/src/core.ts";
 import { type Journal, memoryJournal } from "../../services/agent/src/follow/journal.ts";
 import { memoryOutbox, type Outbox } from "../../services/agent/src/log/outbox.ts";
 import { alwaysElected } from "../../services/agent/src/log/writer-lock.ts";
 import type { Disk, Ports } from "../../services/agent/src/ports.ts";
+import { membershipOf } from "./admission.ts";
 import { difference } from "./difference.ts";
-import { endpointFact, loadFact, REGION, serviceFact } from "./facts.ts";
+import { endpointFact, loadFact, serviceFact } from "./facts.ts";
 import { Hostile } from "./hostile.ts";
 import { clusterName, HubDouble, type HubStore } from "./hub-double.ts";
 import { Kernel, Machine, type Seeded } from "./kernel.ts";
@@ -29,16 +27,6 @@ import { SimBroker, SimLogBus } from "./sim-bus.ts";
 import { simCrypto, simSigner } from "./sim-crypto.ts";
 
 const FILE_DELAY_MS = 20;
-
-const GRANT: Grant = {
-  namespaces: ["*"],
-  cidrs: ["10.0.0.0/8"],
-  region: REGION,
-  zones: ["a"],
-  network: "",
-  claims: [],
-  quotas: { services: 100, endpoints: 1000, identities: 100, bytesPerSecond: 1e6, recordsPerSecond: 1000 },
-};
 
 const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
@@ -298,27 +286,7 @@ export class World {
   }
 
   admit(cluster: Pick<Cluster, "name" | "account" | "signer">): void {
-    const fingerprint = fingerprintOf(this.genesis, simCrypto);
-    const request = {
-      fingerprint,
-      cluster: clusterName(cluster.name),
-      signingKey: base64(cluster.signer.publicKey),
-      accountKey: cluster.account,
-      userKey: "U",
-      root: "",
-      wanted: GRANT,
-      nonce: "",
-    };
-    const fields = {
-      cluster: clusterName(cluster.name),
-      incarnation: 1,
-      state: "active" as const,
-      admittedMs: 1,
-      grant: GRANT,
-      ...signRequest(request, cluster.signer),
-    };
-    const data = countersign(fields, this.#hubSigner, fingerprint);
-    this.hub?.admit({ type: "MembershipSet", v: 1, key: membershipKey(cluster.name), at: 1, data });
+    this.hub?.admit(membershipOf(this.genesis, cluster, this.#hubSigner));
   }
 
   isAdmitted(cluster: Cluster): boolean {
