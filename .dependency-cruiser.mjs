@@ -1,7 +1,7 @@
 // Import boundaries (docs/architecture.md). test/boundaries.spec.ts plants one violation of every rule.
 const pure = "^libs/(core|events|model|xds)/";
 const adapter = "^libs/(identity|bus|ads|store|kube|telemetry)/";
-const spec = "\\.spec\\.ts$";
+const spec = "\\.(spec|fixture)\\.ts$";
 
 /** One outside library, one door: only `door` may import what `packages` matches. */
 const door = (name, packages, folder) => ({

@@ -4,6 +4,7 @@ import { type BusRecord, endpointKey, type RecordHeader, serviceKey, wantKey } f
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import type { Federation } from "./federation.ts";
+import { deliver, history, inOrder, runs, SOAK } from "./properties.fixture.ts";
 import {
   admit,
   command,
@@ -18,7 +19,6 @@ import {
 } from "./rig.ts";
 import { rigSigner } from "./rig-crypto.ts";
 import { NAMES, play, type Step } from "./rig-history.ts";
-import { deliver, history, inOrder, runs, SOAK } from "./rig-properties.ts";
 
 vi.setConfig({ testTimeout: 300_000 });
 

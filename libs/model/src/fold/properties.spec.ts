@@ -3,9 +3,9 @@ import { commandKey } from "@hansa/events";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import type { Federation } from "./federation.ts";
+import { deliver, facts, history, inOrder, interleave, picks, runs } from "./properties.fixture.ts";
 import { newFederation, service } from "./rig.ts";
 import { play, type Step } from "./rig-history.ts";
-import { deliver, facts, history, inOrder, interleave, picks, runs } from "./rig-properties.ts";
 
 vi.setConfig({ testTimeout: 300_000 });
 
