@@ -6,7 +6,18 @@ import { EVENTS_PER_RECORD_MAX, RECORD_BYTES_MAX } from "../limits.ts";
 import { recordHash, verifyRecord, ZERO_HASH } from "../record.ts";
 import { rigCrypto } from "../rig.ts";
 import type { LaneWriter } from "./lane-writer.ts";
-import { eventsOf, fingerprint, keysOf, make, opened, signer, source, take, want } from "./writer-rig.ts";
+import {
+  eventsOf,
+  fingerprint,
+  keysOf,
+  make,
+  onBus,
+  opened,
+  signer,
+  source,
+  take,
+  want,
+} from "./writer-rig.ts";
 
 let writer: LaneWriter;
 
@@ -95,6 +106,58 @@ describe("a writer", () => {
     expect(writer.head()).toMatchObject({ seq: 1, digest: digestOf(want("us")) });
     writer.stored(11);
     expect(writer.head()).toMatchObject({ seq: 2, digest: digestOf(want("us"), want("ap")) });
+  });
+});
+
+describe("snapshots that nobody asked for", () => {
+  /** Records with one change each; says which of them carry SnapshotBegin. */
+  const snapshotsIn = (records: number): number[] =>
+    Array.from({ length: records }, (_, index) => {
+      writer.set(want("ap", String(index)));
+      const keys = keysOf(take(writer));
+      writer.stored(index + 11);
+      return keys.includes("SnapshotBegin") ? index + 2 : [];
+    }).flat();
+
+  it("come before the last one is half-way out of a stream of 256", () => {
+    settled();
+    const [first = 0, second = 0] = snapshotsIn(300);
+    expect(first).toBeLessThanOrEqual(128);
+    expect(second - first).toBeLessThanOrEqual(128);
+    expect(second).toBeGreaterThan(first);
+  });
+
+  it("come rarely where they are large, but in time for a stream of 2048", () => {
+    for (let peer = 0; peer < 20_000; peer++) writer.set(want(`p${peer}`));
+    writer.startEpoch(1);
+    let cost = 0;
+    for (; writer.snapshotOpen; cost += 1) {
+      take(writer);
+      writer.stored(cost + 1);
+    }
+    expect(cost).toBeGreaterThan(200);
+    const [first = 0] = snapshotsIn(1100);
+    expect(first).toBeGreaterThan(2 * cost);
+    expect(cost + first).toBeLessThan(1024 + cost);
+  });
+
+  it("do not come while nothing changes", () => {
+    settled();
+    snapshotsIn(99);
+    expect(writer.next()).toBeNull();
+  });
+
+  it("come soon after a restart that cannot know when the last one was", () => {
+    settled();
+    snapshotsIn(120);
+    writer.set(want("ap", "last"));
+    const last = take(writer);
+    writer.stored(500);
+    const resumed = make({ restored: writer.state() });
+    resumed.synced();
+    expect(resumed.open(onBus(last, 500), 1)).toBe("continued");
+    resumed.set(want("ap", "new"));
+    expect(keysOf(take(resumed))[0]).toBe("SnapshotBegin");
   });
 });
 

@@ -18,12 +18,13 @@ import type { Head, RegisterEvent } from "../event.ts";
 import { laneOf } from "../keys.ts";
 import { EVENTS_PER_RECORD_MAX } from "../limits.ts";
 import type { BusRecord } from "../log-bus.ts";
-import { keyIdOf, recordHash, signRecord, verifyRecord, ZERO_HASH } from "../record.ts";
+import { keyIdOf, recordHash, signRecord, ZERO_HASH } from "../record.ts";
 import { currentVersion } from "../upcast.ts";
 import { Batch, type Outgoing } from "./batch.ts";
 import type { InFlight, OpenSnapshot } from "./progress.ts";
+import { SnapshotCadence } from "./snapshot-cadence.ts";
 import type { LanePosition, LaneState, LaneWriterOptions, Publication } from "./types.ts";
-import { judge, type LastRecord } from "./verdict.ts";
+import { judge, type LastRecord, readLast } from "./verdict.ts";
 
 /** Of a record, while a snapshot is under way: so that neither fresh changes nor the snapshot wait for the other. */
 const FRESH_SHARE = EVENTS_PER_RECORD_MAX / 2;
@@ -47,6 +48,7 @@ export class LaneWriter {
   #stored: { readonly epoch: number; readonly seq: number; readonly hash: string } | undefined;
   #inFlight: InFlight | undefined;
   #snapshot: OpenSnapshot | undefined;
+  readonly #cadence: SnapshotCadence;
   #synced = false;
   #mode: "closed" | "open" | "fenced" = "closed";
   readonly #resumable: boolean;
@@ -61,6 +63,8 @@ export class LaneWriter {
     this.#epoch = restored?.epoch ?? 0;
     this.#seq = restored?.seq ?? 0;
     this.#hash = restored?.head ?? ZERO_HASH;
+    // When the last snapshot was is not kept: no longer ago than the epoch.
+    this.#cadence = new SnapshotCadence(this.#seq);
     this.#resumable = restored !== undefined && "registers" in restored && !restored.snapshotOpen;
     if (restored !== undefined && "registers" in restored)
       for (const event of restored.registers) this.#restore(event);
@@ -231,15 +235,8 @@ export class LaneWriter {
     }
   }
 
-  #read({ record }: BusRecord): LastRecord {
-    const { signer, fingerprint, crypto, source, lane } = this.#options;
-    const { header } = record;
-    const mine = header.source === source && header.lane === lane;
-    return {
-      header,
-      hash: recordHash(record, crypto),
-      own: mine && verifyRecord(record, signer.publicKey, fingerprint, crypto),
-    };
+  #read(last: BusRecord): LastRecord {
+    return readLast(last, this.#options);
   }
 
   // === state ===
@@ -265,6 +262,7 @@ export class LaneWriter {
 
   #form(): void {
     if (this.#pending.size === 0 && this.#snapshot === undefined) return;
+    if (this.#snapshot === undefined && this.#cadence.isDue) this.#beginSnapshot([]);
     const batch = new Batch();
     const { source, lane, signer, fingerprint, crypto } = this.#options;
     this.#fill(batch);
@@ -281,6 +279,7 @@ export class LaneWriter {
     const hash = recordHash(record, crypto);
     this.#seq += 1;
     this.#hash = hash;
+    this.#cadence.formed();
     this.#inFlight = { record, hash, changes: batch.changes, offered: false };
   }
 
@@ -288,6 +287,7 @@ export class LaneWriter {
     const snapshot = this.#snapshot;
     if (snapshot !== undefined && !snapshot.begun) {
       snapshot.begun = true;
+      this.#cadence.began();
       batch.addMarker({ type: "SnapshotBegin", v: 1, key: "", at: this.#lastAt, data: { id: snapshot.id } });
     }
     const freshMax = snapshot === undefined ? EVENTS_PER_RECORD_MAX : FRESH_SHARE;
@@ -318,6 +318,7 @@ export class LaneWriter {
     const data = { id: snapshot.id, digest: this.#digest.digest(), count: this.#digest.count };
     batch.addMarker({ type: "SnapshotComplete", v: 1, key: "", at: this.#lastAt, data });
     this.#snapshot = undefined;
+    this.#cadence.completed();
   }
 
   #applyToDigest(changes: readonly Outgoing[]): void {

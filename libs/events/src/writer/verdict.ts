@@ -3,12 +3,28 @@
  * a rival, a wiped stream and an aged-out subject with the same error; here they are told apart.
  */
 import type { Position, RecordHeader } from "../event.ts";
+import type { BusRecord } from "../log-bus.ts";
+import { recordHash, verifyRecord } from "../record.ts";
+import type { LaneWriterOptions } from "./types.ts";
 
 export interface LastRecord {
   readonly header: RecordHeader;
   readonly hash: string;
   /** Signed by this writer's key, for this source, lane and federation. */
   readonly own: boolean;
+}
+
+type Writer = Pick<LaneWriterOptions, "signer" | "fingerprint" | "crypto" | "source" | "lane">;
+
+export function readLast({ record }: BusRecord, writer: Writer): LastRecord {
+  const { signer, fingerprint, crypto, source, lane } = writer;
+  const { header } = record;
+  const mine = header.source === source && header.lane === lane;
+  return {
+    header,
+    hash: recordHash(record, crypto),
+    own: mine && verifyRecord(record, signer.publicKey, fingerprint, crypto),
+  };
 }
 
 export interface Standing {

@@ -1,0 +1,38 @@
+/**
+ * When a writer says everything again although nobody asked: before its last snapshot is half-way out of the stream
+ * (design §3), so that who comes later finds a whole one even where the source is dead by then.
+ */
+
+/** The stream keeps 2048 records of a log in production and 256 in the lab; in between, a snapshot's cost decides. */
+const EVERY_MIN = 100;
+const EVERY_MAX = 1000;
+const COST_FACTOR = 3;
+
+export class SnapshotCadence {
+  /** Records formed since the last snapshot began. */
+  #since: number;
+  /** Records that it took. */
+  #cost = 0;
+
+  /** `since`: records that may have been formed after the last one. */
+  constructor(since: number) {
+    this.#since = since;
+  }
+
+  began(): void {
+    this.#since = 0;
+  }
+
+  formed(): void {
+    this.#since += 1;
+  }
+
+  /** The record that is being formed completes it. */
+  completed(): void {
+    this.#cost = this.#since + 1;
+  }
+
+  get isDue(): boolean {
+    return this.#since >= Math.min(EVERY_MAX, Math.max(EVERY_MIN, COST_FACTOR * this.#cost));
+  }
+}
