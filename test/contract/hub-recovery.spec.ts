@@ -144,8 +144,10 @@ test("a restored older archive: own records are imported before any command, mem
     const { data } = await rig.get<{ items: unknown[] }>("/v1/services?cluster=us");
     return data.items.length === 1;
   });
-  const rows = await rig.store.db.query<{ cluster: string }>("select cluster from member order by cluster");
-  expect(rows.map(({ cluster }) => cluster)).toEqual(["eu", "us"]);
+  await until("the hub's own rows again", async () => {
+    const rows = await rig.store.db.query<{ cluster: string }>("select cluster from member order by cluster");
+    return rows.map(({ cluster }) => cluster).join() === "eu,us";
+  });
   expect(await codeOf(rig.join("us"))).toBe("HSA3004");
   expect(secret).not.toBe("");
   await joined("ap");

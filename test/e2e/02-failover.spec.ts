@@ -68,3 +68,14 @@ it("04: the hub's return changes nothing for calls, and it catches up", async ()
       ).length === 4,
   );
 });
+
+it("05: one of two pods behind the only gateway dies: no more is lost than was in flight", async () => {
+  const quote = ["lab", "call", "eu/shop/web", "quote"];
+  await lab.until([...quote, "-n", "20"], (json) => json.failed === 0);
+  const running = lab.hansa(...quote, "--rate", "100", "--duration", "5");
+  await wait(2000);
+  await lab.ok("lab", "kill", "us/shop/quote/quote-1");
+  const { json } = await running;
+  // With the gateway ejected as a whole it were half a second's worth: 50 and more.
+  expect(json.failed, JSON.stringify(json)).toBeLessThanOrEqual(8);
+});

@@ -14,6 +14,11 @@ import { duration, type Init } from "./message.ts";
 export type AnswersThatCount = "gateway-errors" | "matched" | "none";
 
 const ANSWERS_BEFORE_EJECTION = 3;
+/**
+ * Not 100: the last host stays. One dead pod behind the only gateway would eject that gateway, and every call with it,
+ * for half a second (measured: 52 to 63 of 500 calls; with 99 at most the one in flight).
+ */
+const EJECTION_PERCENT_MAX = 99;
 
 export const outlierDetection = (answers: AnswersThatCount): Init<typeof OutlierDetectionSchema> => ({
   splitExternalLocalOriginErrors: true,
@@ -26,7 +31,7 @@ export const outlierDetection = (answers: AnswersThatCount): Init<typeof Outlier
   enforcingConsecutive5xx: answers === "matched" ? 100 : 0,
   enforcingSuccessRate: 0,
   enforcingLocalOriginSuccessRate: 0,
-  maxEjectionPercent: 100,
+  maxEjectionPercent: EJECTION_PERCENT_MAX,
   interval: duration(OUTLIER_INTERVAL_MS),
   baseEjectionTime: duration(BASE_EJECTION_MS),
   maxEjectionTime: duration(EJECTION_MAX_MS),

@@ -48,7 +48,7 @@ test("a client cluster carries the failover recipe", () => {
       splitExternalLocalOriginErrors: true,
       consecutiveLocalOriginFailure: 1,
       enforcingConsecutiveLocalOriginFailure: 100,
-      maxEjectionPercent: 100,
+      maxEjectionPercent: 99,
       interval: "0.250s",
       baseEjectionTime: "0.500s",
       maxEjectionTime: "5s",
