@@ -6,136 +6,40 @@ import { request } from "node:http";
 import { connect as connectTls } from "node:tls";
 import { agentId, gatewayId, systemClock, systemTimers } from "@hansa/core";
 import { newSvid, probeGateway } from "@hansa/identity";
-import {
-  bundleSecretName,
-  CALLERS_SECRET,
-  gatewayResources,
-  proto,
-  type SidecarInput,
-  sidecarResources,
-  type TlsIdentity,
-} from "@hansa/xds";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type App, grpcApp, httpApp, tcpApp } from "./envoy/apps.ts";
+import { bundleSecretName, CALLERS_SECRET, proto, sidecarResources, type TlsIdentity } from "@hansa/xds";
+import { afterAll, expect, test } from "vitest";
 import { call, grpcCall, h2, keepAlive, tcpLine } from "./envoy/calls.ts";
 import {
-  cluster,
+  CLIENT,
+  client,
+  clientInput,
+  GATEWAY,
+  gateway,
+  gatewayAt,
+  pay,
+  reached,
+  restore,
+  SERVERS,
+  serverInput,
+  servers,
+  serving,
+  TCP_PORT,
+  world,
+} from "./envoy/shop.ts";
+import {
   domain,
   eventually,
   FEDERATION,
-  GRPC,
   HTTP,
-  healthy,
   hostOf,
   id,
   locality,
   MAIL,
   type RunningProxy,
-  servingOf,
   sniOf,
-  TCP,
   viewOf,
-  World,
 } from "./envoy/world.ts";
 
-const world = await World.create(["eu", "us", "ap"]);
-const CLIENT = world.address(2, 10);
-const GATEWAY = world.address(1, 1);
-const SERVERS = [world.address(1, 10), world.address(1, 11)];
-const gatewayAt = healthy(GATEWAY, 15_443, 2);
-const sidecars = SERVERS.map((address) => healthy(address, 15_006));
-const callers = [{ kind: "exact", value: id("us", "web") }] as const;
-const PORTS = [HTTP, GRPC, TCP, MAIL];
-const TCP_PORT = 16_000;
-
-const serving = PORTS.map((port) => servingOf("pay", port, sidecars, callers));
-const views = PORTS.map((port) => viewOf("pay", port, ["eu"], [locality("eu", 0, "gateway", [gatewayAt])]));
-
-const clientInput = (more: Partial<SidecarInput> = {}): SidecarInput => ({
-  federation: FEDERATION,
-  self: { cluster: cluster("us"), region: "us-1", zone: "" },
-  proxy: {
-    id: "shop/web/web-1",
-    trustDomain: domain("us"),
-    spiffeId: id("us", "web"),
-    listen: { address: CLIENT, outboundPort: 15_001, inboundPort: 15_006 },
-    apps: new Map(),
-  },
-  views,
-  serving: [],
-  tcpPorts: new Map([[sniOf("pay", TCP), TCP_PORT]]),
-  svid: world.svid("us", "web"),
-  bundles: world.bundles("us", "eu"),
-  ...more,
-});
-
-const serverInput = (address: string, more: Partial<SidecarInput> = {}): SidecarInput => ({
-  federation: FEDERATION,
-  self: { cluster: cluster("eu"), region: "eu-1", zone: "" },
-  proxy: {
-    id: "shop/pay/pay-1",
-    trustDomain: domain("eu"),
-    spiffeId: id("eu", "pay"),
-    listen: { address, outboundPort: 15_001, inboundPort: 15_006 },
-    apps: new Map([
-      [sniOf("pay", HTTP), { address, port: 8080, protocol: "http" }],
-      [sniOf("pay", GRPC), { address, port: 9090, protocol: "grpc" }],
-      [sniOf("pay", TCP), { address, port: 5432, protocol: "tcp" }],
-      [sniOf("pay", MAIL), { address, port: 2525, protocol: "tcp" }],
-    ]),
-  },
-  views: [],
-  serving,
-  tcpPorts: new Map(),
-  svid: world.svid("eu", "pay"),
-  bundles: world.bundles("eu", "us"),
-  ...more,
-});
-
-const gatewayInput = {
-  federation: FEDERATION,
-  cluster: cluster("eu"),
-  listen: { address: GATEWAY, port: 15_443 },
-  serving: [...serving, servingOf("secret", HTTP, sidecars, callers, false)],
-  members: [cluster("eu"), cluster("us")],
-  svid: newSvid(world.authority("eu"), gatewayId(domain("eu"))),
-  bundles: world.bundles(),
-};
-
-let client: RunningProxy;
-let gateway: RunningProxy;
-let servers: RunningProxy[];
-const apps: App[] = [];
-
-const pay = (options: Parameters<typeof call>[3] = {}) => call(CLIENT, 15_001, hostOf("pay"), options);
-const restore = async (): Promise<void> => {
-  await client.ads.push(sidecarResources(clientInput()));
-  for (const [index, server] of servers.entries())
-    await server.ads.push(sidecarResources(serverInput(SERVERS[index] as string)));
-};
-
-/** What reached an application: requests, lines, greeted connections. */
-const reached = (): number[] => apps.map((app) => app.served.count);
-
-beforeAll(async () => {
-  for (const [index, address] of SERVERS.entries()) {
-    const name = `pay-${index + 1}`;
-    apps.push(
-      await httpApp(name, address, 8080),
-      await grpcApp(name, address, 9090),
-      await tcpApp(name, address, 5432),
-      await tcpApp(name, address, 2525, "welcome"),
-    );
-  }
-  for (const app of apps) world.onClose(() => app.close());
-  [client, gateway, ...servers] = (await Promise.all([
-    world.proxy("client", CLIENT, sidecarResources(clientInput())),
-    world.proxy("gateway", GATEWAY, gatewayResources(gatewayInput)),
-    ...SERVERS.map((address, index) =>
-      world.proxy(`server-${index + 1}`, address, sidecarResources(serverInput(address))),
-    ),
-  ])) as [RunningProxy, RunningProxy, ...RunningProxy[]];
-});
 afterAll(() => world.close());
 
 test("no Envoy refused anything of what the generator made", () => {
