@@ -72,8 +72,7 @@ async function startEnvoy(isReady: () => Promise<boolean> = isLive): Promise<voi
     nodeId: OWNER,
     cluster: "test",
     adsSocketPath: path(),
-    adminAddress: HOST,
-    adminPort,
+    admin: { address: HOST, port: adminPort },
     locality: { region: "r", zone: "z" },
   });
   const bootstrapPath = join(dir, "envoy.json");

@@ -212,8 +212,7 @@ export class World {
       nodeId: name,
       cluster: "test",
       adsSocketPath: `${file}.sock`,
-      adminAddress,
-      adminPort: 15_000,
+      admin: { address: adminAddress, port: 15_000 },
       locality: { region: "r", zone: "z" },
     });
     writeFileSync(`${file}.json`, JSON.stringify(bootstrap));

@@ -1,14 +1,16 @@
 /**
- * What an Envoy is started with: its name, its one socket to the agent, its admin port. Everything else comes by
+ * What an Envoy is started with: its name, its one socket to the agent, its admin interface. Everything else comes by
  * delta ADS. `envoyArguments` are the command-line settings that no API can change later.
  */
+/** Envoy's admin interface asks nobody who he is: loopback, or a unix socket in a folder of its owner's alone. */
+export type AdminPlace = { readonly address: string; readonly port: number } | { readonly path: string };
+
 export interface BootstrapInput {
   /** The proxy's id; the agent ends the stream of any other. */
   readonly nodeId: string;
   readonly cluster: string;
   readonly adsSocketPath: string;
-  readonly adminAddress: string;
-  readonly adminPort: number;
+  readonly admin: AdminPlace;
   readonly locality: { readonly region: string; readonly zone: string };
   /** Active downstream connections after which new ones are refused. */
   readonly connectionsMax?: number;
@@ -41,13 +43,18 @@ const adsCluster = (path: string): object => ({
 
 const ads = { ads: {}, resource_api_version: "V3" };
 
+const adminAddress = (place: AdminPlace): object =>
+  "path" in place
+    ? { pipe: { path: place.path } }
+    : { socket_address: { address: place.address, port_value: place.port } };
+
 /** JSON for `envoy -c`. Throws RangeError for a socket path that the kernel would cut. */
 export function envoyBootstrap(input: BootstrapInput): object {
-  if (new TextEncoder().encode(input.adsSocketPath).length > SOCKET_PATH_MAX)
-    throw new RangeError(`adsSocketPath: longer than ${SOCKET_PATH_MAX} bytes: ${input.adsSocketPath}`);
+  checkPath("adsSocketPath", input.adsSocketPath);
+  if ("path" in input.admin) checkPath("admin.path", input.admin.path);
   return {
     node: { id: input.nodeId, cluster: input.cluster, locality: input.locality },
-    admin: { address: { socket_address: { address: input.adminAddress, port_value: input.adminPort } } },
+    admin: { address: adminAddress(input.admin) },
     dynamic_resources: {
       ads_config: {
         api_type: "DELTA_GRPC",
@@ -80,6 +87,11 @@ export function envoyBootstrap(input: BootstrapInput): object {
     },
     stats_config: { use_all_default_tags: false },
   };
+}
+
+function checkPath(what: string, path: string): void {
+  if (new TextEncoder().encode(path).length > SOCKET_PATH_MAX)
+    throw new RangeError(`${what}: longer than ${SOCKET_PATH_MAX} bytes: ${path}`);
 }
 
 export interface EnvoyArgumentsInput {

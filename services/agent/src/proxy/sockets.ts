@@ -22,7 +22,7 @@ export class ProxySockets {
   constructor(directory: string, ports: Pick<Ports, "clock" | "timers" | "log" | "metrics">) {
     this.#directory = directory;
     this.#ports = ports;
-    if (Buffer.byteLength(this.path("")) > PATH_BYTES_MAX)
+    if (Buffer.byteLength(this.adminPath("")) > PATH_BYTES_MAX)
       throw new HansaError(
         "HSA1004",
         `socketDir: ${directory} is too long for unix sockets (${PATH_BYTES_MAX} bytes with the file); use a shorter one`,
@@ -31,8 +31,17 @@ export class ProxySockets {
 
   /** Stable over restarts, so that a running Envoy finds its agent again. */
   path(proxyId: string): string {
+    return this.#file(proxyId, "sock");
+  }
+
+  /** Where a proxy that serves on no loopback address of its own has its admin interface. */
+  adminPath(proxyId: string): string {
+    return this.#file(proxyId, "admin");
+  }
+
+  #file(proxyId: string, kind: "sock" | "admin"): string {
     const name = createHash("sha256").update(proxyId).digest("hex").slice(0, 16);
-    return join(this.#directory, `${name}.sock`);
+    return join(this.#directory, `${name}.${kind}`);
   }
 
   serve(proxy: LocalProxy, layers: readonly ResourceLayer[], onAck: () => void): ProxyServer {
