@@ -8,6 +8,7 @@ import { agentId, gatewayId, systemClock, systemTimers } from "@hansa/core";
 import { newSvid, probeGateway } from "@hansa/identity";
 import { bundleSecretName, CALLERS_SECRET, proto, sidecarResources, type TlsIdentity } from "@hansa/xds";
 import { afterAll, expect, test } from "vitest";
+import { successesAt } from "../../services/agent/src/liveness/traffic.ts";
 import { call, grpcCall, h2, keepAlive, tcpLine } from "./envoy/calls.ts";
 import {
   CLIENT,
@@ -59,6 +60,20 @@ test("a call across clusters arrives with the caller's verified identity", async
   );
   expect(answer.headers).not.toHaveProperty("x-hansa-unsent");
   expect(answer.headers).not.toHaveProperty("x-envoy-upstream-service-time");
+});
+
+test("Envoy counts what succeeded at a peer's gateway where the agent looks for it", async () => {
+  const successes = async () =>
+    successesAt(
+      [{ address: GATEWAY, port: 15_443 }],
+      JSON.parse(await client.admin("/clusters?format=json")),
+    );
+  const before = await successes();
+  for (let calls = 0; calls < 3; calls += 1) expect((await pay()).status).toBe(200);
+  expect(await successes()).toBe(before + 3);
+  expect(
+    successesAt([{ address: GATEWAY, port: 1 }], JSON.parse(await client.admin("/clusters?format=json"))),
+  ).toBe(0);
 });
 
 test("an x-envoy header of a remote caller steers nothing on the server's side", async () => {

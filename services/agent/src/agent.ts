@@ -18,11 +18,13 @@ import { type Journal, openJournal } from "./follow/journal.ts";
 import { adminAuthority, busIdentity, clusterAuthority, logSigner } from "./identity/keys.ts";
 import { SvidPool } from "./identity/svids.ts";
 import { ensureMembership, type Membership } from "./join.ts";
-import { gatewayProber } from "./liveness/gateway-prober.ts";
+import { gatewayProber, gatewaysOf } from "./liveness/gateway-prober.ts";
+import { TrafficEvidence } from "./liveness/traffic.ts";
 import { LateRecords } from "./log/late-records.ts";
 import { OUTBOX_RECORDS_MAX, type Outbox, openOutbox } from "./log/outbox.ts";
 import { fileElection } from "./log/writer-lock.ts";
 import type { Ports } from "./ports.ts";
+import { adminPlaceOf } from "./proxy/admin-place.ts";
 import { proxiesOf } from "./proxy/inventory.ts";
 import { DataPlane } from "./proxy/plane.ts";
 import { ProxySockets } from "./proxy/sockets.ts";
@@ -53,6 +55,7 @@ export class Agent implements AgentView {
   readonly #bus: LogBus;
   readonly #journal: Journal;
   readonly #late: LateRecords;
+  readonly #traffic: TrafficEvidence;
   document: SourceDocument | undefined;
   #stops: (() => void | Promise<void>)[] = [];
 
@@ -77,6 +80,12 @@ export class Agent implements AgentView {
     this.#journal = openJournal(join(config.dataDir, "journal.jsonl"));
     this.outbox = openOutbox(join(config.dataDir, "outbox.db"));
     this.svids = new SvidPool({ authority, ...this.ports, onRenewed: (id) => this.plane.renewed(id) });
+    this.#traffic = new TrafficEvidence(parts.ports.clock, () =>
+      this.plane
+        .list()
+        .filter(({ kind }) => kind === "sidecar")
+        .map((proxy) => adminPlaceOf(proxy, this.sockets, config.sidecar.adminPort)),
+    );
     this.core = this.#makeCore(membership);
     this.plane = this.#makePlane(membership);
     this.#late = new LateRecords({
@@ -118,6 +127,7 @@ export class Agent implements AgentView {
       ports: this.ports,
       proberOf: (peer, fed) =>
         gatewayProber({ fed, peer, self: this.cluster, ports: this.ports, svid: (id) => this.svids.get(id) }),
+      trafficTo: (peer, fed) => this.#traffic.reaches(peer, gatewaysOf(fed, peer)),
       acked: () => this.plane.propagation.acked,
       onChanged: (changed) => this.plane.changed(changed, (ref) => this.core.freshAt(ref)),
       onSynced: () => this.#serve(),

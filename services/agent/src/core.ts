@@ -46,6 +46,7 @@ export interface CoreOptions {
   readonly election: Election;
   readonly ports: Ports;
   readonly proberOf: (peer: ClusterName, fed: Federation) => Prober;
+  readonly trafficTo?: (peer: ClusterName, fed: Federation) => Promise<boolean>;
   /** Heads whose effect all local Envoys have acknowledged. */
   readonly acked: () => readonly Head[];
   readonly onChanged: (changed: readonly RegisterRef[]) => void;
@@ -122,6 +123,7 @@ export class AgentCore {
       ports,
       previous: (peer) => this.#ownLink(peer),
       proberOf: (peer) => options.proberOf(peer, fed),
+      trafficTo: async (peer) => (await options.trafficTo?.(peer, fed)) === true,
       onLink: (peer, link) => this.#linkChanged(peer, link),
     });
     this.#wants = new Wants({

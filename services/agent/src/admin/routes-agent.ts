@@ -2,10 +2,10 @@
 import { HansaError, isLabel, SYSTEM_NAMESPACE, workloadId } from "@hansa/core";
 import { type BundleValue, type CommandValue, commandKey, verifyCommand } from "@hansa/events";
 import { nodeCrypto, rootsPem } from "@hansa/identity";
-import { type AdminPlace, envoyBootstrap, PUSH_ORDER, shortType } from "@hansa/xds";
+import { envoyBootstrap, PUSH_ORDER, shortType } from "@hansa/xds";
 import { z } from "zod";
+import { adminPlaceOf } from "../proxy/admin-place.ts";
 import type { LocalProxy } from "../proxy/inventory.ts";
-import type { ProxySockets } from "../proxy/sockets.ts";
 import type { AgentView } from "./agent-view.ts";
 import { type Asked, envelope, Plain, type Route } from "./server.ts";
 import { statusOf } from "./status.ts";
@@ -70,16 +70,6 @@ function bootstrap(agent: AgentView, proxy: LocalProxy): unknown {
     locality: { region: config.region, zone: proxy.zone },
   });
 }
-
-/**
- * A loopback address is one proxy's alone. Proxies on other addresses may share a machine, where they would contend for
- * one loopback port, and theirs is nobody else's business: a socket in the agent's own folder.
- */
-export const adminPlaceOf = (
-  { id, address }: Pick<LocalProxy, "id" | "address">,
-  sockets: Pick<ProxySockets, "adminPath">,
-  port: number,
-): AdminPlace => (address.startsWith("127.") ? { address, port } : { path: sockets.adminPath(id) });
 
 /** Checked before it enters the log: the fold would refuse it anyway, but the caller should know. */
 function takeCommand(agent: AgentView, body: unknown, actor: string): unknown {

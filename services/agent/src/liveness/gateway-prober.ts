@@ -21,16 +21,17 @@ export interface GatewayProberOptions {
   readonly self: ClusterName;
 }
 
+/** In effect, by name. */
+export function gatewaysOf(fed: Federation, peer: ClusterName): (GatewayValue & { readonly name: string })[] {
+  return [...fed.ofType(peer, "GatewaySet")].flatMap((view) => {
+    const effect = fed.effect(peer, view);
+    return effect === undefined ? [] : [{ ...effect.value, name: view.key }];
+  });
+}
+
 export function gatewayProber(options: GatewayProberOptions): Prober {
   const { fed, peer, ports } = options;
   const kept = new Map<string, KeptProber>();
-
-  function gateways(): (GatewayValue & { readonly name: string })[] {
-    return [...fed.ofType(peer, "GatewaySet")].flatMap((view) => {
-      const effect = fed.effect(peer, view);
-      return effect === undefined ? [] : [{ ...effect.value, name: view.key }];
-    });
-  }
 
   async function probeOne(gateway: GatewayValue & { readonly name: string }): Promise<ProbeResult> {
     const bundle = fed.effective(peer, "bundle")?.value as BundleValue | undefined;
@@ -53,7 +54,7 @@ export function gatewayProber(options: GatewayProberOptions): Prober {
 
   return {
     async probe() {
-      const known = gateways();
+      const known = gatewaysOf(fed, peer);
       for (const name of kept.keys())
         if (!known.some((gateway) => gateway.name === name)) {
           kept.get(name)?.close();

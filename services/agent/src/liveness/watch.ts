@@ -34,6 +34,8 @@ export interface WatchOptions {
   readonly previous: (peer: string) => LinkValue | undefined;
   /** undefined while the peer has no gateway or no bundle: nothing is probed and nothing concluded. */
   readonly proberOf: (peer: ClusterName) => Prober;
+  /** Whether calls to the peer succeed although its probe does not; asked when a probe has failed. */
+  readonly trafficTo?: (peer: ClusterName) => Promise<boolean>;
   readonly onLink: (peer: ClusterName, link: LinkValue | null) => void;
 }
 
@@ -192,6 +194,12 @@ export class LivenessWatch {
         log.debug("liveness: probe failed", { peer, stage: result.stage, reason: result.message });
       }
       if (!result.ok && result.stage === "none") continue;
+      const reached = !result.ok && (await this.#options.trafficTo?.(peer)) === true;
+      if (probed.stopped) return;
+      if (reached) {
+        this.#step({ kind: "traffic", peer });
+        continue;
+      }
       this.#step({ kind: "probe", peer, result: result.ok ? result : { ok: false, stage: result.stage } });
     }
   }

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { adminPlaceOf } from "./routes-agent.ts";
+import { adminPlaceOf } from "./admin-place.ts";
 
 const sockets = { adminPath: (id: string) => `/run/hansa/${id}.admin` };
 const placeOf = (address: string) => adminPlaceOf({ id: "pay-1", address }, sockets, 15_000);
