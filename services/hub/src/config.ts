@@ -1,6 +1,7 @@
 /** The hub's configuration file: what may stand in it, and errors that name the place. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import type { StreamSize } from "@hansa/bus";
 import { HansaError } from "@hansa/core";
 import { parse } from "yaml";
 import * as z from "zod";
@@ -25,6 +26,7 @@ const schema = z.strictObject({
       .optional(),
     /** PEM of the CA where the servers use TLS. */
     caFile: z.string().optional(),
+    /** Room for so many sources from the start; it grows with the members. */
     sourcesMax: z.number().int().min(2).max(5000).default(16),
     recordsPerLogMax: z.number().int().min(16).max(16_384).optional(),
     replicas: z.union([z.literal(1), z.literal(3), z.literal(5)]).default(1),
@@ -52,6 +54,14 @@ const schema = z.strictObject({
 });
 
 export type HubConfig = z.output<typeof schema>;
+
+export const streamSizeOf = ({
+  nats: { sourcesMax, replicas, recordsPerLogMax },
+}: HubConfig): StreamSize => ({
+  sourcesMax,
+  replicas,
+  ...(recordsPerLogMax === undefined ? {} : { recordsPerLogMax }),
+});
 
 /** Throws HSA1004 with file, place and reason. `HANSA_POSTGRES_URL` replaces the URL in the file. */
 export function readConfig(file: string, env: NodeJS.ProcessEnv = {}): HubConfig {

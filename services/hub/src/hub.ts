@@ -11,7 +11,7 @@ import { claimArchive, insertApiToken, openStore, readBusAccounts } from "@hansa
 import type { Hub, Readiness } from "./api/hub.ts";
 import { routes } from "./api/routes.ts";
 import { serveApi } from "./api/server.ts";
-import type { HubConfig } from "./config.ts";
+import { type HubConfig, streamSizeOf } from "./config.ts";
 import type { HubContext, Ports } from "./context.ts";
 import { loadKeys } from "./keys.ts";
 import { Leader } from "./leader/leader.ts";
@@ -40,13 +40,7 @@ export async function startHub(config: HubConfig, ports: Ports): Promise<Running
   const bus = await connectHubBus({
     servers: config.nats.servers,
     issuer: keys.issuer,
-    streams: {
-      sourcesMax: config.nats.sourcesMax,
-      replicas: config.nats.replicas,
-      ...(config.nats.recordsPerLogMax === undefined
-        ? {}
-        : { recordsPerLogMax: config.nats.recordsPerLogMax }),
-    },
+    streams: streamSizeOf(config),
     accounts: async () => {
       // Before the first migration there are none.
       if (!migrated) return [];

@@ -9,7 +9,7 @@ import { type BusRecord, type CommandValue, type Head, wantKey } from "@hansa/ev
 import type { Federation } from "@hansa/model";
 import { type CommitOutcome, contradicted, type Leadership, readGaps, readHeads } from "@hansa/store";
 import type { HubContext } from "../context.ts";
-import { pushAccounts } from "../membership/accounts.ts";
+import { pushAccounts, reserveStreams } from "../membership/accounts.ts";
 import { type JoinBody, type Joined, join } from "../membership/join.ts";
 import { carryCommands, followFold, leave, submitCommand, want } from "../membership/members.ts";
 import { RateGuard } from "../membership/rate-guard.ts";
@@ -160,7 +160,7 @@ export class Leader {
     const { bus, log, timers, metrics } = this.#hub;
     while (!this.#stopped) {
       try {
-        await bus.ensureStreams();
+        await reserveStreams(this.#hub);
         const found = await recover(this.#hub, this.#projector);
         this.#setMissing(found.missing);
         const fed = await this.#projector.ready();

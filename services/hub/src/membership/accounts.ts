@@ -1,5 +1,6 @@
 /** Brings decided account JWTs to the bus. What fails stays pending in Postgres and is tried again: no revocation is lost. */
 import { markPushed, readBusAccounts } from "@hansa/store";
+import { streamSizeOf } from "../config.ts";
 import type { HubContext } from "../context.ts";
 
 /** Throws HSA2010 while the bus is away. */
@@ -8,4 +9,18 @@ export async function pushAccounts({ bus, store }: HubContext): Promise<void> {
     await bus.pushAccount(account.jwt);
     await markPushed(store.db, account);
   }
+}
+
+/**
+ * The server reserves what all sources may store, so that none can push out another's records. Grows with the members,
+ * those that left included: their records stay. `joining`: an account that is about to come.
+ * Throws HSA2002 where the server has no more to give, HSA2010 while the bus is away.
+ */
+export async function reserveStreams({ bus, config, store }: HubContext, joining?: string): Promise<void> {
+  const accounts = new Set((await readBusAccounts(store.db, "all")).map(({ account }) => account as string));
+  if (joining !== undefined) accounts.add(joining);
+  const size = streamSizeOf(config);
+  // One more: the hub's own log.
+  const sources = accounts.size + 1;
+  await bus.ensureStreams({ ...size, sourcesMax: Math.max(size.sourcesMax, sources) });
 }

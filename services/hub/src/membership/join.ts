@@ -25,7 +25,7 @@ import {
   revokeTokensOfCluster,
 } from "@hansa/store";
 import type { HubContext } from "../context.ts";
-import { pushAccounts } from "./accounts.ts";
+import { pushAccounts, reserveStreams } from "./accounts.ts";
 import { narrow } from "./grant.ts";
 import { rawKeyOf } from "./nkey.ts";
 import { newSecret } from "./secrets.ts";
@@ -73,6 +73,7 @@ export async function join(
   publish: (outboxId: number) => Promise<void>,
 ): Promise<Joined> {
   const request = checkRequest(hub, body);
+  await reserveStreams(hub, request.accountKey);
   const decision = await hub.store.command(leaderEpoch, (tx) =>
     decide(hub, tx, body, request, known(request.cluster)),
   );
