@@ -16,17 +16,17 @@ import { RateGuard } from "../membership/rate-guard.ts";
 import { resume, resumeAll, suspend } from "../membership/suspension.ts";
 import { Serial } from "../serial.ts";
 import { BEAT_EVERY_MS, Beats } from "./beats.ts";
+import { logName, measureLag } from "./lag.ts";
 import { OwnLane } from "./own-lane.ts";
 import { type Committed, Projector } from "./projector.ts";
 import { recover } from "./recovery.ts";
+import { SnapshotWishes } from "./snapshot-wishes.ts";
 
 const PUBLISH_WAIT_MS = 8000;
 const HOUSEKEEPING_MS = 5000;
 const RECOVERY_RETRY_MS = 500;
 /** A batch that is smaller says that the backlog is gone. */
 const KEEPING_UP_RECORDS = 200;
-/** At most one snapshot on members' wants in this time (design §3). */
-const SNAPSHOT_EVERY_MS = 30_000;
 const TRUST_TYPES = new Set(["MembershipSet", "CommandSet", "OperatorsSet", "HubkeySet"]);
 
 export class Leader {
@@ -42,6 +42,7 @@ export class Leader {
   readonly #heads = new Map<string, Head>();
   readonly #members = new Serial();
   readonly #rates: RateGuard;
+  readonly #wishes: SnapshotWishes;
   readonly #timers: TimerHandle[] = [];
   readonly #unsubscribes: (() => void)[] = [];
   #ownLane: OwnLane | null = null;
@@ -49,7 +50,6 @@ export class Leader {
   #missing: string | null = "the hub has not reached the bus since it started";
   /** A backlog arrives faster than it was written: rates are watched only while the hub keeps up. */
   #isBehind = true;
-  #snapshotMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
   #end: (reason: string) => void = () => {};
 
@@ -58,6 +58,7 @@ export class Leader {
     this.epoch = leadership.epoch;
     this.beats = new Beats(hub);
     this.#rates = new RateGuard(hub.clock);
+    this.#wishes = new SnapshotWishes(hub, () => this.#ownLane?.requestSnapshot());
     this.#onCommit = onCommit;
     this.#projector = new Projector(hub, leadership.epoch, (committed) => this.#committed(committed));
     this.ended = new Promise((resolve) => {
@@ -70,7 +71,7 @@ export class Leader {
   async start(): Promise<void> {
     const { store, metrics, timers } = this.#hub;
     await this.#projector.ready();
-    for (const head of await readHeads(store.db)) this.#heads.set(`${head.source} ${head.lane}`, head);
+    for (const head of await readHeads(store.db)) this.#heads.set(logName(head), head);
     metrics.gauge("hansa_hub_leader", 1);
     this.#timers.push(timers.every(BEAT_EVERY_MS, () => this.#background("beat", () => this.#beat())));
     this.#timers.push(timers.every(HOUSEKEEPING_MS, () => this.#housekeeping()));
@@ -148,6 +149,7 @@ export class Leader {
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const timer of this.#timers) timer.cancel();
+    this.#wishes.stop();
     for (const unsubscribe of this.#unsubscribes) unsubscribe();
     await this.#consumption?.stop();
     await this.#ownLane?.stop();
@@ -252,22 +254,14 @@ export class Leader {
   }
 
   #committed(committed: Committed): void {
-    for (const head of committed.heads) this.#heads.set(`${head.source} ${head.lane}`, head);
+    for (const head of committed.heads) this.#heads.set(logName(head), head);
     const own = committed.heads.find(({ source }) => source === this.#hub.keys.issuer.hubAccount);
     if (own !== undefined) this.#ownLane?.committed(own);
     this.#onCommit(committed.position);
     if (committed.changed.some(({ cluster, key }) => cluster !== "hub" && key === wantKey("hub")))
-      this.#wanted();
+      this.#wishes.wish();
     if (committed.changed.some(({ type }) => TRUST_TYPES.has(type)))
       this.#background("members", () => this.#follow());
-  }
-
-  /** A member wants a snapshot of the hub's log. */
-  #wanted(): void {
-    const nowMs = this.#hub.clock.monotonicMs();
-    if (nowMs - this.#snapshotMs < SNAPSHOT_EVERY_MS) return;
-    this.#snapshotMs = nowMs;
-    this.#ownLane?.requestSnapshot();
   }
 
   /** One at a time: rows, accounts and tokens follow the fold. */
@@ -295,25 +289,8 @@ export class Leader {
     const fed = this.#projector.fed;
     const own = this.#ownLane?.head();
     await this.beats.send(own === undefined ? [] : [own], fed?.heads() ?? [], this.heads());
-    this.#measure();
+    measureLag(this.#hub, this.beats.seen(), this.#heads);
     if (this.#missing !== null && this.#ownLane !== null) await this.#recheck();
-  }
-
-  /** Age of beats, and what members have written that is not committed yet. */
-  #measure(): void {
-    const { clock, metrics } = this.#hub;
-    const nowMs = clock.monotonicMs();
-    let behind = 0;
-    for (const { cluster, beat, atMs } of this.beats.seen()) {
-      metrics.gauge("hansa_hub_beat_age_seconds", (nowMs - atMs) / 1000, { source: cluster });
-      for (const { source, lane, epoch, seq } of beat.own) {
-        const committed = this.#heads.get(`${source} ${lane}`);
-        const lag = committed?.epoch === epoch ? Math.max(0, seq - committed.seq) : seq;
-        metrics.gauge("hansa_source_lag_records", lag, { source: cluster, lane });
-        behind += lag;
-      }
-    }
-    metrics.gauge("hansa_hub_lag_records", behind);
   }
 
   async #takeBeat(beat: { account: Head["source"]; bytes: Uint8Array }): Promise<void> {
@@ -339,7 +316,7 @@ export class Leader {
   async #giveUpGaps(): Promise<void> {
     await this.#projector.giveUpGaps();
     const { store, metrics } = this.#hub;
-    for (const head of await readHeads(store.db)) this.#heads.set(`${head.source} ${head.lane}`, head);
+    for (const head of await readHeads(store.db)) this.#heads.set(logName(head), head);
     const open = (await readGaps(store.db)).filter(({ closed }) => closed === null);
     metrics.gauge("hansa_hub_gaps", open.length);
   }
