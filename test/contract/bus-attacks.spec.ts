@@ -4,75 +4,30 @@
  * defence to show that it is one, a stream beside FED plays that set-up.
  */
 import { HansaError, utf8 } from "@hansa/core";
-import type { BusRecord, LogBus } from "@hansa/events";
+import type { BusRecord } from "@hansa/events";
 import { encodeAccount, encodeUser } from "@nats-io/jwt";
 import { createUser, fromSeed } from "@nats-io/nkeys";
-import { connect, headers, jwtAuthenticator, type Msg, type NatsConnection } from "nats";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { headers } from "nats";
+import { afterAll, describe, expect, it } from "vitest";
+import {
+  ask,
+  attacker,
+  close,
+  connectRaw,
+  connectWith,
+  hubRaw,
+  logOf,
+  NO_RESPONDERS,
+  raw,
+  store,
+  TIMEOUT_MS,
+  victim,
+  world,
+} from "./bus-attacker.ts";
 import { RECORDS_PER_LOG_MAX, someRecord } from "./log-bus.contract.ts";
-import { type Member, NatsWorld, retry } from "./log-bus.world.ts";
+import { retry } from "./log-bus.world.ts";
 
-const TIMEOUT_MS = 1500;
-const NO_RESPONDERS = "503";
-
-let world: NatsWorld;
-let victim: LogBus;
-let attacker: Member;
-let raw: NatsConnection;
-let hubRaw: NatsConnection;
-const open: NatsConnection[] = [];
-
-beforeAll(async () => {
-  world = await NatsWorld.create();
-  victim = await world.join();
-  attacker = await world.admit();
-  raw = await connectRaw(attacker);
-  const creds = await world.issuer.hubCredentials();
-  hubRaw = await connectWith(creds.jwt, creds.seed);
-});
-
-afterAll(async () => {
-  await Promise.all(open.map((connection) => connection.close()));
-  await world?.close();
-});
-
-async function connectWith(jwt: string, seed: string): Promise<NatsConnection> {
-  const connection = await connect({
-    servers: `127.0.0.1:${world.port}`,
-    authenticator: jwtAuthenticator(jwt, utf8(seed)),
-    maxReconnectAttempts: -1,
-  });
-  open.push(connection);
-  return connection;
-}
-
-/** A user that the member signed itself, without any restriction. */
-async function connectRaw(member: Member): Promise<NatsConnection> {
-  const user = createUser();
-  const jwt = await encodeUser("self-made", user.getPublicKey(), fromSeed(utf8(member.accountSeed)));
-  return connectWith(jwt, new TextDecoder().decode(user.getSeed()));
-}
-
-async function codeOf(work: Promise<Msg>): Promise<string> {
-  try {
-    return (await work).string();
-  } catch (error) {
-    return (error as { code?: string }).code ?? String(error);
-  }
-}
-
-const ask = (client: NatsConnection, subject: string, body: string | Uint8Array = "{}"): Promise<string> =>
-  codeOf(client.request(subject, body, { timeout: TIMEOUT_MS }));
-
-const logOf = (bus: Pick<LogBus, "account">, lane: "sum" | "ep" = "sum"): Promise<BusRecord[]> =>
-  world.hub.read({ account: bus.account, lane }, 1, 256);
-
-async function store(bus: LogBus): Promise<number> {
-  const expected = (await bus.lastOwn("sum"))?.streamSeq ?? 0;
-  const outcome = await bus.publish(someRecord(bus), expected);
-  if (outcome.kind !== "stored") throw new Error(JSON.stringify(outcome));
-  return outcome.streamSeq;
-}
+afterAll(close);
 
 describe("writing as another", () => {
   it("reaches nothing by publishing to a victim's subjects directly", async () => {

@@ -3,33 +3,25 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BusCredentials, connectBus, newAccountKeys, newUserKeys, signWithSeed } from "@hansa/bus";
-import { type AccountKey, base64, silentLog, systemTimers, utf8 } from "@hansa/core";
+import { signWithSeed } from "@hansa/bus";
+import { base64, utf8 } from "@hansa/core";
 import {
   encodeCommand,
-  type Genesis,
   type Grant,
-  LaneWriter,
-  type LogBus,
   type MembershipRequest,
   type OperatorOrder,
-  type RegisterEvent,
   signCommand,
   signRequest,
 } from "@hansa/events";
-import {
-  type ApiTarget,
-  callApi,
-  newSigningKey,
-  nodeCrypto,
-  nodeRandom,
-  type SigningKey,
-} from "@hansa/identity";
+import { type ApiTarget, callApi, newSigningKey, nodeCrypto, nodeRandom } from "@hansa/identity";
 import { openStore, type Store } from "@hansa/store";
 import { parse, stringify } from "yaml";
 import { freePort } from "../../deploy/tools/child.ts";
 import { type Nats, startNats } from "../../deploy/tools/nats.ts";
 import { openPostgres } from "../../deploy/tools/postgres.ts";
+import { HubMember, type JoinAnswer, type MemberKeys, newMemberKeys } from "./hub-member.ts";
+
+export { HubMember, type JoinAnswer, type MemberKeys, newMemberKeys, service } from "./hub-member.ts";
 
 const MAIN = new URL("../../services/hub/src/main.ts", import.meta.url).pathname;
 
@@ -84,29 +76,6 @@ export class HubProcess {
     return this.exited;
   }
 }
-
-export interface JoinAnswer {
-  readonly membership: { readonly incarnation: number; readonly grant: Grant };
-  readonly genesis: Genesis;
-  readonly fingerprint: string;
-  readonly accountJwt: string;
-  readonly userJwt: string;
-  readonly nats: { readonly servers: readonly string[] };
-  readonly hubCa: string;
-  readonly apiToken: string;
-}
-
-export interface MemberKeys {
-  readonly account: { readonly publicKey: AccountKey; readonly seed: string };
-  readonly user: { readonly publicKey: string; readonly seed: string };
-  readonly signing: SigningKey;
-}
-
-export const newMemberKeys = (): MemberKeys => ({
-  account: newAccountKeys(),
-  user: newUserKeys(),
-  signing: newSigningKey(),
-});
 
 export const quotas = {
   services: 100,
@@ -275,7 +244,7 @@ export class HubRig {
   async join(cluster: string, keys = newMemberKeys(), grant = grantOf()): Promise<HubMember> {
     const body = this.joinBody(cluster, keys, await this.joinSecret(cluster, grant), { wanted: grant });
     const { data } = await this.post<JoinAnswer>("/v1/join", body, "");
-    return new HubMember(this, cluster, keys, data);
+    return new HubMember(this.fingerprint, cluster, keys, data);
   }
 
   command(
@@ -316,86 +285,3 @@ export function runInit(dir: string, flags: Readonly<Record<string, string | tru
   );
   return spawnSync(process.execPath, [MAIN, "init", "--dir", dir, ...args], { encoding: "utf8" });
 }
-
-/** A member that writes its `sum` log with the real writer. */
-export class HubMember {
-  readonly cluster: string;
-  readonly keys: MemberKeys;
-  readonly answer: JoinAnswer;
-  readonly writer: LaneWriter;
-  #bus: LogBus | undefined;
-  readonly #servers: readonly string[];
-  readonly published: { epoch: number; seq: number; record: { header: unknown; body: Uint8Array } }[] = [];
-
-  constructor(rig: HubRig, cluster: string, keys: MemberKeys, answer: JoinAnswer) {
-    this.cluster = cluster;
-    this.keys = keys;
-    this.answer = answer;
-    this.#servers = answer.nats.servers;
-    this.writer = new LaneWriter({
-      source: keys.account.publicKey,
-      lane: "sum",
-      signer: keys.signing.signer,
-      fingerprint: rig.fingerprint,
-      crypto: nodeCrypto,
-    });
-  }
-
-  async bus(): Promise<LogBus> {
-    if (this.#bus !== undefined) return this.#bus;
-    const creds: BusCredentials = { jwt: this.answer.userJwt, seed: this.keys.user.seed };
-    const bus = await connectBus({
-      servers: this.#servers,
-      creds,
-      account: this.keys.account.publicKey,
-      log: silentLog,
-      timers: systemTimers,
-      random: nodeRandom,
-    } as Parameters<typeof connectBus>[0]);
-    this.#bus = bus;
-    await new Promise<void>((resolve) => bus.connection((up) => up && resolve()));
-    return bus;
-  }
-
-  /** Publishes these register values and answers the position of the last record. */
-  async write(...events: RegisterEvent[]): Promise<{ epoch: number; seq: number }> {
-    const bus = await this.bus();
-    if (this.writer.mode === "closed") {
-      for (const event of events) this.writer.set(event);
-      this.writer.synced();
-      this.writer.open(await bus.lastOwn("sum"), 0);
-    }
-    for (const event of events) this.writer.set(event);
-    for (let next = this.writer.next(); next !== null; next = this.writer.next()) {
-      const outcome = await bus.publish(next.record, next.expectedStreamSeq);
-      if (outcome.kind === "stored") this.writer.stored(outcome.streamSeq);
-      else this.writer.refused(await bus.lastOwn("sum"));
-      this.published.push({
-        epoch: next.record.header.epoch,
-        seq: next.record.header.seq,
-        record: next.record,
-      });
-    }
-    const { epoch, seq } = this.writer.position();
-    return { epoch, seq };
-  }
-
-  async close(): Promise<void> {
-    await this.#bus?.close();
-    this.#bus = undefined;
-  }
-}
-
-export const service = (name: string, at = 1, exported = true): RegisterEvent => ({
-  type: "ServiceSet",
-  v: 1,
-  key: `service/shop/${name}`,
-  at,
-  data: {
-    type: "ClusterSetIP",
-    ports: [{ name: "http", port: 80, protocol: "http" }],
-    serviceAccounts: [name],
-    createdMs: 1,
-    export: exported ? { sinceMs: 1, to: "all" } : null,
-  },
-});
