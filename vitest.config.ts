@@ -24,7 +24,9 @@ const tiers: readonly Tier[] = [
     timeoutMs: 60_000,
     oneFileAtATime: true,
   },
+  { name: "attacks", include: ["test/attacks/**/*.spec.ts"], timeoutMs: 60_000 },
   { name: "e2e", include: ["test/e2e/**/*.spec.ts"], timeoutMs: 240_000, oneFileAtATime: true },
+  { name: "chaos", include: ["test/chaos/**/*.spec.ts"], timeoutMs: 600_000, oneFileAtATime: true },
 ];
 
 export default defineConfig({

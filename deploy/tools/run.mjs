@@ -9,6 +9,7 @@ import { printTotal, runSoak, runTests } from "./tests.mjs";
 const entries = {
   start: ["services/lab/src/main.ts", "tour"],
   migrate: ["services/hub/src/main.ts", "migrate"],
+  bench: ["test/bench/main.ts"],
   conformance: ["test/conformance/main.ts"],
 };
 
