@@ -4,13 +4,14 @@
  */
 import { check, checks, format } from "./check.mjs";
 import { launch, trySetUp } from "./launch.mjs";
-import { printTotal, runSoak, runTests } from "./tests.mjs";
+import { printTotal, runTests } from "./tests.mjs";
 
 const entries = {
   start: ["services/lab/src/main.ts", "tour"],
   migrate: ["services/hub/src/main.ts", "migrate"],
   bench: ["test/bench/main.ts"],
   conformance: ["test/conformance/main.ts"],
+  soak: ["test/soak/main.ts"],
 };
 
 const [name = "", ...args] = process.argv.slice(2);
@@ -25,7 +26,6 @@ async function script() {
   if (name === "check") return failed(await check(Object.keys(checks)));
   if (name in checks) return failed(await check([name]));
   if (name === "test") return failed(printTotal(await runTests(args)));
-  if (name === "soak") return failed(printTotal(await runSoak(args)));
   process.stderr.write(`run.mjs: no script ${JSON.stringify(name)}; see "scripts" in package.json\n`);
   return 2;
 }

@@ -12,7 +12,7 @@ export interface VitestReport {
     readonly assertionResults: readonly { readonly status: string }[];
   }[];
 }
-export function runTests(args: readonly string[]): Promise<Count>;
+export function runTests(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Count>;
 export function countTests(
   report: VitestReport | undefined,
   exitCode: number,

@@ -22,12 +22,6 @@ export async function runTests(args, env = {}) {
   }
 }
 
-/** Every seed and the full counts of the property tests and the simulator; hours are allowed. */
-export const runSoak = (args) =>
-  runTests(["--project", "unit", "--project", "sim", "--testTimeout", "14400000", ...args], {
-    HANSA_SOAK: "1",
-  });
-
 /**
  * Counts from vitest's JSON report. A file that cannot be loaded counts as one failure, and so does a run that ends
  * badly without a failed test to show for it. A skipped test counts as failed: nothing here may be skipped, save what a
