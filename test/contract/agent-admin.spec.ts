@@ -74,6 +74,15 @@ test("/metrics wants a credential, /livez and /readyz do not", async () => {
   expect(await rig.metrics("eu")).toContain("hansa_certificate_expiry_seconds");
 });
 
+test("what a proxy has is asked of its Envoy, and one that does not answer is named", async () => {
+  const path = `${PROXY}/difference`;
+  await expect(ask("GET", path, "")).rejects.toMatchObject({ code: "HSA3001" });
+  await expect(ask("GET", path, rig.tokens.viewer)).rejects.toMatchObject({
+    code: "HSA1012",
+    message: expect.stringContaining("shop/pay/pay-1"),
+  });
+});
+
 test("plain HTTP and another CA get nowhere", async () => {
   await expect(fetch(`http://${rig.address("eu", 2)}:15010/livez`)).rejects.toThrow();
   const refused = await new Promise<string>((resolve) => {

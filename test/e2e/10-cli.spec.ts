@@ -124,6 +124,21 @@ it("03: describe, explain and proxy config agree on one service", async () => {
   expect([denied.status, denied.json.verdict, denied.json.code]).toEqual([79, "deny", "HSA4007"]);
 });
 
+it("03: proxy diff says whether an Envoy has what it is offered, and what an Envoy that stands still lacks", async () => {
+  await soon(["proxy", "diff", "us/gateway/gw"], ({ differences }) => differences.length === 0);
+  const same = await soon(
+    ["proxy", "diff", "eu/shop/web/web-1"],
+    ({ differences }) => differences.length === 0,
+  );
+  expect(same.compared).toBeGreaterThan(5);
+  await lab.ok("lab", "pause", "eu/shop/web/web-1/sidecar");
+  const silent = await lab.run(["proxy", "diff", "eu/shop/web/web-1"]);
+  expect([silent.status, silent.stderr]).toEqual([69, expect.stringContaining("HSA1012")]);
+  await lab.ok("lab", "resume", "eu/shop/web/web-1/sidecar");
+  const wrong = await lab.run(["proxy", "diff", "eu"]);
+  expect([wrong.status, wrong.stderr]).toEqual([64, expect.stringContaining("which proxy?")]);
+});
+
 it("04: --at shows the past by time, by duration and by position, and refuses what is before it", async () => {
   const before = await lab.ok("get", "endpoints");
   await lab.ok("lab", "scale", "us/shop/pay", "3");

@@ -49,6 +49,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   ],
   "proxy status": ["proxy", "proxy status eu/..", "proxy status EU", "proxy status a b"],
   "proxy config": ["proxy config", "proxy config eu", "proxy config eu/gateway/gw --type nonsense"],
+  "proxy diff": ["proxy diff", "proxy diff eu"],
   check: ["check extra", "check --category nonsense", "check --category hub,"],
   wait: [
     "wait",

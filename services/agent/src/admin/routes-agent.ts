@@ -5,10 +5,15 @@ import { nodeCrypto, rootsPem } from "@hansa/identity";
 import { envoyBootstrap, PUSH_ORDER, shortType } from "@hansa/xds";
 import { z } from "zod";
 import { adminPlaceOf } from "../proxy/admin-place.ts";
+import { differencesOf, type Offered } from "../proxy/difference.ts";
+import { askEnvoy } from "../proxy/envoy-admin.ts";
 import type { LocalProxy } from "../proxy/inventory.ts";
 import type { AgentView } from "./agent-view.ts";
 import { type Asked, envelope, Plain, type Route } from "./server.ts";
 import { statusOf } from "./status.ts";
+
+/** 100 000 endpoints take about 60 MB of Envoy's JSON. */
+const DUMP_LIMITS = { timeoutMs: 5000, answerBytesMax: 64 * 1024 * 1024 };
 
 const commandBody = z.strictObject({
   payload: z.string().max(65_536),
@@ -46,18 +51,38 @@ function proxyDetail(agent: AgentView, proxy: LocalProxy): Record<string, unknow
   return { ...envelope("Proxy", item), tcpPorts: item.tcpPorts };
 }
 
-/** Names and versions of everything that the proxy is offered; contents are in Envoy's own /config_dump. */
-function proxyConfig(agent: AgentView, proxy: LocalProxy): unknown {
+/** Everything that the proxy is offered, one entry a name: the first layer that has it wins. */
+function offeredTo(agent: AgentView, proxy: LocalProxy): Offered[] {
   const layers = agent.plane.layersOf(proxy.id);
-  const types = PUSH_ORDER.map((typeUrl) => {
+  return PUSH_ORDER.flatMap((typeUrl) => {
     const names = [...new Set(layers.flatMap((layer) => [...layer.names(typeUrl)]))].sort();
-    const resources = names.map((name) => {
+    return names.flatMap((name) => {
       const entry = layers.map((layer) => layer.get(typeUrl, name)).find((found) => found !== undefined);
-      return { name, version: entry?.version ?? "", sizeBytes: entry?.message.length ?? 0 };
+      return entry === undefined ? [] : { typeUrl, name, version: entry.version, message: entry.message };
     });
-    return { typeUrl, type: shortType(typeUrl), resources };
   });
+}
+
+/** Names and versions; contents are in Envoy's own /config_dump. */
+function proxyConfig(agent: AgentView, proxy: LocalProxy): unknown {
+  const offered = offeredTo(agent, proxy);
+  const types = PUSH_ORDER.map((typeUrl) => ({
+    typeUrl,
+    type: shortType(typeUrl),
+    resources: offered
+      .filter((each) => each.typeUrl === typeUrl)
+      .map(({ name, version, message }) => ({ name, version, sizeBytes: message.length })),
+  }));
   return { id: proxy.id, types, tcpPorts: Object.fromEntries(agent.plane.tcpPorts.all()) };
+}
+
+/** What is offered against what Envoy has, both as of now: a change on its way shows as a difference. */
+async function proxyDifference(agent: AgentView, proxy: LocalProxy): Promise<unknown> {
+  const place = adminPlaceOf(proxy, agent.sockets, agent.config.sidecar.adminPort);
+  const dump = await askEnvoy(place, "/config_dump?include_eds", DUMP_LIMITS);
+  if (dump === null)
+    throw new HansaError("HSA1012", `proxy ${proxy.id}: its Envoy does not answer on its admin interface`);
+  return { id: proxy.id, ...differencesOf(offeredTo(agent, proxy), dump) };
 }
 
 function bootstrap(agent: AgentView, proxy: LocalProxy): unknown {
@@ -163,6 +188,13 @@ export function agentRoutes(agent: AgentView): Route[] {
       path: "/v1/proxies/:id/config",
       role: "viewer",
       answer: one((...args) => envelope("ProxyConfig", proxyConfig(...args))),
+    },
+    {
+      method: "GET",
+      path: "/v1/proxies/:id/difference",
+      role: "viewer",
+      answer: async (asked) =>
+        envelope("ProxyDifference", await proxyDifference(agent, proxyOf(agent, asked))),
     },
     { method: "GET", path: "/v1/proxies/:id/bootstrap", role: "viewer", answer: one(bootstrap) },
     {

@@ -71,6 +71,12 @@ export function addMeshCommands(program: Command): void {
     example: "hansa proxy config eu/gateway/gw --type listeners",
     action: lazily(() => import("./proxy-config.ts")),
   });
+  addCommand(proxy, {
+    usage: "diff <proxy>",
+    summary: "what CLUSTER/PROXY is offered against what its Envoy has; exit status 79 where they differ",
+    example: "hansa proxy diff eu/gateway/gw",
+    action: lazily(() => import("./proxy-diff.ts")),
+  });
   addCommand(program, {
     usage: "check",
     summary: "look for everything that is wrong; exit status 79 where something is",

@@ -6,7 +6,7 @@ import { agentOf } from "../shell/context.ts";
 import { table } from "../shell/output.ts";
 import type { Action } from "../shell/program.ts";
 import { shortType } from "./proxies.ts";
-import { parseProxy } from "./proxy-status.ts";
+import { oneProxy } from "./proxy-status.ts";
 
 /** What people type → type URL's last label. */
 const TYPES: Readonly<Record<string, string>> = {
@@ -19,9 +19,7 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 export const action: Action = async (shell, [which = ""], options) => {
-  const { cluster, proxy } = parseProxy(which);
-  if (proxy === undefined)
-    throw new HansaError("HSA1001", `${which}: which proxy? See \`hansa proxy status ${cluster}\``);
+  const { cluster, proxy } = oneProxy(which);
   const wanted = options.type === undefined ? undefined : TYPES[String(options.type)];
   if (options.type !== undefined && wanted === undefined)
     throw new HansaError(

@@ -50,6 +50,14 @@ export function parseProxy(text: string): { cluster: string; proxy: string | und
   return { cluster: clusterName(text.slice(0, slash)), proxy };
 }
 
+/** `parseProxy` where one proxy must be named. */
+export function oneProxy(text: string): { cluster: string; proxy: string } {
+  const { cluster, proxy } = parseProxy(text);
+  if (proxy === undefined)
+    throw new HansaError("HSA1001", `${text}: which proxy? See \`hansa proxy status ${cluster}\``);
+  return { cluster, proxy };
+}
+
 /** An agent that is silent is an error where it was asked for by name, a note otherwise. */
 async function proxiesOf(context: Context, cluster: string, named: boolean): Promise<ProxyItem[]> {
   try {
