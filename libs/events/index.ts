@@ -3,6 +3,7 @@ export * from "./src/command.ts";
 export * from "./src/decode.ts";
 export * from "./src/digest.ts";
 export * from "./src/event.ts";
+export * from "./src/evidence.ts";
 export * from "./src/genesis.ts";
 export * from "./src/heartbeat.ts";
 export * from "./src/keys.ts";

@@ -108,8 +108,7 @@ export class Hostile {
   async #accuse(): Promise<void> {
     const { bus, signer, fingerprint, machine, hub } = this.#options;
     const victim = this.#victim;
-    // Another hash at a position of the hub that others hold is an accusation: it freezes memberships by design.
-    if (victim === undefined || victim.account === hub) return;
+    if (victim === undefined) return;
     const { source, lane, epoch, seq } = victim.record.header;
     const head = "0".repeat(64);
     const known = [

@@ -15,6 +15,7 @@ import {
   wantKey,
 } from "@hansa/events";
 import { Federation } from "@hansa/model";
+import { nextBoot } from "../../services/agent/src/follow/boot.ts";
 import type { memoryOutbox } from "../../services/agent/src/log/outbox.ts";
 import { OwnLog } from "../../services/agent/src/log/own-log.ts";
 import { alwaysElected } from "../../services/agent/src/log/writer-lock.ts";
@@ -63,7 +64,7 @@ export class HubDouble {
     this.#options = options;
     this.bus = bus;
     this.#fingerprint = fingerprintOf(genesis, ports.crypto);
-    this.#bootMs = ports.clock.nowMs();
+    this.#bootMs = nextBoot({ clock: ports.clock, disk: store.disk });
     this.fed = new Federation({ genesis, crypto: ports.crypto });
     for (const record of store.archive) this.fed.apply(record, { trusted: true, acceptGap: true });
     this.own = new OwnLog({
@@ -167,6 +168,7 @@ export class HubDouble {
       known: heads.filter(({ source }) => source !== account),
       acked: [],
       committed: heads,
+      evidence: this.fed.evidence(this.#counter),
     };
     await bus.publishBeat(signHeartbeat(beat, signer, this.#fingerprint, ports.crypto));
   }

@@ -50,6 +50,12 @@ export interface RecordHeader extends Position {
   readonly traceparent: string;
 }
 
+/** The signed part of a record: enough to check who signed what for which place, without the body. */
+export interface RecordEvidence extends Omit<RecordHeader, "traceparent"> {
+  /** Hex sha256 of the body. */
+  readonly body: string;
+}
+
 /** A record as it travels: header and the body's bytes exactly as signed. */
 export interface WireRecord {
   readonly header: RecordHeader;
@@ -76,4 +82,6 @@ export interface Heartbeat {
   readonly acked: readonly Head[];
   /** The hub's: positions committed in Postgres. Empty for agents. */
   readonly committed: readonly Head[];
+  /** What the speaker holds where others' claims contradict it, so that each can prove what it has seen. */
+  readonly evidence?: readonly RecordEvidence[];
 }

@@ -24,9 +24,9 @@ import {
   text,
   textLike,
 } from "./check.ts";
-import type { Head, Heartbeat } from "./event.ts";
-import { HEADS_PER_BEAT_MAX, HEARTBEAT_BYTES_MAX, POSITION_MAX } from "./limits.ts";
-import { isHash, isKeyId, keyIdOf } from "./record.ts";
+import type { Head, Heartbeat, RecordEvidence } from "./event.ts";
+import { EVIDENCE_PER_BEAT_MAX, HEADS_PER_BEAT_MAX, HEARTBEAT_BYTES_MAX, POSITION_MAX } from "./limits.ts";
+import { isHash, isKeyId, isSignature, keyIdOf } from "./record.ts";
 
 export interface SignedHeartbeat {
   readonly beat: Heartbeat;
@@ -54,18 +54,25 @@ const source: Check<Head["source"]> = (value) =>
   (typeof value === "string" ? parseAccountKey(value) : undefined) ??
   bad("must be a NATS account public key");
 const hash = textLike("a hex SHA-256", 64, isHash);
+const keyId = textLike("a key id", 16, isKeyId);
 const position = integer(0, POSITION_MAX);
-const headFields = {
-  source,
-  lane: oneOf("sum", "ep"),
-  epoch: position,
-  seq: position,
-  head: hash,
-};
+const placeFields = { source, lane: oneOf("sum", "ep"), epoch: position, seq: position };
+const headFields = { ...placeFields, head: hash };
 const heads = listOf(object<Head>(headFields), HEADS_PER_BEAT_MAX);
 const counter = integer(0, Number.MAX_SAFE_INTEGER);
 
-const heartbeat = object<Heartbeat>({
+const evidence = listOf(
+  object<RecordEvidence>({
+    ...placeFields,
+    prev: hash,
+    key: keyId,
+    sig: textLike("a base64 signature", 88, isSignature),
+    body: hash,
+  }),
+  EVIDENCE_PER_BEAT_MAX,
+);
+
+const heartbeat = object<Required<Heartbeat>>({
   source,
   bootMs: counter,
   counter,
@@ -73,6 +80,7 @@ const heartbeat = object<Heartbeat>({
   known: heads,
   acked: heads,
   committed: heads,
+  evidence: (value) => (value === undefined ? [] : evidence(value)),
 });
 
 /** undefined for everything that is not a well-formed beat. The signature is not checked yet. */
@@ -85,7 +93,7 @@ export function decodeHeartbeat(bytes: Uint8Array): SignedHeartbeat | undefined 
     return {
       beat: heartbeat(JSON.parse(payload)),
       payload,
-      key: textLike("a key id", 16, isKeyId)(envelope.key),
+      key: keyId(envelope.key),
       sig: text(88)(envelope.sig),
     };
   } catch (error) {

@@ -12,6 +12,8 @@ export const DEPTH_MAX = 16;
 export const POSITION_MAX = 2 ** 48;
 export const HEARTBEAT_BYTES_MAX = 262_144;
 export const HEADS_PER_BEAT_MAX = 2048;
+/** About 450 bytes each. */
+export const EVIDENCE_PER_BEAT_MAX = 8;
 export const OPERATORS_MAX = 16;
 /** Earlier commands that an `operators` order can keep in force. */
 export const KEPT_COMMANDS_MAX = 500;

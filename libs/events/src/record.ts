@@ -31,8 +31,15 @@ export interface RecordHashes {
 
 export function recordHashes(record: WireRecord, crypto: Pick<Crypto, "sha256">): RecordHashes {
   const body = hex(crypto.sha256(record.body));
-  return { body, record: hex(crypto.sha256(utf8(`${FORMAT}\n${chainText(record.header, body)}`))) };
+  return { body, record: chainedHash(record.header, body, crypto) };
 }
+
+/** Hash of a record whose body has this hash (hex). */
+export const chainedHash = (
+  header: ChainedHeader,
+  bodyHash: string,
+  crypto: Pick<Crypto, "sha256">,
+): string => hex(crypto.sha256(utf8(`${FORMAT}\n${chainText(header, bodyHash)}`)));
 
 export const recordHash = (record: WireRecord, crypto: Pick<Crypto, "sha256">): string =>
   recordHashes(record, crypto).record;
@@ -76,6 +83,8 @@ const TRACE = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 export const isHash = (text: unknown): text is string => typeof text === "string" && HASH.test(text);
 export const isKeyId = (text: unknown): text is string => typeof text === "string" && KEY_ID.test(text);
+export const isSignature = (text: unknown): text is string =>
+  typeof text === "string" && SIGNATURE.test(text);
 export const isLane = (text: unknown): text is Lane => LANES.includes(text as Lane);
 
 const isCount = (value: unknown): value is number =>
@@ -93,8 +102,7 @@ export function isRecordHeader(header: unknown): header is RecordHeader {
     isCount(seq) &&
     isHash(prev) &&
     isKeyId(key) &&
-    typeof sig === "string" &&
-    SIGNATURE.test(sig) &&
+    isSignature(sig) &&
     (traceparent === "" || (typeof traceparent === "string" && TRACE.test(traceparent)))
   );
 }

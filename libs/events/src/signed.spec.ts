@@ -3,8 +3,10 @@ import { base64, type ClusterName, utf8 } from "@hansa/core";
 import { describe, expect, it } from "vitest";
 import { encodeCommand, signCommand, verifyCommand } from "./command.ts";
 import type { Heartbeat } from "./event.ts";
+import { evidenceHash, evidenceOf, verifyEvidence } from "./evidence.ts";
 import { decodeHeartbeat, isLaterBeat, signHeartbeat, verifyHeartbeat } from "./heartbeat.ts";
 import { countersign, signRequest, verifyMembership, verifyRequest } from "./membership.ts";
+import { keyIdOf, recordHashes, signRecord, ZERO_HASH } from "./record.ts";
 import type { Grant, MembershipRequest, OperatorOrder } from "./registers.ts";
 import { rigAccount, rigCrypto, rigSigner } from "./rig.ts";
 
@@ -122,9 +124,37 @@ describe("a heartbeat", () => {
   };
   const bytes = signHeartbeat(beat, eu, fingerprint, rigCrypto);
 
+  it("carries signed parts of records, each whole, within a bound", () => {
+    const record = signRecord(
+      {
+        source: beat.source,
+        lane: "sum",
+        epoch: 1,
+        seq: 1,
+        prev: ZERO_HASH,
+        key: keyIdOf(eu.publicKey, rigCrypto),
+        traceparent: "",
+      },
+      utf8("[]"),
+      eu,
+      fingerprint,
+      rigCrypto,
+    );
+    const hashes = recordHashes(record, rigCrypto);
+    const shown = evidenceOf(record.header, hashes);
+    const sent = (evidence: readonly unknown[]) =>
+      decodeHeartbeat(signHeartbeat({ ...beat, evidence } as Heartbeat, eu, fingerprint, rigCrypto))?.beat;
+    expect(sent([shown])?.evidence).toEqual([shown]);
+    expect(verifyEvidence(shown, eu.publicKey, fingerprint, rigCrypto)).toBe(true);
+    expect(verifyEvidence(shown, eu.publicKey, other, rigCrypto)).toBe(false);
+    expect(evidenceHash(shown, rigCrypto)).toBe(hashes.record);
+    for (const name of Object.keys(shown)) expect(sent([{ ...shown, [name]: "?" }]), name).toBeUndefined();
+    expect(sent(Array(9).fill(shown))).toBeUndefined();
+  });
+
   it("comes back and verifies", () => {
     const decoded = decodeHeartbeat(bytes)!;
-    expect(decoded.beat).toEqual(beat);
+    expect(decoded.beat).toEqual({ ...beat, evidence: [] });
     expect(verifyHeartbeat(decoded, eu.publicKey, fingerprint, rigCrypto)).toBe(true);
     expect(verifyHeartbeat(decoded, hub.publicKey, fingerprint, rigCrypto)).toBe(false);
     expect(verifyHeartbeat(decoded, eu.publicKey, other, rigCrypto)).toBe(false);

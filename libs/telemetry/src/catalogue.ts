@@ -29,6 +29,7 @@ export const METRICS: Readonly<Record<string, MetricDefinition>> = {
   hansa_source_degraded: gauge("1 while a source has a gap that could not be filled", "source"),
   hansa_records_total: counter("Records by what the fold did with them", "source", "outcome"),
   hansa_quarantined_total: counter("Records refused under a known key or undecodable", "source", "code"),
+  hansa_disputes_total: counter("Claims in heartbeats that a log has another record", "source", "speaker"),
   hansa_published_total: counter("Records published and stored", "lane"),
   hansa_publish_refused_total: counter("Publishes that the fence refused", "lane"),
   hansa_publish_seconds: histogram("From a publish to its acknowledgement", "lane"),

@@ -292,13 +292,13 @@ export class AgentCore {
       const name = this.fed.source(account)?.cluster;
       if (name !== undefined) this.#wants.mismatch(name);
     }
+    const { log, metrics } = this.#options.ports;
     for (const { code, cluster, key, message } of findings.equivocations)
-      this.#options.ports.log.error("follow: two records for one position of one log", {
-        code,
-        source: cluster,
-        key,
-        reason: message,
-      });
+      log.error("follow: a log has two histories", { code, source: cluster, key, reason: message });
+    for (const { code, cluster, key, message } of findings.disputes) {
+      metrics.count("hansa_disputes_total", { source: cluster, speaker: source.cluster });
+      log.warn("follow: a log is disputed", { code, source: cluster, key, reason: message });
+    }
   }
 
   /** Records that the source has written and this fold does not hold. */

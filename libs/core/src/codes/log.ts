@@ -93,4 +93,11 @@ export const LOG_CODES = {
     "A register was set by a source that may not set it; it is inert.",
     "Only the hub writes membership, hub key, operators and foreign domains.",
   ),
+  HSA2014: entry(
+    "disputed",
+    1,
+    409,
+    "A member names another record for a position of a log than the one held here. That alone proves nothing and freezes nothing.",
+    "If the log's source has signed both, the proof follows within seconds as HSA2008. If none comes, the member that says so lies or holds a damaged copy: look at it with `hansa check`.",
+  ),
 } as const satisfies Record<string, CodeEntry>;

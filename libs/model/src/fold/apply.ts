@@ -3,11 +3,13 @@ import type { Code } from "@hansa/core";
 import {
   type DecodedBody,
   decodeBody,
+  evidenceOf,
   isLane,
   isRecordHeader,
   type Lane,
   laneOf,
   RECORD_BYTES_MAX,
+  type RecordEvidence,
   type RecordHashes,
   recordHashes,
   type UnknownEvent,
@@ -78,17 +80,24 @@ function follow(candidate: Candidate, step: Step): Applied {
     case "fork": {
       if (!isSigned(candidate)) return refuse(world, input, "HSA2004", "its signature does not verify");
       const reason = `two records for ${header.lane}@${header.epoch}.${header.seq} or its predecessor`;
-      freeze(world, source, reason);
+      freeze(world, source, reason, [...heldBeside(candidate), evidenceOf(header, candidate.hashes)]);
       return refuse(world, input, "HSA2008", reason);
     }
     case "next":
       return isSigned(candidate) ? takeNext(candidate, step.hole) : takeUnsigned(candidate);
     case "late": {
       if (!isSigned(candidate)) return refuse(world, input, "HSA2004", "its signature does not verify");
-      log.chain.hold(header, candidate.hashes.record);
+      log.chain.hold(header, candidate.hashes);
       return takeEvents(candidate, false);
     }
   }
+}
+
+/** What is held at the place of a fork, or right before it. */
+function heldBeside({ log, input }: Candidate): RecordEvidence[] {
+  const { header } = input.record;
+  const held = log.chain.heldAt(header) ?? log.chain.heldAt({ ...header, seq: header.seq - 1 });
+  return held === undefined ? [] : [held.evidence];
 }
 
 const isSigned = ({ world, input, key, hashes, trusted }: Candidate): boolean =>
@@ -127,7 +136,7 @@ function takeNext(candidate: Candidate, hole: boolean): Applied {
   const { log, input, hashes } = candidate;
   const { header } = input.record;
   if (hole) degrade(log, `records are missing before ${header.epoch}.${header.seq}`);
-  log.chain.advance(header, hashes.record, hole);
+  log.chain.advance(header, hashes, hole);
   return takeEvents(candidate, true);
 }
 

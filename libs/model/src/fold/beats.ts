@@ -1,41 +1,48 @@
 /**
  * Heads in heartbeats against what is held: gaps that no later record shows, wrong copies, and contradictions. A source
- * that contradicts itself under its own signature freezes at once. What one peer says of another proves nothing by
- * itself: two accusers freeze a member; one is enough for the hub, whose trust changes can wait.
+ * is frozen by its own signatures alone: its beat against its log, or two signed records that contradict each other. What
+ * one peer says of another proves nothing; it makes both show what they hold, so that a second history comes to light.
  */
 import type { AccountKey } from "@hansa/core";
-import type { Head, Heartbeat } from "@hansa/events";
+import {
+  contradict,
+  EVIDENCE_PER_BEAT_MAX,
+  type Head,
+  type Heartbeat,
+  type RecordEvidence,
+  verifyEvidence,
+} from "@hansa/events";
 import { standingOf } from "./effective.ts";
 import type { Source } from "./source.ts";
 import { freeze } from "./trust.ts";
 import type { BeatFindings, Finding, LogGap } from "./types.ts";
-import type { World } from "./world.ts";
-
-const ACCUSERS_FOR_FREEZE = 2;
+import type { Dispute, World } from "./world.ts";
 
 export function observeBeat(world: World, beat: Heartbeat): BeatFindings {
   const behind: LogGap[] = [];
   const mismatched: { source: AccountKey; lane: Head["lane"] }[] = [];
   const equivocations: Finding[] = [];
+  const disputed: Finding[] = [];
   const speaker = world.sources.get(beat.source);
-  if (speaker === undefined || !mayAccuse(world, speaker)) return { behind, mismatched, equivocations };
+  if (speaker === undefined || !isHeard(world, speaker))
+    return { behind, mismatched, equivocations, disputes: disputed };
   for (const head of [...beat.own, ...beat.known]) {
     const source = world.sources.get(head.source);
     if (source === undefined) continue;
-    const { chain } = source.logs[head.lane];
-    const held = chain.head;
+    const held = source.logs[head.lane].chain.head;
     if (isBeyond(head, held)) behind.push({ source: head.source, lane: head.lane, after: positionOf(held) });
-    const known = chain.hashAt(head);
-    if (known !== undefined && known !== head.head) equivocations.push(accuse(world, speaker, source, head));
+    if (source === speaker) equivocations.push(...contradictItself(world, source, head));
+    else disputed.push(...compare(world, speaker, source, head));
   }
   for (const head of beat.own)
     if (head.source === beat.source && isOtherCopy(speaker, head))
       mismatched.push({ source: head.source, lane: head.lane });
-  return { behind, mismatched, equivocations };
+  equivocations.push(...prove(world, beat.evidence ?? []));
+  return { behind, mismatched, equivocations, disputes: disputed };
 }
 
 /** Who has left or was evicted has no say about others. */
-const mayAccuse = (world: World, speaker: Source): boolean =>
+const isHeard = (world: World, speaker: Source): boolean =>
   speaker === world.hub ||
   (world.sourceOf(speaker.cluster) === speaker && standingOf(world, speaker.cluster) !== null);
 
@@ -56,17 +63,96 @@ function isOtherCopy(source: Source, head: Heartbeat["own"][number]): boolean {
   return whole && chain.head?.hash === head.head && registers.digest() !== head.digest;
 }
 
-function accuse(world: World, speaker: Source, accused: Source, head: Head): Finding {
-  const finding: Finding = {
-    code: "HSA2008",
-    cluster: accused.cluster,
-    key: `${head.lane}@${head.epoch}.${head.seq}`,
-    message: `${speaker.cluster} holds another record at this position`,
-  };
-  const accusers = world.accusations.get(accused.account) ?? new Map<AccountKey, Finding>();
-  world.accusations.set(accused.account, accusers);
-  accusers.set(speaker.account, finding);
-  const proven = speaker === accused || accused === world.hub || accusers.size >= ACCUSERS_FOR_FREEZE;
-  if (proven) freeze(world, accused, finding.message);
-  return finding;
+/** Under the key that is in force: what an older one has signed, operators have dealt with. */
+const heldAt = (source: Source, head: Head) =>
+  source.logs[head.lane].chain.heldAt({ ...head, key: source.keys.latest?.id ?? "" });
+
+const finding = (
+  code: Finding["code"],
+  source: Source,
+  at: Omit<Head, "head">,
+  message: string,
+): Finding => ({
+  code,
+  cluster: source.cluster,
+  key: `${at.lane}@${at.epoch}.${at.seq}`,
+  message,
+});
+
+// === claims ===
+
+/** A beat is signed: a source that names another record for its own position has signed two histories. */
+function contradictItself(world: World, source: Source, head: Head): Finding[] {
+  const held = heldAt(source, head);
+  if (held === undefined || held.hash === head.head || source.frozen !== undefined) return [];
+  const message = "its own heartbeat names another record for this position";
+  freeze(world, source, `${head.lane}@${head.epoch}.${head.seq}: ${message}`, []);
+  return [finding("HSA2008", source, head, message)];
+}
+
+/** A speaker's dispute stands until it names a record that is held here. */
+function compare(world: World, speaker: Source, source: Source, head: Head): Finding[] {
+  const held = heldAt(source, head);
+  if (held === undefined) return [];
+  const bySpeaker = world.disputes.get(source.account) ?? new Map<AccountKey, Dispute>();
+  const before = bySpeaker.get(speaker.account);
+  if (held.hash === head.head) {
+    if (before?.held.lane === head.lane) bySpeaker.delete(speaker.account);
+    return [];
+  }
+  const found = finding("HSA2014", source, head, `${speaker.cluster} claims another record at this position`);
+  bySpeaker.set(speaker.account, { finding: found, held: held.evidence });
+  world.disputes.set(source.account, bySpeaker);
+  return before?.finding.key === found.key ? [] : [found];
+}
+
+// === proofs ===
+
+function prove(world: World, shown: readonly RecordEvidence[]): Finding[] {
+  return shown.flatMap((evidence, index) => {
+    const source = world.sources.get(evidence.source);
+    const key = source?.keys.latest;
+    if (source === undefined || source.frozen !== undefined || key?.id !== evidence.key) return [];
+    const signed = (each: RecordEvidence) => verifyEvidence(each, key.raw, world.fingerprint, world.crypto);
+    const rival =
+      beside(source, evidence).find((held) => contradict(held, evidence, world.crypto)) ??
+      shown.slice(0, index).find((other) => contradict(other, evidence, world.crypto) && signed(other));
+    if (rival === undefined || !signed(evidence)) return [];
+    const message = "two records for this position or its neighbour, both signed by the source";
+    freeze(world, source, `${evidence.lane}@${evidence.epoch}.${evidence.seq}: ${message}`, [
+      rival,
+      evidence,
+    ]);
+    return [finding("HSA2008", source, evidence, message)];
+  });
+}
+
+/** Held records that a second history can contradict: at the same place, right before it and right after it. */
+const beside = (source: Source, evidence: RecordEvidence): RecordEvidence[] =>
+  [0, -1, 1].flatMap(
+    (step) =>
+      source.logs[evidence.lane].chain.heldAt({ ...evidence, seq: evidence.seq + step })?.evidence ?? [],
+  );
+
+/** Proofs first; then what is held where somebody claims another record. */
+export function evidenceFor(world: World, turn: number): readonly RecordEvidence[] {
+  const proofs = [...world.sources.values()].flatMap(({ frozen }) => frozen?.proof ?? []);
+  const held = new Set([...disputes(world)].map((dispute) => dispute.held));
+  const half = EVIDENCE_PER_BEAT_MAX / 2;
+  return [...inTurn(proofs, turn, half), ...inTurn([...held], turn, half)];
+}
+
+/** What members claim now; who is gone claims nothing. */
+export function* disputes(world: World): Iterable<Dispute> {
+  for (const bySpeaker of world.disputes.values())
+    for (const [account, dispute] of bySpeaker) {
+      const speaker = world.sources.get(account);
+      if (speaker !== undefined && isHeard(world, speaker)) yield dispute;
+    }
+}
+
+function inTurn<T>(all: readonly T[], turn: number, countMax: number): readonly T[] {
+  if (all.length <= countMax) return all;
+  const start = (turn * countMax) % all.length;
+  return [...all, ...all].slice(start, start + countMax);
 }

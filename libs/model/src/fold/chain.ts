@@ -2,10 +2,17 @@
  * The chain of one log: where a record stands against what is held. Owns head, recent hashes and the gaps that were
  * given up, in which alone a late record still counts. Knows nothing of events.
  */
-import { type Position, type RecordHeader, ZERO_HASH } from "@hansa/events";
+import {
+  evidenceOf,
+  type Position,
+  type RecordEvidence,
+  type RecordHashes,
+  type RecordHeader,
+  ZERO_HASH,
+} from "@hansa/events";
 import { comparePlaces, type Place, type Rank } from "./place.ts";
 
-/** Hashes kept per log, to tell a repetition from a second version. */
+/** Records remembered per log, to tell a repetition from a second version and to show what was signed. */
 const RECENT_MAX = 256;
 const GAPS_MAX = 64;
 
@@ -35,12 +42,20 @@ export type Step =
 export interface ChainDump {
   readonly head: ChainHead | null;
   readonly gaps: readonly OpenGap[];
-  readonly recent: readonly (readonly [string, string])[];
+  readonly recent: readonly HeldRecord[];
+}
+
+/** A record whose signature was verified. */
+export interface HeldRecord {
+  readonly hash: string;
+  readonly evidence: RecordEvidence;
 }
 
 const NOTHING: Place = { key: "", epoch: 0, seq: 0, index: 0 };
 
-const nameOf = (place: Position): string => `${place.epoch}.${place.seq}`;
+/** Under another key a position may come again: operators have put that key in the place of the first. */
+type KeyedPosition = Position & { readonly key: string };
+const nameOf = (place: KeyedPosition): string => `${place.key} ${place.epoch}.${place.seq}`;
 
 export const placeOf = (header: RecordHeader, index = 0): Place => ({
   key: header.key,
@@ -53,22 +68,22 @@ export class Chain {
   readonly #rank: Rank;
   #head: ChainHead | undefined;
   #gaps: OpenGap[] = [];
-  readonly #recent = new Map<string, string>();
+  readonly #recent = new Map<string, HeldRecord>();
 
   constructor(rank: Rank, dump?: ChainDump) {
     this.#rank = rank;
     if (dump === undefined) return;
     this.#head = dump.head ?? undefined;
     this.#gaps = [...dump.gaps];
-    for (const [name, hash] of dump.recent) this.#recent.set(name, hash);
+    for (const held of dump.recent) this.#recent.set(nameOf(held.evidence), held);
   }
 
   get head(): ChainHead | undefined {
     return this.#head;
   }
 
-  /** Hash of the verified record held at a position, where it is recent. */
-  hashAt(position: Position): string | undefined {
+  /** The verified record held at a position, where it is recent. */
+  heldAt(position: KeyedPosition): HeldRecord | undefined {
     return this.#recent.get(nameOf(position));
   }
 
@@ -97,7 +112,7 @@ export class Chain {
   }
 
   #behind(place: Place, hash: string): Step {
-    const known = this.#recent.get(nameOf(place));
+    const known = this.heldAt(place)?.hash;
     if (known === hash) return { kind: "duplicate" };
     if (known !== undefined) return { kind: "fork" };
     const late = this.#gaps.some(
@@ -107,11 +122,11 @@ export class Chain {
   }
 
   /** Moves the head onto a record that `step` called next. */
-  advance(header: RecordHeader, hash: string, hole: boolean): void {
+  advance(header: RecordHeader, hashes: RecordHashes, hole: boolean): void {
     const place = placeOf(header);
     if (hole) this.#addGap({ after: this.#head ?? NOTHING, before: place });
-    this.#head = { ...place, hash, verified: true };
-    this.hold(header, hash);
+    this.#head = { ...place, hash: hashes.record, verified: true };
+    this.hold(header, hashes);
   }
 
   /** Moves the head over bytes whose signature failed; the true record may still fill the position. */
@@ -122,8 +137,8 @@ export class Chain {
   }
 
   /** Remembers a verified record. */
-  hold(header: Position, hash: string): void {
-    this.#recent.set(nameOf(header), hash);
+  hold(header: RecordHeader, hashes: RecordHashes): void {
+    this.#recent.set(nameOf(header), { hash: hashes.record, evidence: evidenceOf(header, hashes) });
     if (this.#recent.size > RECENT_MAX) {
       const oldest = this.#recent.keys().next();
       if (!oldest.done) this.#recent.delete(oldest.value);
@@ -150,7 +165,7 @@ export class Chain {
     return {
       head: this.#head ?? null,
       gaps: this.#gaps,
-      recent: [...this.#recent],
+      recent: [...this.#recent.values()],
     };
   }
 }

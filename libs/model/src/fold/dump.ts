@@ -7,7 +7,7 @@ import { settleTrust } from "./trust.ts";
 import type { FederationOptions, Finding } from "./types.ts";
 import { World } from "./world.ts";
 
-const FORMAT = 1;
+const FORMAT = 2;
 
 export interface FederationDump {
   readonly format: number;

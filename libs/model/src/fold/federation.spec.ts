@@ -50,7 +50,7 @@ describe("Federation", () => {
       null,
       7,
       {},
-      { ...dump, format: 2 },
+      { ...dump, format: 99 },
       { ...dump, fingerprint: "0" },
       { ...dump, sources: undefined },
     ];

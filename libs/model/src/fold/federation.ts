@@ -10,11 +10,12 @@ import {
   type Lane,
   type LanePart,
   type Operators,
+  type RecordEvidence,
   type RegisterType,
   stateDigest,
 } from "@hansa/events";
 import { type Applied, applyRecord } from "./apply.ts";
-import { observeBeat } from "./beats.ts";
+import { evidenceFor, observeBeat } from "./beats.ts";
 import { dumpWorld, restoreWorld } from "./dump.ts";
 import { effect } from "./effective.ts";
 import { findings } from "./findings.ts";
@@ -83,6 +84,11 @@ export class Federation {
   /** A heartbeat whose signature was verified with `source(account).signingKey`. */
   observeBeat(beat: Heartbeat): BeatFindings {
     return observeBeat(this.#world, beat);
+  }
+
+  /** What the own heartbeat shows of disputed positions. `turn` = its counter: where there is more, beats take turns. */
+  evidence(turn: number): readonly RecordEvidence[] {
+    return evidenceFor(this.#world, turn);
   }
 
   // === sources and members ===

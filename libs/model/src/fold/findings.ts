@@ -1,5 +1,6 @@
 /** Everything in the fold that has no effect or needs a person. Computed when asked: costs one pass over registers. */
 import { LANES, type MembershipValue, type Position } from "@hansa/events";
+import { disputes } from "./beats.ts";
 import { exportRefusal, type Refusal } from "./effect.ts";
 import { refusalOf, standingOf } from "./effective.ts";
 import type { StoredRegister } from "./registers.ts";
@@ -19,7 +20,7 @@ export function findings(world: World): Finding[] {
 
 function* all(world: World): Iterable<Finding> {
   for (const source of world.sources.values()) yield* aboutSource(world, source);
-  for (const byAccuser of world.accusations.values()) yield* byAccuser.values();
+  for (const { finding } of disputes(world)) yield finding;
   for (const account of world.parking.accounts())
     yield {
       code: "HSA2006",

@@ -1,6 +1,6 @@
 /** One source: its keys, its two logs and the indexes over its live registers. */
 import type { AccountKey, Crypto } from "@hansa/core";
-import { LANES, type Lane, parseKey } from "@hansa/events";
+import { LANES, type Lane, parseKey, type RecordEvidence } from "@hansa/events";
 import { Chain, type ChainDump } from "./chain.ts";
 import { KeyRing } from "./key-ring.ts";
 import { type OnChange, Registers, type RegistersDump, type StoredRegister } from "./registers.ts";
@@ -19,6 +19,8 @@ export interface Freeze {
   readonly keyId: string;
   /** The bundle that stays in force. */
   readonly bundle: RegisterView | null;
+  /** What convinces others too; empty where the source's own heartbeat contradicted its log. */
+  readonly proof: readonly RecordEvidence[];
 }
 
 export interface SourceDump {

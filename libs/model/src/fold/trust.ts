@@ -3,7 +3,7 @@
  * any more. Idempotent and independent of the order in which the registers arrived.
  */
 import type { AccountKey } from "@hansa/core";
-import { type MembershipValue, membershipKey, type OperatorOrder } from "@hansa/events";
+import { type MembershipValue, membershipKey, type OperatorOrder, type RecordEvidence } from "@hansa/events";
 import type { Considered } from "./operators.ts";
 import { QuotaIndex } from "./quota.ts";
 import type { Source } from "./source.ts";
@@ -118,7 +118,7 @@ function refreshSource(world: World, source: Source, keys: readonly string[]): b
   const changed = source.keys.set(keys);
   if (source.frozen !== undefined && source.keys.latest?.id !== source.frozen.keyId) {
     source.frozen = undefined;
-    world.accusations.delete(source.account);
+    world.disputes.delete(source.account);
     if (source === world.hub) refreshHub(world);
     world.changeMember(source.cluster);
   }
@@ -126,13 +126,14 @@ function refreshSource(world: World, source: Source, keys: readonly string[]): b
 }
 
 /** Trust changes of the source stop; its facts go on (design §4 Membership). */
-export function freeze(world: World, source: Source, reason: string): void {
+export function freeze(world: World, source: Source, reason: string, proof: readonly RecordEvidence[]): void {
   if (source.frozen !== undefined) return;
   const bundle = source.get("bundle");
   source.frozen = {
     reason,
     keyId: source.keys.latest?.id ?? "",
     bundle: bundle?.type === "BundleSet" ? bundle : null,
+    proof,
   };
   world.changeMember(source.cluster);
 }

@@ -147,7 +147,10 @@ export interface BeatFindings {
   readonly behind: readonly LogGap[];
   /** Same head, other digest: this fold's copy of the lane is wrong; ask for a snapshot. */
   readonly mismatched: readonly { readonly source: AccountKey; readonly lane: Lane }[];
+  /** Proved by this beat: the source is frozen now. */
   readonly equivocations: readonly Finding[];
+  /** Claimed by it, new, and not proved: nothing is frozen. */
+  readonly disputes: readonly Finding[];
 }
 
 export interface AcceptedCommand {

@@ -1,6 +1,12 @@
 /** What the parts of the fold share. Created and owned by Federation; nothing outside this folder sees it. */
 import type { AccountKey, Crypto } from "@hansa/core";
-import { type CommandValue, fingerprintOf, type Genesis, membershipKey } from "@hansa/events";
+import {
+  type CommandValue,
+  fingerprintOf,
+  type Genesis,
+  membershipKey,
+  type RecordEvidence,
+} from "@hansa/events";
 import type { Standing } from "./effect.ts";
 import { Members } from "./members.ts";
 import { OperatorBook } from "./operators.ts";
@@ -25,6 +31,12 @@ export const QUOTA_OF = {
 } as const;
 export type CountedType = keyof typeof QUOTA_OF;
 export const isCounted = (type: string): type is CountedType => Object.hasOwn(QUOTA_OF, type);
+
+/** A member names another record for a position than the one that is held. */
+export interface Dispute {
+  readonly finding: Finding;
+  readonly held: RecordEvidence;
+}
 
 /** A signed command and the register that carries it. */
 export interface CarriedCommand {
@@ -57,8 +69,8 @@ export class World {
   readonly parking: Parking;
   /** Refused records, newest last, bounded. */
   readonly quarantine: Finding[] = [];
-  /** Contradictions that heartbeats showed, by account. */
-  readonly accusations = new Map<AccountKey, Map<AccountKey, Finding>>();
+  /** What heartbeats claim of others' logs and nobody has proved: by the log's account, then the speaker's. */
+  readonly disputes = new Map<AccountKey, Map<AccountKey, Dispute>>();
   /** Indexes of types that are over their quota, by account and type. */
   readonly quotas = new Map<string, QuotaIndex>();
 

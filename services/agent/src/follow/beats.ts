@@ -15,6 +15,7 @@ import {
 } from "@hansa/events";
 import type { BeatFindings, Federation } from "@hansa/model";
 import type { Ports } from "../ports.ts";
+import { nextBoot } from "./boot.ts";
 
 export const BEAT_MS = 2000;
 
@@ -24,7 +25,7 @@ export interface BeatsOptions {
   readonly account: AccountKey;
   readonly signer: Signer;
   readonly fingerprint: string;
-  readonly ports: Pick<Ports, "clock" | "timers" | "log" | "metrics" | "crypto">;
+  readonly ports: Pick<Ports, "clock" | "timers" | "log" | "metrics" | "crypto" | "disk">;
   readonly own: () => Heartbeat["own"];
   readonly acked: () => readonly Head[];
   /** A fresh, verified beat; `live` false for one that was read from storage and proves nothing about now. */
@@ -40,7 +41,7 @@ export class Beats {
 
   constructor(options: BeatsOptions) {
     this.#options = options;
-    this.#bootMs = options.ports.clock.nowMs();
+    this.#bootMs = nextBoot(options.ports);
   }
 
   async start(): Promise<void> {
@@ -71,6 +72,7 @@ export class Beats {
 
   async send(): Promise<void> {
     const { bus, account, signer, fingerprint, fed, ports } = this.#options;
+    const evidence = fed.evidence(this.#counter);
     const beat: Heartbeat = {
       source: account,
       bootMs: this.#bootMs,
@@ -79,6 +81,7 @@ export class Beats {
       known: fed.heads().filter((head) => head.source !== account),
       acked: this.#options.acked(),
       committed: [],
+      ...(evidence.length === 0 ? {} : { evidence }),
     };
     try {
       await bus.publishBeat(signHeartbeat(beat, signer, fingerprint, ports.crypto));

@@ -1,4 +1,5 @@
 /** Category trust: one federation, enough operators, everybody's bundle everywhere, certificates with time left. Pure. */
+import type { Code } from "@hansa/core";
 import { duration } from "../shell/output.ts";
 import { answering, type Facts, present } from "./facts.ts";
 import { unknown } from "./judge-reach.ts";
@@ -33,19 +34,38 @@ export function judgeTrust(facts: Facts): Check[] {
     checks.push(bundles(facts));
     checks.push(sameMembers(facts));
   }
-  const frozen = [...new Set(agents.flatMap(({ fold }) => fold?.frozen ?? []))];
-  checks.push(
+  checks.push(...histories(facts), ...ages(facts));
+  return checks;
+}
+
+function histories(facts: Facts): Check[] {
+  const folds = answering(facts.agents).flatMap(({ cluster, fold }) =>
+    fold === null ? [] : [{ cluster, fold }],
+  );
+  const told = (wanted: Code) =>
+    folds.flatMap(({ cluster: observer, fold }) =>
+      fold.findings.filter(({ code }) => code === wanted).map((found) => ({ ...found, observer })),
+    );
+  // The hub is no member: only findings name it.
+  const frozen = [
+    ...folds.flatMap(({ fold }) => fold.frozen),
+    ...told("HSA2008").map(({ cluster }) => cluster),
+  ];
+  const disputes = told("HSA2014").map(
+    ({ cluster, key, message, observer }) =>
+      `${cluster}'s log at ${key}, as ${observer} hears it: ${message}`,
+  );
+  return [
     none(
       "no log has two histories (equivocation)",
-      frozen.map(
+      [...new Set(frozen)].map(
         (cluster) => `${cluster}: two different records exist for one position; its trust is frozen`,
       ),
       "HSA2008",
       "hansa explain HSA2008",
     ),
-  );
-  checks.push(...ages(facts));
-  return checks;
+    none("no member disputes another's log", disputes, "HSA2014", "hansa explain HSA2014", "warn"),
+  ];
 }
 
 function fingerprints({ hub, agents }: Facts): Check {

@@ -166,6 +166,20 @@ const BREAKS: readonly (readonly [string, Change, CategoryName, Code, "fail" | "
   ["an agent has not heard of a member", usFold({ heads: [] }), "trust", "HSA2006", "fail"],
   ["two histories", usFold({ frozen: ["ap"] }), "trust", "HSA2008", "fail"],
   [
+    "two histories of the hub, which is no member",
+    usFold({ findings: [{ code: "HSA2008", cluster: "hub", key: "", message: "two records" }] }),
+    "trust",
+    "HSA2008",
+    "fail",
+  ],
+  [
+    "a member that claims another record",
+    usFold({ findings: [{ code: "HSA2014", cluster: "hub", key: "sum@1.1", message: "ap claims another" }] }),
+    "trust",
+    "HSA2014",
+    "warn",
+  ],
+  [
     "an SVID expired",
     us(() => ({ svids: [{ name: "x", notAfterMs: NOW_MS - 1, notBeforeMs: null }] })),
     "trust",

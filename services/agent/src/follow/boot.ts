@@ -1,0 +1,14 @@
+/** The number of a process start in heartbeats: higher than that of every start before, whatever the wall clock says. */
+import { readJson, writeJson } from "../disk.ts";
+import type { Ports } from "../ports.ts";
+
+const FILE = "boot.json";
+
+/** Durable before it is used: a start that repeated a number would not be heard. */
+export function nextBoot({ clock, disk }: Pick<Ports, "clock" | "disk">): number {
+  const stored = (readJson(disk, FILE) as { bootMs?: unknown } | undefined)?.bootMs;
+  const nowMs = clock.nowMs();
+  const bootMs = Number.isSafeInteger(stored) ? Math.max((stored as number) + 1, nowMs) : nowMs;
+  writeJson(disk, FILE, { bootMs });
+  return bootMs;
+}
