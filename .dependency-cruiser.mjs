@@ -77,7 +77,21 @@ export default {
       to: { path: "^libs/[^/]+/", pathNot: ["^libs/[^/]+/index\\.ts$", "^$1/$2/"] },
     },
     door("nats-only-in-bus", "nats|@nats-io", "libs/bus"),
-    door("grpc-only-in-ads", "@grpc/grpc-js", "libs/ads"),
+    {
+      name: "grpc-library-in-tests-only",
+      severity: "error",
+      comment: "The ADS server is tested by a gRPC client of other authors, so it must not be made of it.",
+      from: { path: "^(libs|services)/" },
+      to: { path: "(^|/)node_modules/@grpc/grpc-js(/|$)" },
+    },
+    {
+      name: "http2-server-only-in-ads",
+      severity: "error",
+      comment:
+        "The CLI and the lab's workload speak HTTP/2 as callers and sample; the mesh itself through libs/ads.",
+      from: { path: "^(libs|services/(hub|agent))/", pathNot: "^libs/ads/" },
+      to: { path: "^(node:)?http2$" },
+    },
     door("postgres-only-in-store", "pg|pg-pool|drizzle-orm", "libs/store"),
     door("kubernetes-only-in-kube", "@kubernetes/client-node", "libs/kube"),
     {

@@ -1,4 +1,4 @@
-/** @hansa/ads: delta ADS over gRPC around the pure stream of @hansa/xds. The only importer of @grpc/grpc-js. */
+/** @hansa/ads: delta ADS over gRPC, on node:http2, around the pure stream of @hansa/xds. */
 export type { Listen, ServerTls } from "./src/listen.ts";
 export {
   type Acked,

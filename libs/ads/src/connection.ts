@@ -2,11 +2,11 @@
  * Joins one gRPC call and one DeltaStream. Bytes in and bytes out: messages are never objects here. A call that does
  * not take more is left alone until it drains; what changes meanwhile is a mark in the stream, not a buffer.
  */
-import { type ServerDuplexStream, status as Status } from "@grpc/grpc-js";
 import type { Clock, Log, TimerHandle, Timers } from "@hansa/core";
 import { DeltaStream, decodeDeltaRequest, type Outcome, type StreamOptions } from "@hansa/xds";
-
-export type Call = ServerDuplexStream<Uint8Array, Uint8Array>;
+import type { Call, CallListener } from "./grpc/call.ts";
+import { frameOf } from "./grpc/frame.ts";
+import { STATUS, type Status } from "./grpc/status.ts";
 
 export interface ConnectionOptions {
   readonly stream: Omit<StreamOptions, "nowMs" | "onWork">;
@@ -17,7 +17,10 @@ export interface ConnectionOptions {
   readonly onEnd: () => void;
 }
 
-export class Connection {
+/** 100 000 names of 80 bytes. */
+export const REQUEST_BYTES_MAX = 8 << 20;
+
+export class Connection implements CallListener {
   readonly stream: DeltaStream;
   private readonly call: Call;
   private readonly options: ConnectionOptions;
@@ -31,46 +34,55 @@ export class Connection {
     this.options = options;
     const nowMs = () => options.clock.monotonicMs();
     this.stream = new DeltaStream({ ...options.stream, nowMs, onWork: () => this.pump() });
-    call.on("data", (bytes: Uint8Array) => this.onMessage(bytes));
-    call.on("drain", () => {
-      this.blocked = false;
-      this.pump();
-    });
-    call.on("end", () => {
-      this.end();
-      call.end();
-    });
-    call.on("cancelled", () => this.end());
-    call.on("error", () => this.end());
+    call.listen(this, REQUEST_BYTES_MAX);
   }
 
   /** Ends the call from the server's side; the client connects again and brings its versions. */
   close(): void {
-    if (this.ended) return;
-    this.fail(Status.UNAVAILABLE, "the server is closing");
+    this.onBroken({ code: STATUS.UNAVAILABLE, message: "the server is closing" });
   }
 
-  private onMessage(bytes: Uint8Array): void {
-    if (this.ended) return;
+  onMessage(bytes: Uint8Array): void {
     const decoded = decodeDeltaRequest(bytes);
     if (decoded.kind === "malformed") {
-      this.fail(Status.INVALID_ARGUMENT, `HSA1004 DeltaDiscoveryRequest: ${decoded.message}`);
+      this.fail("INVALID_ARGUMENT", `HSA1004 DeltaDiscoveryRequest: ${decoded.message}`);
     } else if (decoded.kind === "too-large") {
-      this.fail(Status.RESOURCE_EXHAUSTED, `HSA1006 DeltaDiscoveryRequest: ${decoded.message}`);
+      this.fail("RESOURCE_EXHAUSTED", `HSA1006 DeltaDiscoveryRequest: ${decoded.message}`);
     } else {
       const outcome = this.stream.onRequest(decoded.request);
-      if (outcome.kind === "refused") this.fail(Status[outcome.status], `${outcome.code} ${outcome.message}`);
+      if (outcome.kind === "refused") this.fail(outcome.status, `${outcome.code} ${outcome.message}`);
       else this.pump();
       // After the pump, which lets go of what was changed back meanwhile: no answer will ever come for that.
       this.options.onOutcome(outcome);
     }
   }
 
+  onDrain(): void {
+    this.blocked = false;
+    this.pump();
+  }
+
+  onHalfClose(): void {
+    this.end();
+    this.call.end({ code: STATUS.OK, message: "" });
+  }
+
+  onBroken(status: Status): void {
+    if (this.ended) return;
+    this.options.log.warn("ads: stream ended", { details: status.message });
+    this.end();
+    this.call.end(status);
+  }
+
+  onGone(): void {
+    this.end();
+  }
+
   private pump(): void {
     while (!this.blocked && !this.ended) {
       const bytes = this.stream.pump();
       if (bytes === undefined) break;
-      this.blocked = !this.call.write(bytes);
+      this.blocked = !this.call.write(frameOf(bytes));
     }
     this.schedule();
   }
@@ -88,10 +100,8 @@ export class Connection {
     });
   }
 
-  private fail(code: number, details: string): void {
-    this.options.log.warn("ads: stream ended", { details });
-    this.end();
-    this.call.emit("error", { code, details });
+  private fail(code: keyof typeof STATUS, message: string): void {
+    this.onBroken({ code: STATUS[code], message });
   }
 
   private end(): void {

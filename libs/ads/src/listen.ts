@@ -1,8 +1,10 @@
 /** Where an ADS server listens. A unix socket is the credential of the one proxy that it was made for. */
 import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs";
+import { createSecureServer, createServer, type ServerOptions } from "node:http2";
+import type { AddressInfo, ListenOptions } from "node:net";
 import { dirname } from "node:path";
-import { type Server, ServerCredentials } from "@grpc/grpc-js";
 import { HansaError } from "@hansa/core";
+import type { Server } from "./transport.ts";
 
 export interface ServerTls {
   readonly certPem: string;
@@ -23,18 +25,48 @@ export type Listen =
 
 /** sockaddr_un.sun_path on Linux holds 108 bytes with the final zero. */
 export const SOCKET_PATH_BYTES_MAX = 107;
+/** A whole mesh that reconnects at once waits in the kernel. */
+const BACKLOG = 2048;
+const HANDSHAKE_MS_MAX = 10_000;
+
+/** Not listening yet. Throws HansaError where the certificates cannot be used. */
+export function createHttp2Server(where: Listen, options: ServerOptions): Server {
+  if ("path" in where || where.tls === undefined) return createServer(options);
+  const { certPem, keyPem, clientCaPem } = where.tls;
+  const clients = clientCaPem === undefined ? {} : { ca: clientCaPem, requestCert: true };
+  try {
+    return createSecureServer({
+      ...options,
+      cert: certPem,
+      key: keyPem,
+      ...clients,
+      rejectUnauthorized: true,
+      minVersion: "TLSv1.2",
+      ALPNProtocols: ["h2"],
+      handshakeTimeout: HANDSHAKE_MS_MAX,
+    });
+  } catch (error) {
+    throw new HansaError(
+      "HSA1004",
+      `listen.tls: ${(error as Error).message}; give PEM of a key and its chain`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
 
 /** Starts to listen. Answers what a client dials: a path or `host:port`. */
 export async function listen(server: Server, where: Listen): Promise<string> {
   if ("path" in where) {
     prepareSocket(where.path);
-    await bind(server, `unix:${where.path}`, ServerCredentials.createInsecure());
+    await bind(server, { path: where.path }, where.path);
     chmodSync(where.path, 0o600);
     return where.path;
   }
   const host = where.host.includes(":") ? `[${where.host}]` : where.host;
-  const port = await bind(server, `${host}:${where.port}`, credentials(where.tls));
-  return `${host}:${port}`;
+  await bind(server, { host: where.host, port: where.port }, `${host}:${where.port}`);
+  return `${host}:${(server.address() as AddressInfo).port}`;
 }
 
 /**
@@ -65,21 +97,16 @@ function prepareSocket(path: string): void {
   rmSync(path);
 }
 
-function credentials(tls: ServerTls | undefined): ServerCredentials {
-  if (tls === undefined) return ServerCredentials.createInsecure();
-  const clientRoots = tls.clientCaPem === undefined ? null : Buffer.from(tls.clientCaPem);
-  const pair = { cert_chain: Buffer.from(tls.certPem), private_key: Buffer.from(tls.keyPem) };
-  return ServerCredentials.createSsl(clientRoots, [pair], clientRoots !== null);
-}
-
-function bind(server: Server, address: string, creds: ServerCredentials): Promise<number> {
+function bind(server: Server, options: ListenOptions, address: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, creds, (error, port) => {
-      if (error === null) resolve(port);
-      else
-        reject(
-          new HansaError("HSA1012", `ads: cannot listen on ${address}: ${error.message}`, { cause: error }),
-        );
+    const refused = (error: Error) =>
+      reject(
+        new HansaError("HSA1012", `ads: cannot listen on ${address}: ${error.message}`, { cause: error }),
+      );
+    server.once("error", refused);
+    server.listen({ ...options, backlog: BACKLOG }, () => {
+      server.off("error", refused);
+      resolve();
     });
   });
 }

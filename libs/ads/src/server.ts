@@ -2,7 +2,7 @@
  * Delta ADS over gRPC: sockets, streams and what an operator sees of them. All rules of the protocol are the pure
  * stream's in @hansa/xds; this file never looks into a resource.
  */
-import { Server, type ServiceDefinition, status as Status, type UntypedHandleCall } from "@grpc/grpc-js";
+import type { ServerOptions } from "node:http2";
 import type { Clock, Log, Metrics, Timers } from "@hansa/core";
 import {
   type Nack,
@@ -13,8 +13,11 @@ import {
   shortType,
   type TypeStatus,
 } from "@hansa/xds";
-import { type Call, Connection } from "./connection.ts";
-import { type Listen, listen } from "./listen.ts";
+import { Connection } from "./connection.ts";
+import type { Call } from "./grpc/call.ts";
+import { STATUS } from "./grpc/status.ts";
+import { createHttp2Server, type Listen, listen } from "./listen.ts";
+import { Transport } from "./transport.ts";
 
 export interface Acked {
   readonly typeUrl: string;
@@ -65,62 +68,54 @@ export interface AdsServer {
   close(): Promise<void>;
 }
 
+const METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
 /** One proxy needs one stream; while it reconnects the old one may linger. */
 const STREAMS_PER_OWNER_MAX = 8;
 const STREAMS_MAX = 10_000;
-/** 100 000 names of 80 bytes. */
-const REQUEST_BYTES_MAX = 8 << 20;
-const CLOSE_GRACE_MS = 1000;
-/** A peer that vanished without FIN is noticed by HTTP/2 PING. */
-const KEEPALIVE_TIME_MS = 30_000;
-const KEEPALIVE_TIMEOUT_MS = 10_000;
+/** One session carries one stream; the rest is room to be told that there are too many streams. */
+const SESSIONS_PER_OWNER_MAX = 32;
+const SESSIONS_MAX = 12_000;
 
-const identity = (bytes: Uint8Array): Buffer =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
-export const DELTA_ADS: ServiceDefinition = {
-  deltaAggregatedResources: {
-    path: "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources",
-    requestStream: true,
-    responseStream: true,
-    requestSerialize: identity,
-    requestDeserialize: (bytes: Buffer) => bytes,
-    responseSerialize: identity,
-    responseDeserialize: (bytes: Buffer) => bytes,
+const HTTP2: ServerOptions = {
+  settings: {
+    enablePush: false,
+    initialWindowSize: 1 << 20,
+    maxConcurrentStreams: 100,
+    maxHeaderListSize: 16_384,
   },
+  maxHeaderListPairs: 64,
+  maxOutstandingPings: 2,
+  maxSessionInvalidFrames: 100,
+  maxSessionRejectedStreams: 100,
+  /** MB of frames and streams in flight on one session. */
+  maxSessionMemory: 16,
+  /** RST_STREAM by the peer: so many at once, then so many a second (CVE-2023-44487). */
+  streamResetBurst: 100,
+  streamResetRate: 10,
 };
 
 /** Listens when the promise resolves. Throws HansaError where that is impossible. */
 export async function serveAds(options: AdsOptions): Promise<AdsServer> {
-  const server = new Server({
-    "grpc.max_receive_message_length": REQUEST_BYTES_MAX,
-    "grpc.enable_channelz": 0,
-    "grpc.keepalive_time_ms": KEEPALIVE_TIME_MS,
-    "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
-  });
-  const connections = new Connections(options);
-  const handle: UntypedHandleCall = (call: Call) => connections.accept(call);
-  server.addService(DELTA_ADS, { deltaAggregatedResources: handle });
+  const { clock, timers, log, owner } = options;
+  const server = createHttp2Server(options.listen, HTTP2);
+  server.maxConnections = owner === undefined ? SESSIONS_MAX : SESSIONS_PER_OWNER_MAX;
   const address = await listen(server, options.listen);
+  const connections = new Connections(options);
+  const onCall = (call: Call) => connections.accept(call);
+  const transport = new Transport(server, { method: METHOD, clock, timers, log, onCall });
   let closing: Promise<void> | undefined;
   return {
     address,
     ackedRevision: () => connections.ackedRevision(),
     status: () => connections.status(),
     close: () => {
-      closing ??= shutDown(server, connections, options);
+      if (closing === undefined) {
+        closing = transport.close();
+        connections.close();
+      }
       return closing;
     },
   };
-}
-
-/** The address is free when this returns, before the promise resolves: libuv unlinks a socket as it closes it. */
-async function shutDown(server: Server, connections: Connections, options: AdsOptions): Promise<void> {
-  const done = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-  connections.close();
-  const timer = options.timers.after(CLOSE_GRACE_MS, () => server.forceShutdown());
-  await done;
-  timer.cancel();
 }
 
 class Connections {
@@ -137,8 +132,8 @@ class Connections {
     const { layers, owner, limits, clock, timers, log } = this.options;
     const streamsMax = owner === undefined ? STREAMS_MAX : STREAMS_PER_OWNER_MAX;
     if (this.open.size >= streamsMax) {
-      const details = `HSA1006 streams: ${streamsMax} are open already; close one`;
-      call.emit("error", { code: Status.RESOURCE_EXHAUSTED, details });
+      const message = `HSA1006 streams: ${streamsMax} are open already; close one`;
+      call.end({ code: STATUS.RESOURCE_EXHAUSTED, message });
       return;
     }
     this.accepted += 1;
