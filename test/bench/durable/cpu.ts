@@ -1,0 +1,35 @@
+/** CPU seconds of other processes, from /proc; a process that runs elsewhere counts as unknown. */
+import { readdirSync, readFileSync } from "node:fs";
+
+/** Linux gives times in ticks of 1/100 s to user space on every architecture. */
+const TICKS_PER_SECOND = 100;
+
+/** Fields of /proc/<pid>/stat after the command: 0 = state, 1 = parent, 11… = utime, stime, cutime, cstime. */
+function statOf(pid: number | string): string[] | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return text.slice(text.lastIndexOf(")") + 2).split(" ");
+  } catch {
+    return undefined;
+  }
+}
+
+/** User and system time of a process, of its children, and of those that have ended. */
+export function cpuSeconds(pid: number): number | undefined {
+  const own = statOf(pid);
+  if (own === undefined) return undefined;
+  const sum = (fields: readonly string[], count: number): number =>
+    fields.slice(11, 11 + count).reduce((total, ticks) => total + Number(ticks), 0);
+  let ticks = sum(own, 4);
+  for (const entry of readdirSync("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    const stat = statOf(entry);
+    if (stat?.[1] === String(pid)) ticks += sum(stat, 2);
+  }
+  return ticks / TICKS_PER_SECOND;
+}
+
+export function parentOf(pid: number): number | undefined {
+  const parent = Number(statOf(pid)?.[1]);
+  return Number.isInteger(parent) ? parent : undefined;
+}
