@@ -1,5 +1,7 @@
 /** @hansa/store: the archive and its projections in Postgres. The only importer of `pg` and `drizzle-orm`. */
+export * from "./src/archive.ts";
 export * from "./src/archive-fold.ts";
+export * from "./src/chain.ts";
 export * from "./src/commands.ts";
 export type { Db, DbOptions, Queryable } from "./src/db.ts";
 export * from "./src/events.ts";
@@ -16,6 +18,7 @@ export { openStore, type Store } from "./src/store.ts";
 export * from "./src/tokens.ts";
 export {
   clearProjections,
+  keyColumns,
   PROJECTION_TABLES,
   type ProjectionChanges,
   type ProjectionRow,

@@ -182,14 +182,14 @@ test("foldAt equals what stood there, at every position", async () => {
 
   const exact = async (): Promise<void> => {
     for (const [at, digest] of stood) {
-      const past = await foldAt(rig.store.db, at, options);
+      const past = await foldAt(rig.store, at, options);
       expect([at, past.fed.digest()]).toEqual([at, digest]);
     }
   };
   await exact();
   const middles = [...stood.keys()].filter((_, index) => index % 5 === 3);
   for (const at of middles) {
-    const past = await foldAt(rig.store.db, at, options);
+    const past = await foldAt(rig.store, at, options);
     if (past.holdsAside) continue;
     await saveSnapshot(rig.store.db, { position: at, committedMs: 1 }, past.fed.dump());
   }

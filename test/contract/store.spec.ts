@@ -1,4 +1,4 @@
-/** The archive on a real Postgres: immutability, exactly one effect, fencing, heads and gaps, paging, moments. */
+/** What only Postgres has: migrations, immutability, rollback, sessions, paging, moments, hashes of secrets. */
 import { isHansaError } from "@hansa/core";
 import * as storeLib from "@hansa/store";
 import { getTableColumns, getTableName, is } from "drizzle-orm";
@@ -83,14 +83,6 @@ describe("commit", () => {
     ]);
   });
 
-  test("commits that race repeat no effect and lose none", async () => {
-    const log = chain(account("C"));
-    const records = [log.next("want/a"), log.next("want/b")];
-    const done = await Promise.all(Array.from({ length: 4 }, () => rig.store.commit(batch(epoch, records))));
-    expect(done.reduce((sum, { eventsNew }) => sum + eventsNew, 0)).toBe(2);
-    expect(await count("event", `source = '${account("C")}'`)).toBe(2);
-  });
-
   test("a crash between commit and acknowledgement has no second effect", async () => {
     const log = chain(account("D"));
     const records = [log.next("want/a")];
@@ -155,23 +147,6 @@ describe("commit", () => {
 });
 
 describe("leader", () => {
-  test("only one leads; one that was replaced writes nothing", async () => {
-    const url = await rig.freshDatabase();
-    const [one, two] = [storeLib.openStore({ url }), storeLib.openStore({ url })];
-    await one.migrate(MIGRATIONS);
-    const first = await one.lead();
-    expect(await two.lead()).toBeNull();
-    await first!.resign();
-    const second = await two.lead();
-    expect(second!.epoch).toBe(first!.epoch + 1);
-    const log = chain(account("B"));
-    expect(await codeOf(one.commit(batch(first!.epoch, [log.next()])))).toBe("HSA2003");
-    expect(await codeOf(one.command(first!.epoch, (tx) => tx.enqueue(null as never)))).toBe("HSA2003");
-    expect((await two.commit(batch(second!.epoch, []))).position).toBe(0);
-    await second!.resign();
-    await Promise.all([one.close(), two.close()]);
-  });
-
   test("a session that ends is noticed", async () => {
     const url = await rig.freshDatabase();
     const store = storeLib.openStore({ url });
@@ -183,83 +158,6 @@ describe("leader", () => {
     await held.lost;
     expect(await store.lead()).not.toBeNull();
     await store.db.pool.query("select 1");
-  });
-});
-
-describe("heads", () => {
-  test("wait at a gap, go on when it is filled, over epochs too", async () => {
-    const log = chain(account("H"));
-    const [a, b] = [log.next(), log.next()];
-    log.newEpoch(true);
-    const [c, d] = [log.next(), log.next()];
-    const first = await rig.store.commit(batch(epoch, [a, c, d]));
-    expect(first.heads).toMatchObject([{ epoch: 1, seq: 1 }]);
-    expect(first.gaps).toMatchObject([
-      { after: { epoch: 1, seq: 1 }, before: { epoch: 2, seq: 1 }, closed: null },
-    ]);
-    const second = await rig.store.commit(batch(epoch, [b]));
-    expect(second.heads).toMatchObject([{ epoch: 2, seq: 2, head: d.hash }]);
-    expect(await count("gap", `source = '${account("H")}' and closed = 'filled'`)).toBe(1);
-  });
-
-  test("a source that starts a new chain leaves a declared hole", async () => {
-    const log = chain(account("I"));
-    const a = log.next();
-    log.newEpoch(false);
-    const b = log.next();
-    await rig.store.commit(batch(epoch, [a]));
-    const outcome = await rig.store.commit(batch(epoch, [b]));
-    expect(outcome.heads).toMatchObject([{ epoch: 2, seq: 1 }]);
-    expect(outcome.gaps).toMatchObject([{ closed: "lost" }]);
-  });
-
-  test("a gap that nobody fills is given up in the end", async () => {
-    const log = chain(account("J"));
-    const a = log.next();
-    log.next();
-    const [c, d] = [log.next(), log.next()];
-    log.next();
-    const f = log.next();
-    await rig.store.commit(batch(epoch, [a, c]));
-    await rig.store.commit(batch(epoch, [d]));
-    await rig.store.commit(batch(epoch, [f]));
-    const far = "2100-01-01T00:00:00Z";
-    const close = (position: number) =>
-      rig.store.db.transaction((tx) => storeLib.closeLostGaps(tx, far, position, "2026-01-01T00:00:00Z"));
-    const lost = await close(77);
-    const gap = { source: account("J"), before: { epoch: 1, seq: 3 }, position: 77 };
-    expect(lost).toMatchObject([gap]);
-    expect(await storeLib.readLostGaps(rig.store.db, 76, 77)).toMatchObject([gap]);
-    const heads = await storeLib.readHeads(rig.store.db);
-    expect(heads.find(({ source }) => source === account("J"))).toMatchObject({ seq: 4, head: d.hash });
-    // The next hole is noted by then, and has its own time.
-    expect(await close(78)).toMatchObject([{ ...gap, before: { epoch: 1, seq: 6 }, position: 78 }]);
-    const ends = await storeLib.readHeads(rig.store.db);
-    expect(ends.find(({ source }) => source === account("J"))).toMatchObject({ seq: 6, head: f.hash });
-  });
-
-  test("a record that its source brought and then gave up is no gap before the next epoch", async () => {
-    const log = chain(account("V"));
-    const a = log.next();
-    const twin = chain(account("V"));
-    twin.next();
-    // The stream was wiped before it stored this one: the new epoch follows the one before.
-    const givenUp = twin.next("want/us");
-    log.newEpoch(true);
-    const [b, c] = [log.next(), log.next()];
-    await rig.store.commit(batch(epoch, [a]));
-    await rig.store.commit(batch(epoch, [givenUp]));
-    const outcome = await rig.store.commit(batch(epoch, [b, c]));
-    expect(outcome.gaps).toEqual([]);
-    expect(outcome.heads).toMatchObject([{ epoch: 2, seq: 2, head: c.hash }]);
-    // What it follows must be there: another predecessor is a gap as ever.
-    log.newEpoch(true);
-    log.next();
-    log.newEpoch(true);
-    const lone = await rig.store.commit(batch(epoch, [log.next()]));
-    expect(lone.gaps).toMatchObject([
-      { after: { epoch: 2, seq: 2 }, before: { epoch: 4, seq: 1 }, closed: null },
-    ]);
   });
 });
 

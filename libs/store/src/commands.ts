@@ -6,6 +6,8 @@ import { HansaError } from "@hansa/core";
 import type { MembershipValue, RegisterEvent } from "@hansa/events";
 import type { Db, Queryable } from "./db.ts";
 import { fence } from "./leader.ts";
+import type { ApiToken, JoinToken } from "./tokens.ts";
+import * as tokens from "./tokens.ts";
 
 export type MemberState = "active" | "left" | "evicted";
 
@@ -35,7 +37,6 @@ export interface CommandTx {
   /** Commit clock, ms. */
   readonly nowMs: number;
   readonly position: number;
-  readonly sql: Queryable;
   /** Locks the row. */
   member(cluster: string): Promise<Member | null>;
   memberOfAccount(account: string): Promise<Member | null>;
@@ -45,6 +46,18 @@ export interface CommandTx {
   /** Answers the row's id. */
   enqueue(event: RegisterEvent): Promise<number>;
   audit(entry: AuditEntry): Promise<void>;
+  /** Throws HSA1006 where too many are open. */
+  addJoinToken(token: Omit<JoinToken, "usedMs" | "revokedMs">, secret: string): Promise<void>;
+  /** Locks the row, so that one token admits once; null for an unknown secret. */
+  joinToken(secret: string): Promise<JoinToken | null>;
+  useJoinToken(id: string): Promise<void>;
+  /** Uses up every token for `cluster` made at or before `createdMs`. */
+  useJoinTokens(cluster: string, createdMs: number): Promise<void>;
+  addApiToken(token: Omit<ApiToken, "revokedMs">, secret: string): Promise<void>;
+  /** Answers what kind of token was revoked, null where there is none of that id. */
+  revokeToken(id: string): Promise<"join" | "api" | null>;
+  /** Ends all credentials of a member's agent. */
+  revokeTokensOfCluster(cluster: string): Promise<void>;
 }
 
 interface MemberRow {
@@ -97,8 +110,14 @@ function commandTx(sql: Queryable, nowMs: number, position: number): CommandTx {
   return {
     nowMs,
     position,
-    sql,
     saveAccount,
+    addJoinToken: (token, secret) => tokens.insertJoinToken(sql, token, secret),
+    joinToken: (secret) => tokens.lockJoinToken(sql, secret),
+    useJoinToken: (id) => tokens.markJoinTokenUsed(sql, id, nowMs),
+    useJoinTokens: (cluster, createdMs) => tokens.useJoinTokens(sql, cluster, createdMs, nowMs),
+    addApiToken: async (token, secret) => void (await tokens.insertApiToken(sql, token, secret)),
+    revokeToken: (id) => tokens.revokeToken(sql, id, nowMs),
+    revokeTokensOfCluster: (cluster) => tokens.revokeTokensOfCluster(sql, cluster, nowMs),
     member: (cluster) => one("cluster", cluster),
     memberOfAccount: (account) => one("account", account),
     async saveMember(member) {

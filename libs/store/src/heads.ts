@@ -4,45 +4,27 @@
  * own records up to the head, so a head never moves over a hole that could still be filled.
  */
 import type { AccountKey } from "@hansa/core";
-import type { Head, Lane, Position, RecordHeader } from "@hansa/events";
-import type { Queryable } from "./db.ts";
+import type { Head, Lane } from "@hansa/events";
+import {
+  byLog,
+  type Candidate,
+  CHAIN_START,
+  type ChainLink,
+  type Gap,
+  GIVEN_UP_MAX,
+  gapsOf,
+  isAfter,
+  type Link,
+  type LostGap,
+  place,
+  type Walk,
+  walkChain,
+} from "./chain.ts";
+import type { Db, Queryable } from "./db.ts";
+import { fence } from "./leader.ts";
 
-export interface Gap {
-  readonly source: AccountKey;
-  readonly lane: Lane;
-  readonly after: Position;
-  readonly before: Position;
-  /** `lost`: the archive's explicit hole. */
-  readonly closed: "filled" | "lost" | null;
-}
-
-/** A hole that was given up: what comes from `before` on is taken without what is missing. */
-export interface LostGap {
-  readonly source: AccountKey;
-  readonly lane: Lane;
-  readonly before: Position;
-  readonly position: number;
-}
-
-interface Link extends Position {
-  readonly hash: string;
-}
-
-type ChainLink = Link & { readonly prev: string };
-
-interface Candidate {
-  readonly record: { readonly header: RecordHeader };
-  readonly hash: string;
-}
-
-const CHAIN_START = "0".repeat(64);
 /** Chain links read at once when a gap was filled. */
 const FOLLOW_MAX = 1000;
-/** A source gives up the one record in flight, once for each epoch that it begins. */
-const GIVEN_UP_MAX = 100;
-
-const isAfter = (a: Position, b: Position): boolean =>
-  a.epoch > b.epoch || (a.epoch === b.epoch && a.seq > b.seq);
 
 export async function advanceHeads(
   tx: Queryable,
@@ -69,51 +51,6 @@ export async function advanceHeads(
   await saveHeads(tx, heads);
   await saveGaps(tx, gaps, notedAt);
   return { heads, gaps };
-}
-
-interface Walk {
-  readonly end: Link;
-  /** First record that does not connect. */
-  readonly waiting: Position | null;
-  /** Left behind where a chain started anew in a higher epoch: the source itself has nothing older. */
-  readonly holes: readonly { readonly after: Position; readonly before: Position }[];
-}
-
-const gapsOf = (source: AccountKey, lane: Lane, { end, waiting, holes }: Walk): Gap[] => [
-  ...holes.map((hole): Gap => ({ source, lane, ...hole, closed: "lost" })),
-  ...(waiting === null ? [] : [{ source, lane, after: place(end), before: waiting, closed: null }]),
-];
-
-/**
- * `links` in the order of the log. `archived`: hashes that are behind `start` already. An epoch may follow one of them:
- * its source gave up what it had formed later, since no stream had stored it, but had brought it here before.
- */
-function walkChain(start: Link, links: readonly ChainLink[], archived: ReadonlySet<string>): Walk {
-  let end = start;
-  const holes: Walk["holes"][number][] = [];
-  for (const link of links) {
-    if (!isAfter(link, end)) continue;
-    const isNewChain = link.prev === CHAIN_START && link.epoch > end.epoch;
-    const follows = link.prev === end.hash || (link.epoch > end.epoch && archived.has(link.prev));
-    if (!follows && !isNewChain) return { end, waiting: place(link), holes };
-    if (!follows) holes.push({ after: place(end), before: place(link) });
-    end = { ...place(link), hash: link.hash };
-  }
-  return { end, waiting: null, holes };
-}
-
-const place = ({ epoch, seq }: Position): Position => ({ epoch, seq });
-
-function byLog(placed: readonly Candidate[]): Candidate[][] {
-  const logs = new Map<string, Candidate[]>();
-  for (const item of placed) {
-    const id = `${item.record.header.source} ${item.record.header.lane}`;
-    const items = logs.get(id);
-    if (items === undefined) logs.set(id, [item]);
-    else items.push(item);
-  }
-  const order = (a: Candidate, b: Candidate): number => (isAfter(a.record.header, b.record.header) ? 1 : -1);
-  return [...logs.values()].map((items) => items.sort(order));
 }
 
 async function headOf(tx: Queryable, source: string, lane: string): Promise<Link> {
@@ -203,6 +140,14 @@ async function saveGaps(tx: Queryable, gaps: readonly Gap[], notedAt: string): P
      on conflict do nothing`,
     [JSON.stringify(rows), notedAt],
   );
+}
+
+export function giveUpGaps(db: Db, leaderEpoch: number, heldMs: number): Promise<LostGap[]> {
+  return db.transaction(async (tx) => {
+    const { position, committedMs } = await fence(tx, leaderEpoch);
+    const notedBefore = new Date(committedMs - heldMs).toISOString();
+    return closeLostGaps(tx, notedBefore, position, new Date(committedMs).toISOString());
+  });
 }
 
 /**

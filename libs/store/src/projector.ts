@@ -6,8 +6,9 @@
 import type { AccountKey } from "@hansa/core";
 import { assert, base64, HansaError } from "@hansa/core";
 import type { Event, Head, Lane, Position, WireRecord } from "@hansa/events";
+import type { Gap } from "./chain.ts";
 import type { Db, Queryable } from "./db.ts";
-import { advanceHeads, type Gap } from "./heads.ts";
+import { advanceHeads } from "./heads.ts";
 import { fence } from "./leader.ts";
 import { type ProjectionChanges, writeProjections } from "./upsert.ts";
 
@@ -63,7 +64,7 @@ export function commit(db: Db, input: CommitInput): Promise<CommitOutcome> {
   return db.transaction(async (tx) => {
     const before = await fence(tx, input.leaderEpoch);
     const committedAt = new Date(before.committedMs).toISOString();
-    const { fresh, equivocations } = await sortOut(tx, input.records);
+    const { fresh, equivocations } = sortOut(input.records, await readKnown(tx, input.records));
     let position = before.position;
     const placed = fresh.map((item): Placed => {
       assert(item.events.length > 0, "every archived record has a position of its own");
@@ -95,25 +96,33 @@ export function commit(db: Db, input: CommitInput): Promise<CommitOutcome> {
   });
 }
 
-/** New records in the given order; a repeated place within the batch counts once. */
-async function sortOut(
-  tx: Queryable,
-  records: readonly ArchiveRecord[],
-): Promise<{ fresh: ArchiveRecord[]; equivocations: Quarantined[] }> {
-  if (records.length === 0) return { fresh: [], equivocations: [] };
+/** Hashes of those records' places that are archived, by `placeName`. */
+async function readKnown(tx: Queryable, records: readonly ArchiveRecord[]): Promise<Map<string, string>> {
   const known = new Map<string, string>();
+  if (records.length === 0) return known;
   const rows = await tx.query<{ source: string; lane: string; epoch: number; seq: number; hash: string }>(
     `select record.source, record.lane, record.epoch, record.seq, record.hash
        from jsonb_to_recordset($1) as r(source text, lane text, epoch bigint, seq bigint)
        join record using (source, lane, epoch, seq)`,
     [JSON.stringify(records.map(({ record: { header } }) => place(header)))],
   );
-  for (const row of rows) known.set(`${row.source} ${row.lane} ${row.epoch} ${row.seq}`, row.hash);
+  for (const row of rows) known.set(placeName(row), row.hash);
+  return known;
+}
+
+export const placeName = ({ source, lane, epoch, seq }: Record<keyof Place, unknown>): string =>
+  `${source} ${lane} ${epoch} ${seq}`;
+
+/** New records in the given order; a repeated place within the batch counts once. `known` learns them. */
+export function sortOut(
+  records: readonly ArchiveRecord[],
+  known: Map<string, string>,
+): { fresh: ArchiveRecord[]; equivocations: Quarantined[] } {
   const fresh: ArchiveRecord[] = [];
   const equivocations: Quarantined[] = [];
   for (const item of records) {
     const { header } = item.record;
-    const id = `${header.source} ${header.lane} ${header.epoch} ${header.seq}`;
+    const id = placeName(header);
     const seen = known.get(id);
     if (seen === undefined) {
       known.set(id, item.hash);
@@ -126,7 +135,9 @@ async function sortOut(
   return { fresh, equivocations };
 }
 
-const place = ({ source, lane, epoch, seq }: WireRecord["header"]) => ({ source, lane, epoch, seq });
+type Place = Pick<WireRecord["header"], "source" | "lane" | "epoch" | "seq">;
+
+const place = ({ source, lane, epoch, seq }: Place): Place => ({ source, lane, epoch, seq });
 
 async function insertRecords(tx: Queryable, placed: readonly Placed[], committedAt: string): Promise<void> {
   const rows = placed.map(({ record: { header, body }, hash, via, streamSeq, position }) => ({

@@ -1,21 +1,21 @@
-/** The store as one object: the pool, what runs on it, and drizzle's view of the same connections. */
+/** The archive in Postgres as one object: the pool, what runs on it, and drizzle's view of the same connections. */
 import { drizzle } from "drizzle-orm/node-postgres";
+import type { Archive } from "./archive.ts";
 import * as commands from "./commands.ts";
 import { type Db, type DbOptions, openDb } from "./db.ts";
-import { type Leadership, lead } from "./leader.ts";
+import { archiveNow } from "./events.ts";
+import * as heads from "./heads.ts";
+import { nearestSnapshot, readRecords, saveSnapshot } from "./history.ts";
+import { lead } from "./leader.ts";
 import { migrate } from "./migrate.ts";
-import { type CommitInput, type CommitOutcome, commit } from "./projector.ts";
+import { commit, readCheckpoint } from "./projector.ts";
 import { listRows, type Page, type PageRequest } from "./reads.ts";
 import type { ProjectionTable } from "./upsert.ts";
 
-export interface Store {
+export interface Store extends Archive {
   readonly db: Db;
   /** Answers the names of the files applied now. */
   migrate(directory: string): Promise<string[]>;
-  /** null where another hub leads. */
-  lead(): Promise<Leadership | null>;
-  commit(input: CommitInput): Promise<CommitOutcome>;
-  command<Result>(leaderEpoch: number, decide: (tx: commands.CommandTx) => Promise<Result>): Promise<Result>;
   list(kind: ProjectionTable, request: PageRequest): Promise<Page>;
   close(): Promise<void>;
 }
@@ -25,10 +25,29 @@ export function openStore(options: DbOptions): Store {
   return {
     db,
     migrate: (directory) => migrate(db, directory),
-    lead: () => lead(db),
-    commit: (input) => commit(db, input),
-    command: (leaderEpoch, decide) => commands.command(db, leaderEpoch, decide),
     list: (kind, request) => db.withClient((client) => listRows(drizzle({ client }), kind, request)),
     close: () => db.close(),
+    lead: () => lead(db),
+    nearestSnapshot: (position) => nearestSnapshot(db, position),
+    records: (after, through) => readRecords(db, after, through),
+    lostGaps: (after, through) => heads.readLostGaps(db, after, through),
+    now: () => archiveNow(db),
+    heads: () => heads.readHeads(db),
+    gaps: () => heads.readGaps(db),
+    checkpoint: () => readCheckpoint(db),
+    isArchived: (head) => heads.isArchived(db, head),
+    contradicted: (claims) => heads.contradicted(db, claims),
+    commit: (input) => commit(db, input),
+    giveUpGaps: (leaderEpoch, heldMs) => heads.giveUpGaps(db, leaderEpoch, heldMs),
+    saveSnapshot: (at, dump) => saveSnapshot(db, at, dump),
+    command: (leaderEpoch, decide) => commands.command(db, leaderEpoch, decide),
+    members: () => commands.readMembers(db),
+    busAccounts: (which) => commands.readBusAccounts(db, which),
+    markPushed: (account) => commands.markPushed(db, account),
+    outbox: (afterId) => commands.readOutbox(db, afterId),
+    outboxDepth: () => commands.outboxDepth(db),
+    clearOutbox: (throughId) => commands.clearOutbox(db, throughId),
+    ownLane: (lane) => commands.readOwnLane(db, lane),
+    saveOwnLane: (leaderEpoch, lane, state) => commands.saveOwnLane(db, leaderEpoch, lane, state),
   };
 }

@@ -104,6 +104,18 @@ export async function markJoinTokenUsed(tx: Queryable, id: string, nowMs: number
   await tx.query("update join_token set used_at = $2 where id = $1", [id, iso(nowMs)]);
 }
 
+export async function useJoinTokens(
+  tx: Queryable,
+  cluster: string,
+  createdMs: number,
+  nowMs: number,
+): Promise<void> {
+  await tx.query(
+    "update join_token set used_at = coalesce(used_at, $2) where cluster = $1 and created_at <= $3",
+    [cluster, iso(nowMs), iso(createdMs)],
+  );
+}
+
 interface ApiRow {
   id: string;
   name: string;

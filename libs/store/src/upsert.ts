@@ -72,7 +72,7 @@ export type ProjectionChanges = Partial<Readonly<Record<ProjectionTable, TableCh
   readonly purge?: readonly string[];
 };
 
-const keyColumns = (table: ProjectionTable): string[] => Object.keys(TABLES[table].key);
+export const keyColumns = (table: ProjectionTable): string[] => Object.keys(TABLES[table].key);
 
 const restColumns = (table: ProjectionTable): Record<string, string> =>
   table === "cluster" ? TABLES[table].rest : { ...TABLES[table].rest, ...SET };

@@ -57,7 +57,7 @@ export type HubConfig = z.output<typeof schema>;
 
 export const streamSizeOf = ({
   nats: { sourcesMax, replicas, recordsPerLogMax },
-}: HubConfig): StreamSize => ({
+}: Pick<HubConfig, "nats">): StreamSize => ({
   sourcesMax,
   replicas,
   ...(recordsPerLogMax === undefined ? {} : { recordsPerLogMax }),

@@ -1,25 +1,25 @@
 /**
- * The hub as a whole: connections, the API, and the loop that leads whenever it can. Everything that may be away
+ * The hub as a whole: connections, the API, and its terms as leader. Everything that may be away
  * (Postgres, NATS) may be away for any time; only a taken API address ends the process.
  */
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { connectHubBus } from "@hansa/bus";
-import { HansaError, isHansaError } from "@hansa/core";
-import { claimArchive, insertApiToken, openStore, readBusAccounts } from "@hansa/store";
+import { HansaError } from "@hansa/core";
+import { claimArchive, insertApiToken, openStore } from "@hansa/store";
 import type { Hub, Readiness } from "./api/hub.ts";
 import { routes } from "./api/routes.ts";
 import { serveApi } from "./api/server.ts";
 import { type HubConfig, streamSizeOf } from "./config.ts";
 import type { HubContext, Ports } from "./context.ts";
 import { loadKeys } from "./keys.ts";
-import { Leader } from "./leader/leader.ts";
+import type { Leader } from "./leader/leader.ts";
+import { Terms } from "./leader/terms.ts";
 import { ArchiveReader } from "./read/archive-reader.ts";
 import { Commits } from "./read/commits.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("../../../migrations", import.meta.url));
-const RETRY_MS = 1000;
 
 export interface RunningHub {
   readonly apiPort: number;
@@ -44,7 +44,7 @@ export async function startHub(config: HubConfig, ports: Ports): Promise<Running
     accounts: async () => {
       // Before the first migration there are none.
       if (!migrated) return [];
-      return (await readBusAccounts(store.db, "all")).map(({ jwt }) => jwt);
+      return (await store.busAccounts("all")).map(({ jwt }) => jwt);
     },
     log,
     timers,
@@ -66,7 +66,7 @@ export async function startHub(config: HubConfig, ports: Ports): Promise<Running
     async close() {
       running.commits.close();
       await server.close();
-      await running.stop();
+      running.stop();
       await loop.catch(() => {});
       await bus.close();
       await store.close();
@@ -82,17 +82,15 @@ class Running implements Hub {
   readonly clock;
   readonly timers;
   readonly random;
+  readonly crypto;
   readonly log;
   readonly metrics;
   readonly reader: ArchiveReader;
   readonly commits: Commits;
   readonly #context: HubContext;
   readonly #onMigrated: () => void;
-  #leader: Leader | null = null;
-  #role: Readiness["role"] = "starting";
+  readonly #terms: Terms;
   #busUp = false;
-  #stopped = false;
-  #wake: () => void = () => {};
 
   constructor(context: HubContext, onMigrated: () => void) {
     this.#context = context;
@@ -104,10 +102,15 @@ class Running implements Hub {
     this.clock = context.clock;
     this.timers = context.timers;
     this.random = context.random;
+    this.crypto = context.crypto;
     this.log = context.log;
     this.metrics = context.metrics;
     this.reader = new ArchiveReader(context);
     this.commits = new Commits(context.timers);
+    this.#terms = new Terms(context, {
+      prepare: () => this.#prepare(),
+      onCommit: (position) => this.commits.announce(position),
+    });
     this.bus.connection((up) => {
       this.#busUp = up;
       this.metrics.gauge("hansa_bus_up", up ? 1 : 0);
@@ -115,12 +118,13 @@ class Running implements Hub {
   }
 
   leader(): Leader {
-    if (this.#leader === null)
+    const { leader, role } = this.#terms;
+    if (leader === null)
       throw new HansaError(
         "HSA1012",
-        `hub: ${this.#role === "standby" ? "standby; ask the hub that leads" : "starting; try again"}`,
+        `hub: ${role === "standby" ? "standby; ask the hub that leads" : "starting; try again"}`,
       );
-    return this.#leader;
+    return leader;
   }
 
   async readiness(): Promise<Readiness> {
@@ -128,65 +132,27 @@ class Running implements Hub {
       () => true,
       () => false,
     );
-    const current = this.#leader === null || this.#leader.recovered;
+    const { leader, role } = this.#terms;
+    const current = leader === null || leader.recovered;
     const checks = { archive, bus: this.#busUp, current };
-    return {
-      ready: Object.values(checks).every(Boolean) && this.#role !== "starting",
-      role: this.#role,
-      checks,
-    };
+    return { ready: Object.values(checks).every(Boolean) && role !== "starting", role, checks };
   }
 
-  async run(): Promise<void> {
-    while (!this.#stopped) {
-      try {
-        await this.#term();
-      } catch (error) {
-        // The wrong database does not become the right one by waiting.
-        if (isHansaError(error) && error.code === "HSA1004") throw error;
-        this.log.warn("hub: cannot lead yet", { reason: String(error) });
-        this.#role = "starting";
-      }
-      if (!this.#stopped) await this.#pause();
-    }
+  run(): Promise<void> {
+    return this.#terms.run();
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#wake();
+  stop(): void {
+    this.#terms.stop();
   }
 
-  /** One term of office, or one look at whether there is one to be had. */
-  async #term(): Promise<void> {
-    const { store, log } = this.#context;
+  async #prepare(): Promise<void> {
+    const { store, log, keys } = this.#context;
     const applied = await store.migrate(MIGRATIONS);
     if (applied.length > 0) log.info("archive: migrated", { files: applied.join(" ") });
-    await claimArchive(store.db, this.keys.fingerprint);
+    await claimArchive(store.db, keys.fingerprint);
     this.#onMigrated();
     await this.#importAdminToken();
-    const leadership = await store.lead();
-    if (leadership === null) {
-      this.#role = "standby";
-      return;
-    }
-    const leader = new Leader(this.#context, leadership, (position) => this.commits.announce(position));
-    try {
-      await leader.start();
-      this.#leader = leader;
-      this.#role = "leader";
-      log.info("hub: leads", { epoch: leadership.epoch });
-      const stopping = new Promise<string>((resolve) => {
-        this.#wake = () => resolve("");
-        if (this.#stopped) resolve("");
-      });
-      const reason = await Promise.race([leader.ended, stopping]);
-      if (reason !== "") log.warn("hub: leads no more", { reason });
-    } finally {
-      this.#leader = null;
-      this.#role = "starting";
-      await leader.stop();
-      await leadership.resign().catch(() => {});
-    }
   }
 
   /** The secret that `init` wrote, as a hash. A token that was revoked stays revoked. */
@@ -202,16 +168,5 @@ class Running implements Hub {
     } as const;
     const createdMs = this.clock.nowMs();
     await insertApiToken(this.store.db, { ...token, createdMs, expiresMs: null }, adminSecret);
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.timers.after(RETRY_MS, resolve);
-      this.#wake = () => {
-        timer.cancel();
-        resolve();
-      };
-      if (this.#stopped) this.#wake();
-    });
   }
 }

@@ -101,13 +101,20 @@ async function serve(file: string): Promise<void> {
   // Loaded here: usage errors and init answer at once.
   const { readConfig } = await import("./config.ts");
   const config = readConfig(file, process.env);
-  const { nodeRandom } = await import("@hansa/identity");
+  const { nodeCrypto, nodeRandom } = await import("@hansa/identity");
   const { createLog, createMetrics } = await import("@hansa/telemetry");
   const { startHub } = await import("./hub.ts");
   const { HUB_METRICS } = await import("./metrics.ts");
   const log = createLog({ component: "hub", level: config.log.level });
   const metrics = createMetrics(HUB_METRICS);
-  const ports = { clock: systemClock, timers: systemTimers, random: nodeRandom, log, metrics };
+  const ports = {
+    clock: systemClock,
+    timers: systemTimers,
+    random: nodeRandom,
+    crypto: nodeCrypto,
+    log,
+    metrics,
+  };
   const hub = await startHub(config, ports);
   let stopping = false;
   const stop = (signal: string): void => {

@@ -1,6 +1,7 @@
 /** The hub as the API sees it. */
 import type { HubContext } from "../context.ts";
 import type { Leader } from "../leader/leader.ts";
+import type { Role } from "../leader/terms.ts";
 import type { ArchiveReader } from "../read/archive-reader.ts";
 import type { Commits } from "../read/commits.ts";
 
@@ -15,6 +16,6 @@ export interface Hub extends HubContext {
 
 export interface Readiness {
   readonly ready: boolean;
-  readonly role: "leader" | "standby" | "starting";
+  readonly role: Role;
   readonly checks: Readonly<Record<"archive" | "bus" | "current", boolean>>;
 }

@@ -12,9 +12,8 @@ import {
   signHeartbeat,
   verifyHeartbeat,
 } from "@hansa/events";
-import { nodeCrypto } from "@hansa/identity";
 import type { Federation } from "@hansa/model";
-import type { HubContext } from "../context.ts";
+import type { LeaderContext } from "../context.ts";
 
 export const BEAT_EVERY_MS = 2000;
 /** Heads of one kind in one beat, so that it stays far below the bus's 64 KiB; a larger federation takes turns. */
@@ -28,12 +27,12 @@ export interface SeenBeat {
 }
 
 export class Beats {
-  readonly #hub: HubContext;
+  readonly #hub: LeaderContext;
   readonly #bootMs: number;
   #counter = 0;
   readonly #seen = new Map<AccountKey, SeenBeat>();
 
-  constructor(hub: HubContext) {
+  constructor(hub: LeaderContext) {
     this.#hub = hub;
     this.#bootMs = hub.clock.nowMs();
   }
@@ -49,7 +48,8 @@ export class Beats {
     if (signed?.beat.source !== account) return undefined;
     const before = this.#seen.get(account)?.beat;
     if (before !== undefined && !isLaterBeat(signed.beat, before)) return undefined;
-    if (!verifyHeartbeat(signed, source.signingKey, this.#hub.keys.fingerprint, nodeCrypto)) return undefined;
+    if (!verifyHeartbeat(signed, source.signingKey, this.#hub.keys.fingerprint, this.#hub.crypto))
+      return undefined;
     this.#seen.set(account, {
       cluster: source.cluster,
       beat: signed.beat,
@@ -68,7 +68,7 @@ export class Beats {
   }
 
   send(own: Heartbeat["own"], known: readonly Head[], committed: readonly Head[]): Promise<void> {
-    const { bus, keys } = this.#hub;
+    const { bus, keys, crypto } = this.#hub;
     this.#counter += 1;
     const beat: Heartbeat = {
       source: keys.issuer.hubAccount,
@@ -79,7 +79,7 @@ export class Beats {
       acked: [],
       committed: this.#turn(committed),
     };
-    return bus.publishBeat(signHeartbeat(beat, keys.signer, keys.fingerprint, nodeCrypto));
+    return bus.publishBeat(signHeartbeat(beat, keys.signer, keys.fingerprint, crypto));
   }
 
   #turn(heads: readonly Head[]): readonly Head[] {

@@ -1,13 +1,13 @@
 /** How old members' beats are, and what members have written that the archive does not hold yet. */
 import type { Head } from "@hansa/events";
-import type { HubContext } from "../context.ts";
+import type { LeaderContext } from "../context.ts";
 import type { SeenBeat } from "./beats.ts";
 
 export const logName = ({ source, lane }: Pick<Head, "source" | "lane">): string => `${source} ${lane}`;
 
 /** `committed`: the archive's heads by `logName`. */
 export function measureLag(
-  { clock, metrics }: Pick<HubContext, "clock" | "metrics">,
+  { clock, metrics }: Pick<LeaderContext, "clock" | "metrics">,
   seen: readonly SeenBeat[],
   committed: ReadonlyMap<string, Head>,
 ): void {

@@ -7,8 +7,8 @@ import type { Consumption } from "@hansa/bus";
 import { HansaError, hex, isHansaError, type TimerHandle } from "@hansa/core";
 import { type BusRecord, type CommandValue, type Head, wantKey } from "@hansa/events";
 import type { Federation } from "@hansa/model";
-import { type CommitOutcome, contradicted, type Leadership, readGaps, readHeads } from "@hansa/store";
-import type { HubContext } from "../context.ts";
+import type { CommitOutcome, Leadership } from "@hansa/store";
+import type { LeaderContext } from "../context.ts";
 import { pushAccounts, reserveStreams } from "../membership/accounts.ts";
 import { type JoinBody, type Joined, join } from "../membership/join.ts";
 import { carryCommands, followFold, leave, submitCommand, want } from "../membership/members.ts";
@@ -36,7 +36,7 @@ export class Leader {
   readonly #carried = new Set<string>();
   /** Settles when this leader must end. */
   readonly ended: Promise<string>;
-  readonly #hub: HubContext;
+  readonly #hub: LeaderContext;
   readonly #projector: Projector;
   readonly #onCommit: (position: number) => void;
   readonly #heads = new Map<string, Head>();
@@ -53,7 +53,7 @@ export class Leader {
   #stopped = false;
   #end: (reason: string) => void = () => {};
 
-  constructor(hub: HubContext, leadership: Leadership, onCommit: (position: number) => void) {
+  constructor(hub: LeaderContext, leadership: Leadership, onCommit: (position: number) => void) {
     this.#hub = hub;
     this.epoch = leadership.epoch;
     this.beats = new Beats(hub);
@@ -71,7 +71,7 @@ export class Leader {
   async start(): Promise<void> {
     const { store, metrics, timers } = this.#hub;
     await this.#projector.ready();
-    for (const head of await readHeads(store.db)) this.#heads.set(logName(head), head);
+    for (const head of await store.heads()) this.#heads.set(logName(head), head);
     metrics.gauge("hansa_hub_leader", 1);
     this.#timers.push(timers.every(BEAT_EVERY_MS, () => this.#background("beat", () => this.#beat())));
     this.#timers.push(timers.every(HOUSEKEEPING_MS, () => this.#housekeeping()));
@@ -299,7 +299,7 @@ export class Leader {
     const taken = this.beats.take(beat, fed);
     if (taken === undefined) return;
     const claims = [...taken.own, ...taken.known];
-    for (const { source, lane, epoch, seq } of await contradicted(this.#hub.store.db, claims)) {
+    for (const { source, lane, epoch, seq } of await this.#hub.store.contradicted(claims)) {
       const cluster = fed.source(source)?.cluster ?? source;
       this.#hub.metrics.count("hansa_hub_equivocations_total", { source: cluster });
       const seenBy = fed.source(beat.account)?.cluster ?? beat.account;
@@ -316,8 +316,8 @@ export class Leader {
   async #giveUpGaps(): Promise<void> {
     await this.#projector.giveUpGaps();
     const { store, metrics } = this.#hub;
-    for (const head of await readHeads(store.db)) this.#heads.set(logName(head), head);
-    const open = (await readGaps(store.db)).filter(({ closed }) => closed === null);
+    for (const head of await store.heads()) this.#heads.set(logName(head), head);
+    const open = (await store.gaps()).filter(({ closed }) => closed === null);
     metrics.gauge("hansa_hub_gaps", open.length);
   }
 

@@ -4,17 +4,9 @@
  */
 import { HansaError } from "@hansa/core";
 import { currentVersion, type Head, type LanePosition, LaneWriter, type RegisterEvent } from "@hansa/events";
-import { nodeCrypto } from "@hansa/identity";
 import type { Federation } from "@hansa/model";
-import {
-  clearOutbox,
-  OUTBOX_EVENTS_MAX,
-  outboxDepth,
-  readOutbox,
-  readOwnLane,
-  saveOwnLane,
-} from "@hansa/store";
-import type { HubContext } from "../context.ts";
+import { OUTBOX_EVENTS_MAX } from "@hansa/store";
+import type { LeaderContext } from "../context.ts";
 import type { Recovered } from "./recovery.ts";
 
 const LANE = "sum";
@@ -30,7 +22,7 @@ const isAtOrAfter = (a: Head, b: Head): boolean =>
   a.epoch > b.epoch || (a.epoch === b.epoch && a.seq >= b.seq);
 
 export class OwnLane {
-  readonly #hub: HubContext;
+  readonly #hub: LeaderContext;
   readonly #leaderEpoch: number;
   readonly #writer: LaneWriter;
   readonly #onFenced: () => void;
@@ -42,7 +34,7 @@ export class OwnLane {
   #again = false;
   #stopped = false;
 
-  private constructor(hub: HubContext, leaderEpoch: number, writer: LaneWriter, onFenced: () => void) {
+  private constructor(hub: LeaderContext, leaderEpoch: number, writer: LaneWriter, onFenced: () => void) {
     this.#hub = hub;
     this.#leaderEpoch = leaderEpoch;
     this.#writer = writer;
@@ -51,7 +43,7 @@ export class OwnLane {
 
   /** Each leader writes at an epoch of its own, above every one that anybody has seen of this log. */
   static async open(
-    hub: HubContext,
+    hub: LeaderContext,
     leaderEpoch: number,
     fed: Federation,
     found: Pick<Recovered, "last" | "highestEpoch">,
@@ -63,8 +55,8 @@ export class OwnLane {
       lane: LANE,
       signer: keys.signer,
       fingerprint: keys.fingerprint,
-      crypto: nodeCrypto,
-      restored: ((await readOwnLane(store.db, LANE)) as LanePosition | null) ?? undefined,
+      crypto: hub.crypto,
+      restored: ((await store.ownLane(LANE)) as LanePosition | null) ?? undefined,
     });
     for (const { type, key, value, at } of fed.registers("hub", LANE))
       writer.set({ type, v: currentVersion(type), key, at, data: value } as RegisterEvent);
@@ -130,13 +122,13 @@ export class OwnLane {
   }
 
   async #clear(throughId: number): Promise<void> {
-    await clearOutbox(this.#hub.store.db, throughId);
+    await this.#hub.store.clearOutbox(throughId);
     await this.#measure();
   }
 
   async #measure(): Promise<void> {
     const { metrics, store } = this.#hub;
-    metrics.gauge("hansa_queue_depth", await outboxDepth(store.db), { queue: "outbox" });
+    metrics.gauge("hansa_queue_depth", await store.outboxDepth(), { queue: "outbox" });
     metrics.gauge("hansa_queue_bound", OUTBOX_EVENTS_MAX, { queue: "outbox" });
   }
 
@@ -164,7 +156,7 @@ export class OwnLane {
 
   async #takeOutbox(): Promise<void> {
     for (;;) {
-      const rows = await readOutbox(this.#hub.store.db, this.#taken);
+      const rows = await this.#hub.store.outbox(this.#taken);
       for (const { id, event } of rows) {
         const refusal =
           event.data === null ? this.#writer.remove(event.key, event.at) : this.#writer.set(event);
@@ -181,7 +173,7 @@ export class OwnLane {
     const { bus, store, metrics, clock } = this.#hub;
     const next = this.#writer.next();
     if (next === null) return false;
-    await saveOwnLane(store.db, this.#leaderEpoch, LANE, this.#writer.position());
+    await store.saveOwnLane(this.#leaderEpoch, LANE, this.#writer.position());
     const startedMs = clock.monotonicMs();
     const outcome = await bus.publish(next.record, next.expectedStreamSeq);
     metrics.observe("hansa_publish_seconds", (clock.monotonicMs() - startedMs) / 1000, { lane: LANE });

@@ -2,25 +2,20 @@
  * Turns records into commits: fold, then one transaction of the store. Owns the leader's fold, which is never ahead of
  * the archive for longer than one commit: where a commit fails, the fold is thrown away and read again from the archive.
  */
-import { type AccountKey, assert } from "@hansa/core";
+import { type AccountKey, assert, type Crypto } from "@hansa/core";
 import { type BusRecord, decodeBody, type Event, recordHash } from "@hansa/events";
-import { nodeCrypto } from "@hansa/identity";
 import type { Federation, RegisterRef } from "@hansa/model";
 import {
   type ArchiveFold,
   type ArchiveRecord,
-  archiveNow,
   type CommitOutcome,
-  closeLostGaps,
   foldAt,
   Projection,
   type ProjectionChanges,
   type Quarantined,
-  readCheckpoint,
   SNAPSHOT_EVERY_MAX,
-  saveSnapshot,
 } from "@hansa/store";
-import type { HubContext } from "../context.ts";
+import type { LeaderContext } from "../context.ts";
 import { Serial } from "../serial.ts";
 
 export type Via = ArchiveRecord["via"];
@@ -31,7 +26,7 @@ export interface Committed extends CommitOutcome {
 }
 
 export class Projector {
-  readonly #hub: HubContext;
+  readonly #hub: LeaderContext;
   readonly #leaderEpoch: number;
   readonly #onCommit: (committed: Committed) => void;
   readonly #serial = new Serial();
@@ -39,7 +34,7 @@ export class Projector {
   #projection: Projection | null = null;
   #snapshotAt = 0;
 
-  constructor(hub: HubContext, leaderEpoch: number, onCommit: (committed: Committed) => void) {
+  constructor(hub: LeaderContext, leaderEpoch: number, onCommit: (committed: Committed) => void) {
     this.#hub = hub;
     this.#leaderEpoch = leaderEpoch;
     this.#onCommit = onCommit;
@@ -52,7 +47,7 @@ export class Projector {
 
   /** Where the bus feed begins for this incarnation of the stream. */
   async start(incarnation: string): Promise<number> {
-    const checkpoint = await readCheckpoint(this.#hub.store.db);
+    const checkpoint = await this.#hub.store.checkpoint();
     return checkpoint?.incarnation === incarnation ? checkpoint.streamSeq + 1 : 1;
   }
 
@@ -78,10 +73,7 @@ export class Projector {
       const fold = await this.#loaded();
       const { store, config } = this.#hub;
       try {
-        const lost = await store.command(this.#leaderEpoch, async (tx) => {
-          const before = new Date(tx.nowMs - config.gapHoldMs).toISOString();
-          return closeLostGaps(tx.sql, before, tx.position, new Date(tx.nowMs).toISOString());
-        });
+        const lost = await store.giveUpGaps(this.#leaderEpoch, config.gapHoldMs);
         const changed = lost.flatMap(({ source, lane }) => [...fold.giveUp(source, lane)]);
         if (lost.length === 0) return;
         this.#hub.log.warn("archive: records are lost for good", { gaps: lost.length, code: "HSA2005" });
@@ -108,10 +100,10 @@ export class Projector {
 
   async #loaded(): Promise<ArchiveFold> {
     if (this.#fold !== null) return this.#fold;
-    const { store, keys } = this.#hub;
-    const now = await archiveNow(store.db);
-    const options = { genesis: keys.genesis, crypto: nodeCrypto };
-    const fold = await foldAt(store.db, now.position, options);
+    const { store, keys, crypto } = this.#hub;
+    const now = await store.now();
+    const options = { genesis: keys.genesis, crypto };
+    const fold = await foldAt(store, now.position, options);
     this.#projection = new Projection(fold.fed);
     this.#fold = fold;
     return fold;
@@ -128,11 +120,11 @@ export class Projector {
     checkpoint: { incarnation: string; streamSeq: number } | null,
   ): Promise<CommitOutcome> {
     return this.#serial.run(async () => {
-      const { clock, metrics, store } = this.#hub;
+      const { clock, crypto, metrics, store } = this.#hub;
       const startedMs = clock.monotonicMs();
       const fold = await this.#loaded();
       try {
-        const judged = judge(fold, batch, via);
+        const judged = judge(fold, batch, via, crypto);
         const accounts = [...new Set(batch.map(({ account }) => account))];
         const clusters = clustersOf(fold.fed, accounts);
         const outcome = await store.commit({
@@ -177,7 +169,7 @@ export class Projector {
   async #snapshot(fold: ArchiveFold, { position, committedMs }: CommitOutcome): Promise<void> {
     if (position - this.#snapshotAt < SNAPSHOT_EVERY_MAX || fold.holdsAside) return;
     try {
-      await saveSnapshot(this.#hub.store.db, { position, committedMs }, fold.fed.dump());
+      await this.#hub.store.saveSnapshot({ position, committedMs }, fold.fed.dump());
       this.#snapshotAt = position;
     } catch (error) {
       this.#hub.log.warn("archive: no snapshot", { reason: String(error) });
@@ -195,11 +187,11 @@ interface Judged {
 }
 
 /** A header that names another source or lane than the bus authenticated is kept out: it would take that log's place. */
-function judge(fold: ArchiveFold, batch: readonly BusRecord[], via: Via): Judged {
+function judge(fold: ArchiveFold, batch: readonly BusRecord[], via: Via, crypto: Crypto): Judged {
   const judged: Judged = { records: [], quarantine: [], changed: [] };
   for (const { record, account, lane, streamSeq } of batch) {
     const { header, body } = record;
-    const hash = recordHash(record, nodeCrypto);
+    const hash = recordHash(record, crypto);
     const place = { source: account, lane, epoch: header.epoch, seq: header.seq, hash };
     if (header.source !== account || header.lane !== lane) {
       const message = `header names ${header.source}/${header.lane}, the bus says ${account}/${lane}`;

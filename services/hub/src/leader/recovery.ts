@@ -4,10 +4,8 @@
  * some cannot be had, the hub serves read-only with HSA2012, since a decision taken without them could contradict them.
  */
 import { type BusRecord, decodeHeartbeat, type Head, type Position, verifyHeartbeat } from "@hansa/events";
-import { nodeCrypto } from "@hansa/identity";
 import type { Federation } from "@hansa/model";
-import { isArchived } from "@hansa/store";
-import type { HubContext } from "../context.ts";
+import type { LeaderContext } from "../context.ts";
 import type { Projector } from "./projector.ts";
 
 const READ_MAX = 256;
@@ -29,7 +27,7 @@ export interface Recovered {
 const isAfter = (a: Position, b: Position): boolean =>
   a.epoch > b.epoch || (a.epoch === b.epoch && a.seq > b.seq);
 
-export async function recover(hub: HubContext, projector: Projector): Promise<Recovered> {
+export async function recover(hub: LeaderContext, projector: Projector): Promise<Recovered> {
   const { bus, keys, log } = hub;
   const account = keys.issuer.hubAccount;
   let fed = await projector.ready();
@@ -54,7 +52,7 @@ export async function recover(hub: HubContext, projector: Projector): Promise<Re
 
 /** Why the archive's copy of the hub's log is not whole; null where it is. */
 async function describeMissing(
-  { store, keys }: HubContext,
+  { store, keys }: LeaderContext,
   fed: Federation,
   claims: readonly Head[],
 ): Promise<string | null> {
@@ -62,7 +60,7 @@ async function describeMissing(
   const head = headOf(fed, account);
   const end = `the archive ends at ${head.epoch}/${head.seq}`;
   for (const claim of claims)
-    if (isAfter(claim, head) || !(await isArchived(store.db, claim)))
+    if (isAfter(claim, head) || !(await store.isArchived(claim)))
       return `members hold record ${claim.epoch}/${claim.seq} of the hub's log, ${end}`;
   return fed.source(account)?.degraded === true ? `the hub's log has a hole, ${end}` : null;
 }
@@ -74,8 +72,8 @@ const headOf = (fed: Federation, account: string): Position =>
  * Heads of the hub's log in the heartbeats of live members. A bus that was wiped knows no beats yet: then the members'
  * next ones are awaited.
  */
-async function claimsOf(hub: HubContext, fed: Federation): Promise<Head[]> {
-  const { bus, keys, timers, clock } = hub;
+async function claimsOf(hub: LeaderContext, fed: Federation): Promise<Head[]> {
+  const { bus, keys, timers, clock, crypto } = hub;
   const live = new Set(fed.members().flatMap(({ account }) => (fed.source(account)?.live ? [account] : [])));
   const deadlineMs = clock.monotonicMs() + BEATS_WAIT_MS;
   for (;;) {
@@ -83,7 +81,7 @@ async function claimsOf(hub: HubContext, fed: Federation): Promise<Head[]> {
       const source = live.has(account) ? fed.source(account) : undefined;
       const signed = decodeHeartbeat(bytes);
       if (source === undefined || signed?.beat.source !== account) return [];
-      return verifyHeartbeat(signed, source.signingKey, keys.fingerprint, nodeCrypto) ? [signed.beat] : [];
+      return verifyHeartbeat(signed, source.signingKey, keys.fingerprint, crypto) ? [signed.beat] : [];
     });
     if (beats.length > 0 || live.size === 0 || clock.monotonicMs() >= deadlineMs)
       return beats.flatMap(({ known }) =>

@@ -1,13 +1,12 @@
 /** Brings decided account JWTs to the bus. What fails stays pending in Postgres and is tried again: no revocation is lost. */
-import { markPushed, readBusAccounts } from "@hansa/store";
 import { streamSizeOf } from "../config.ts";
-import type { HubContext } from "../context.ts";
+import type { LeaderContext } from "../context.ts";
 
 /** Throws HSA2010 while the bus is away. */
-export async function pushAccounts({ bus, store }: HubContext): Promise<void> {
-  for (const account of await readBusAccounts(store.db, "pending")) {
+export async function pushAccounts({ bus, store }: LeaderContext): Promise<void> {
+  for (const account of await store.busAccounts("pending")) {
     await bus.pushAccount(account.jwt);
-    await markPushed(store.db, account);
+    await store.markPushed(account);
   }
 }
 
@@ -16,8 +15,8 @@ export async function pushAccounts({ bus, store }: HubContext): Promise<void> {
  * those that left included: their records stay. `joining`: an account that is about to come.
  * Throws HSA2002 where the server has no more to give, HSA2010 while the bus is away.
  */
-export async function reserveStreams({ bus, config, store }: HubContext, joining?: string): Promise<void> {
-  const accounts = new Set((await readBusAccounts(store.db, "all")).map(({ account }) => account as string));
+export async function reserveStreams({ bus, config, store }: LeaderContext, joining?: string): Promise<void> {
+  const accounts = new Set((await store.busAccounts("all")).map(({ account }) => account as string));
   if (joining !== undefined) accounts.add(joining);
   const size = streamSizeOf(config);
   // One more: the hub's own log.

@@ -14,17 +14,8 @@ import {
   membershipKey,
   verifyRequest,
 } from "@hansa/events";
-import { nodeCrypto } from "@hansa/identity";
-import {
-  type CommandTx,
-  insertApiToken,
-  type JoinToken,
-  lockJoinToken,
-  type Member,
-  markJoinTokenUsed,
-  revokeTokensOfCluster,
-} from "@hansa/store";
-import type { HubContext } from "../context.ts";
+import type { CommandTx, JoinToken, Member } from "@hansa/store";
+import type { LeaderContext } from "../context.ts";
 import { pushAccounts, reserveStreams } from "./accounts.ts";
 import { narrow } from "./grant.ts";
 import { rawKeyOf } from "./nkey.ts";
@@ -66,7 +57,7 @@ interface Decision {
 
 /** `publish` waits until the outbox row is in the hub's log: an account that could write before would be parked. */
 export async function join(
-  hub: HubContext,
+  hub: LeaderContext,
   leaderEpoch: number,
   body: JoinBody,
   known: (cluster: string) => Known | undefined,
@@ -97,8 +88,8 @@ export async function join(
   };
 }
 
-function checkRequest({ keys }: HubContext, body: JoinBody): MembershipRequest {
-  const checked = verifyRequest(body.request, body.signature, keys.fingerprint, nodeCrypto);
+function checkRequest({ keys, crypto }: LeaderContext, body: JoinBody): MembershipRequest {
+  const checked = verifyRequest(body.request, body.signature, keys.fingerprint, crypto);
   if (checked.kind === "problem") throw new HansaError(checked.code, `join: ${checked.message}`);
   const { request } = checked;
   const proofs = [
@@ -108,7 +99,7 @@ function checkRequest({ keys }: HubContext, body: JoinBody): MembershipRequest {
   for (const [name, key, proof] of proofs) {
     if (key === undefined) throw new HansaError("HSA1004", `join: ${name}: the request names no such key`);
     const signature = fromBase64(proof);
-    if (signature === undefined || !nodeCrypto.verify(key, utf8(body.request), signature))
+    if (signature === undefined || !crypto.verify(key, utf8(body.request), signature))
       throw new HansaError(
         "HSA3001",
         `join: ${name}: does not verify; sign the request's bytes with that key`,
@@ -120,13 +111,13 @@ function checkRequest({ keys }: HubContext, body: JoinBody): MembershipRequest {
 }
 
 async function decide(
-  hub: HubContext,
+  hub: LeaderContext,
   tx: CommandTx,
   body: JoinBody,
   request: MembershipRequest,
   known: Known | undefined,
 ): Promise<Decision> {
-  const token = await lockJoinToken(tx.sql, body.secret);
+  const token = await tx.joinToken(body.secret);
   if (token === null) throw new HansaError("HSA3003", "join: the token is unknown");
   if (token.cluster !== request.cluster)
     throw new HansaError("HSA3003", `join: the token is for ${token.cluster}, not for ${request.cluster}`);
@@ -140,21 +131,26 @@ async function decide(
       "HSA3009",
       `join: ${request.cluster} is frozen: two versions of one of its records exist`,
     );
-  if (token.usedMs !== null) return repeat(tx, body, member);
+  if (token.usedMs !== null) return repeat(hub, tx, body, member);
   if (token.expiresMs <= tx.nowMs) throw new HansaError("HSA3003", "join: the token has expired");
   return admit(hub, tx, body, request, token, member);
 }
 
 /** The token admitted exactly this request before: the answer was lost on the way. */
-async function repeat(tx: CommandTx, body: JoinBody, member: Member | null): Promise<Decision> {
+async function repeat(
+  hub: LeaderContext,
+  tx: CommandTx,
+  body: JoinBody,
+  member: Member | null,
+): Promise<Decision> {
   if (member?.membership.request !== body.request || member.state === "left")
     throw new HansaError("HSA3003", "join: the token was used");
-  const apiToken = await renewAgentToken(tx, member.cluster);
+  const apiToken = await renewAgentToken(hub, tx, member.cluster);
   return { member, apiToken, outboxId: null };
 }
 
 async function admit(
-  hub: HubContext,
+  hub: LeaderContext,
   tx: CommandTx,
   body: JoinBody,
   request: MembershipRequest,
@@ -193,8 +189,8 @@ async function admit(
     suspended,
   };
   await tx.saveMember(member);
-  await markJoinTokenUsed(tx.sql, token.id, tx.nowMs);
-  const apiToken = await renewAgentToken(tx, request.cluster);
+  await tx.useJoinToken(token.id);
+  const apiToken = await renewAgentToken(hub, tx, request.cluster);
   const key = membershipKey(request.cluster);
   const outboxId = await tx.enqueue({
     type: "MembershipSet",
@@ -217,10 +213,10 @@ async function admit(
 }
 
 /** The one credential of a member's agent at this API; earlier ones end. */
-async function renewAgentToken(tx: CommandTx, cluster: string): Promise<string> {
-  await revokeTokensOfCluster(tx.sql, cluster, tx.nowMs);
-  const { id, secret } = newSecret();
+async function renewAgentToken(hub: LeaderContext, tx: CommandTx, cluster: string): Promise<string> {
+  await tx.revokeTokensOfCluster(cluster);
+  const { id, secret } = newSecret(hub.random);
   const token = { id, name: `agent of ${cluster}`, role: "agent", cluster } as const;
-  await insertApiToken(tx.sql, { ...token, createdBy: "join", createdMs: tx.nowMs, expiresMs: null }, secret);
+  await tx.addApiToken({ ...token, createdBy: "join", createdMs: tx.nowMs, expiresMs: null }, secret);
   return secret;
 }

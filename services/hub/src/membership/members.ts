@@ -16,20 +16,13 @@ import {
   verifyCommand,
   wantKey,
 } from "@hansa/events";
-import { nodeCrypto } from "@hansa/identity";
 import type { Federation, Member as FoldMember } from "@hansa/model";
-import {
-  type CommandTx,
-  type Member,
-  type MemberState,
-  readMembers,
-  revokeTokensOfCluster,
-} from "@hansa/store";
-import type { HubContext } from "../context.ts";
+import type { CommandTx, Member, MemberState } from "@hansa/store";
+import type { LeaderContext } from "../context.ts";
 
 /** Answers the outbox row's id; null where the cluster has left already. */
 export async function leave(
-  hub: HubContext,
+  hub: LeaderContext,
   leaderEpoch: number,
   actor: string,
   cluster: string,
@@ -43,7 +36,7 @@ export async function leave(
     const membership = countersign({ ...fields, state: "left" }, keys.signer, keys.fingerprint);
     const accountJwt = await suspendedJwt(hub, member);
     await tx.saveMember({ ...member, state: "left", membership, accountJwt, suspended: true });
-    await revokeTokensOfCluster(tx.sql, cluster, tx.nowMs);
+    await tx.revokeTokensOfCluster(cluster);
     const key = membershipKey(cluster);
     const outboxId = await tx.enqueue({
       type: "MembershipSet",
@@ -62,18 +55,18 @@ export async function leave(
   });
 }
 
-const suspendedJwt = ({ keys }: HubContext, { account, cluster }: Member): Promise<string> =>
+const suspendedJwt = ({ keys }: LeaderContext, { account, cluster }: Member): Promise<string> =>
   keys.issuer.issueAccount({ accountKey: account as AccountKey, name: cluster, suspended: true });
 
 /** Puts an operator-signed command into the hub's log. Refuses here what every fold would refuse. */
 export async function submitCommand(
-  hub: HubContext,
+  hub: LeaderContext,
   leaderEpoch: number,
   actor: string,
   fed: Federation,
   value: CommandValue,
 ): Promise<number> {
-  const checked = verifyCommand(value, fed.operators(), hub.keys.fingerprint, nodeCrypto);
+  const checked = verifyCommand(value, fed.operators(), hub.keys.fingerprint, hub.crypto);
   if (checked.kind === "problem") throw new HansaError(checked.code, checked.message);
   const { order, id } = checked.payload;
   if ("cluster" in order) {
@@ -101,7 +94,7 @@ export async function submitCommand(
  * their carrier may have forgotten them, or be the very cluster that they put out. Answers what it copied.
  */
 export async function carryCommands(
-  hub: HubContext,
+  hub: LeaderContext,
   leaderEpoch: number,
   fed: Federation,
   carried: ReadonlySet<string>,
@@ -138,7 +131,7 @@ function commandEvent({ order, id }: OperatorPayload, data: CommandValue, at: nu
 
 /** Asks a source for a snapshot, in the hub's own log. */
 export function want(
-  hub: HubContext,
+  hub: LeaderContext,
   leaderEpoch: number,
   actor: string,
   cluster: string,
@@ -157,8 +150,8 @@ export function want(
 }
 
 /** Makes the hub's rows and account JWTs follow the fold. */
-export async function followFold(hub: HubContext, leaderEpoch: number, fed: Federation): Promise<void> {
-  const rows = new Map((await readMembers(hub.store.db)).map((row) => [row.cluster, row]));
+export async function followFold(hub: LeaderContext, leaderEpoch: number, fed: Federation): Promise<void> {
+  const rows = new Map((await hub.store.members()).map((row) => [row.cluster, row]));
   for (const member of fed.members()) {
     const row = rows.get(member.cluster);
     if (row !== undefined && isSame(row, member)) continue;
@@ -181,7 +174,7 @@ const isAhead = (row: Member, member: FoldMember): boolean =>
   row.incarnation > member.membership.incarnation ||
   (row.incarnation === member.membership.incarnation && row.state === "left" && member.state !== "evicted");
 
-async function follow(hub: HubContext, tx: CommandTx, member: FoldMember): Promise<void> {
+async function follow(hub: LeaderContext, tx: CommandTx, member: FoldMember): Promise<void> {
   const before = await tx.member(member.cluster);
   const state = stateOf(member);
   const suspended = state !== "active";
@@ -199,13 +192,10 @@ async function follow(hub: HubContext, tx: CommandTx, member: FoldMember): Promi
     userKey,
     suspended,
   });
-  if (suspended) await revokeTokensOfCluster(tx.sql, member.cluster, tx.nowMs);
+  if (suspended) await tx.revokeTokensOfCluster(member.cluster);
   // A restored archive may have forgotten that a token was used: what admitted this entry admits nobody else.
   if (before === null || before.incarnation < member.membership.incarnation)
-    await tx.sql.query(
-      "update join_token set used_at = coalesce(used_at, $2) where cluster = $1 and created_at <= to_timestamp($3::double precision / 1000)",
-      [member.cluster, new Date(tx.nowMs).toISOString(), member.membership.admittedMs],
-    );
+    await tx.useJoinTokens(member.cluster, member.membership.admittedMs);
   await tx.audit({
     actor: "logs",
     action: `follow ${state}`,

@@ -1,11 +1,11 @@
 /** Takes a source that writes above its granted rate off the bus for a while, through its account's claims. */
 import type { AccountKey } from "@hansa/core";
-import { type CommandTx, type Member, readMembers } from "@hansa/store";
-import type { HubContext } from "../context.ts";
+import type { CommandTx, Member } from "@hansa/store";
+import type { LeaderContext } from "../context.ts";
 import { pushAccounts } from "./accounts.ts";
 
 async function set(
-  hub: HubContext,
+  hub: LeaderContext,
   leaderEpoch: number,
   cluster: string,
   suspended: boolean,
@@ -26,14 +26,14 @@ async function set(
 }
 
 /** False where it is suspended already, or no active member. */
-export const suspend = (hub: HubContext, leaderEpoch: number, cluster: string): Promise<boolean> =>
+export const suspend = (hub: LeaderContext, leaderEpoch: number, cluster: string): Promise<boolean> =>
   set(hub, leaderEpoch, cluster, true, "above its granted rate");
 
-export const resume = (hub: HubContext, leaderEpoch: number, cluster: string): Promise<boolean> =>
+export const resume = (hub: LeaderContext, leaderEpoch: number, cluster: string): Promise<boolean> =>
   set(hub, leaderEpoch, cluster, false, "its time is over");
 
 /** A leader that ended took its timers along. */
-export async function resumeAll(hub: HubContext, leaderEpoch: number): Promise<void> {
-  for (const { cluster, state, suspended } of await readMembers(hub.store.db))
+export async function resumeAll(hub: LeaderContext, leaderEpoch: number): Promise<void> {
+  for (const { cluster, state, suspended } of await hub.store.members())
     if (state === "active" && suspended) await resume(hub, leaderEpoch, cluster);
 }

@@ -1,7 +1,7 @@
 /** Makes and ends tokens. A secret is shown once, in the answer that made it; nobody gives more than they have. */
 import { HansaError, parseClusterName } from "@hansa/core";
 import type { Grant } from "@hansa/events";
-import { insertApiToken, insertJoinToken, type Role, revokeToken } from "@hansa/store";
+import type { Role } from "@hansa/store";
 import type { HubContext } from "../context.ts";
 import { pinOf } from "../init.ts";
 import { checkGrant } from "./grant.ts";
@@ -41,11 +41,11 @@ export async function makeJoinToken(
   if (parseClusterName(order.cluster) === undefined)
     throw new HansaError("HSA1004", `cluster: ${order.cluster} is not a cluster name, or it is reserved`);
   checkGrant(order.grant, keys.genesis.lab);
-  const { id, secret } = newSecret();
+  const { id, secret } = newSecret(hub.random);
   const expiresMs = await store.command(leaderEpoch, async (tx) => {
     const times = { createdMs: tx.nowMs, expiresMs: tx.nowMs + order.ttlMs };
     const token = { id, cluster: order.cluster, granted: order.grant, createdBy: actor, ...times };
-    await insertJoinToken(tx.sql, token, secret);
+    await tx.addJoinToken(token, secret);
     const details = { id, grant: order.grant, expiresMs: times.expiresMs };
     await tx.audit({ actor, action: "join-token", subject: order.cluster, details });
     return times.expiresMs;
@@ -70,15 +70,11 @@ export async function makeApiToken(
   actor: string,
   order: { readonly name: string; readonly role: Exclude<Role, "agent">; readonly ttlMs: number | null },
 ): Promise<Made> {
-  const { id, secret } = newSecret();
+  const { id, secret } = newSecret(hub.random);
   const expiresMs = await hub.store.command(leaderEpoch, async (tx) => {
     const ends = order.ttlMs === null ? null : tx.nowMs + order.ttlMs;
     const token = { id, name: order.name, role: order.role, cluster: null };
-    await insertApiToken(
-      tx.sql,
-      { ...token, createdBy: actor, createdMs: tx.nowMs, expiresMs: ends },
-      secret,
-    );
+    await tx.addApiToken({ ...token, createdBy: actor, createdMs: tx.nowMs, expiresMs: ends }, secret);
     const details = { id, role: order.role, expiresMs: ends };
     await tx.audit({ actor, action: "api-token", subject: order.name, details });
     return ends;
@@ -93,7 +89,7 @@ export async function endToken(
   id: string,
 ): Promise<void> {
   await hub.store.command(leaderEpoch, async (tx) => {
-    const kind = await revokeToken(tx.sql, id, tx.nowMs);
+    const kind = await tx.revokeToken(id);
     if (kind === null) throw new HansaError("HSA1005", `token ${id}: not known`);
     await tx.audit({ actor, action: "revoke-token", subject: id, details: { kind } });
   });

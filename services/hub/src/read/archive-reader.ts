@@ -4,15 +4,7 @@
  */
 import { nodeCrypto } from "@hansa/identity";
 import type { Federation } from "@hansa/model";
-import {
-  type ArchiveFold,
-  archiveNow,
-  foldAt,
-  followTo,
-  type Moment,
-  type Now,
-  resolveMoment,
-} from "@hansa/store";
+import { type ArchiveFold, foldAt, followTo, type Moment, type Now, resolveMoment } from "@hansa/store";
 import type { HubContext } from "../context.ts";
 import { Serial } from "../serial.ts";
 
@@ -33,7 +25,7 @@ export class ArchiveReader {
   }
 
   now(): Promise<Now> {
-    return archiveNow(this.#hub.store.db);
+    return this.#hub.store.now();
   }
 
   resolve(moment: Moment): Promise<Now> {
@@ -49,14 +41,14 @@ export class ArchiveReader {
   }
 
   async #follow(): Promise<Known> {
-    const { db } = this.#hub.store;
+    const { store } = this.#hub;
     const now = await this.now();
     const before = this.#present;
     this.#present = null;
     const fold =
       before === null
-        ? await foldAt(db, now.position, this.#options())
-        : await followTo(db, before.fold, before.position, now.position);
+        ? await foldAt(store, now.position, this.#options())
+        : await followTo(store, before.fold, before.position, now.position);
     this.#present = { fold, position: now.position };
     return { ...now, fed: fold.fed };
   }
@@ -64,7 +56,7 @@ export class ArchiveReader {
   #pastFold(position: number): Promise<ArchiveFold> {
     const kept = this.#past.get(position);
     this.#past.delete(position);
-    const made = kept ?? this.#serial.run(() => foldAt(this.#hub.store.db, position, this.#options()));
+    const made = kept ?? this.#serial.run(() => foldAt(this.#hub.store, position, this.#options()));
     this.#past.set(position, made);
     made.catch(() => this.#past.delete(position));
     for (const oldest of this.#past.keys()) {
