@@ -165,7 +165,7 @@ async function differences(rig: HubRig, acked: readonly Acked[], loaded: Told): 
   if (count[0]?.events !== now.position) wrong.push(`${count[0]?.events} events at position ${now.position}`);
   if (count[0]?.torn !== 0) wrong.push(`${count[0]?.torn} records have other events than their body`);
   const genesis = JSON.parse(readFileSync(join(rig.dir, "genesis.json"), "utf8")) as Genesis;
-  const { fed } = await foldAt(db, now.position, { genesis, crypto: nodeCrypto });
+  const { fed } = await foldAt(rig.store, now.position, { genesis, crypto: nodeCrypto });
   if (loaded.told !== "loaded") return [...wrong, "the load did not end"];
   if (loaded.overflowed > 0) wrong.push(`${loaded.overflowed} records were pushed out of an outbox`);
   for (const { source, lane, digest } of loaded.digests)
