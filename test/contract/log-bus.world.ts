@@ -56,9 +56,13 @@ export class NatsWorld implements BusWorld {
   #server: Nats | undefined;
   #hub: HubBus | undefined;
 
-  static async create(recordsPerLogMax = RECORDS_PER_LOG_MAX): Promise<NatsWorld> {
+  /** `weaken`: another bus than the product's, for attacks that are to succeed. */
+  static async create(
+    recordsPerLogMax = RECORDS_PER_LOG_MAX,
+    weaken = (issuer: Issuer, _keys: IssuerKeys): Promise<Issuer> => Promise.resolve(issuer),
+  ): Promise<NatsWorld> {
     const keys = newIssuerKeys();
-    const issuer = await createIssuer(keys, "test.hansa");
+    const issuer = await weaken(await createIssuer(keys, "test.hansa"), keys);
     const world = new NatsWorld(keys, issuer, await freePort(HOST), recordsPerLogMax);
     await world.#serve();
     world.#hub = await connectHubBus({
