@@ -67,3 +67,17 @@ export interface Metrics {
   /** Base units: seconds or bytes. */
   observe(name: string, value: number, labels?: Labels): void;
 }
+
+/** Part of a trace that has begun. */
+export interface Span {
+  /** W3C Trace Context, to hand on. */
+  readonly traceparent: string;
+  end(): void;
+}
+
+/** Traces, where somebody collects them. Both answer undefined for what is not sampled. */
+export interface Tracer {
+  begin(name: string, attributes?: Labels): Span | undefined;
+  /** Below the span of this `traceparent`; undefined where that is empty. */
+  below(traceparent: string, name: string, attributes?: Labels): Span | undefined;
+}

@@ -129,7 +129,8 @@ export class Agent implements AgentView {
         gatewayProber({ fed, peer, self: this.cluster, ports: this.ports, svid: (id) => this.svids.get(id) }),
       trafficTo: (peer, fed) => this.#traffic.reaches(peer, gatewaysOf(fed, peer)),
       acked: () => this.plane.propagation.acked,
-      onChanged: (changed) => this.plane.changed(changed, (ref) => this.core.freshAt(ref)),
+      onChanged: (changed, traceparent) =>
+        this.plane.changed(changed, (ref) => this.core.freshAt(ref), traceparent),
       onSynced: () => this.#serve(),
     });
   }

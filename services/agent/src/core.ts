@@ -49,7 +49,7 @@ export interface CoreOptions {
   readonly trafficTo?: (peer: ClusterName, fed: Federation) => Promise<boolean>;
   /** Heads whose effect all local Envoys have acknowledged. */
   readonly acked: () => readonly Head[];
-  readonly onChanged: (changed: readonly RegisterRef[]) => void;
+  readonly onChanged: (changed: readonly RegisterRef[], traceparent: string) => void;
   /** The stream was read to its end for the first time. */
   readonly onSynced: () => void;
 }
@@ -88,7 +88,7 @@ export class AgentCore {
       bus,
       ports,
       restored: cursors,
-      onChanged: (changed) => this.#folded(changed),
+      onChanged: (changed, traceparent) => this.#folded(changed, traceparent),
       onFolded: (record) => this.#saver.folded(record),
       onHeard: (record) => this.watch.record(record),
       onNewStream: () => this.own.announce(),
@@ -229,7 +229,10 @@ export class AgentCore {
   #changedOwn(events: readonly RegisterEvent[]): void {
     if (events.length === 0) return;
     const { cluster } = this.#options;
-    this.#options.onChanged(events.map(({ type, key }) => ({ cluster, lane: laneOf(type), key, type })));
+    this.#options.onChanged(
+      events.map(({ type, key }) => ({ cluster, lane: laneOf(type), key, type })),
+      "",
+    );
   }
 
   #ownLink(peer: string): LinkValue | undefined {
@@ -257,7 +260,7 @@ export class AgentCore {
     this.#options.onSynced();
   }
 
-  #folded(changed: readonly RegisterRef[]): void {
+  #folded(changed: readonly RegisterRef[], traceparent: string): void {
     const { cluster } = this.#options;
     for (const { key } of changed)
       if (key.startsWith("membership/") || key.startsWith("command/")) {
@@ -268,7 +271,7 @@ export class AgentCore {
     if (changed.some((ref) => ref.cluster !== cluster && ref.key === wantKey(cluster))) this.own.wanted();
     // Own registers act from the moment they are wanted; hearing them again from the bus is no news.
     const news = this.#sourceRead ? changed.filter((ref) => ref.cluster !== cluster) : changed;
-    if (news.length > 0) this.#options.onChanged(news);
+    if (news.length > 0) this.#options.onChanged(news, traceparent);
   }
 
   #checkAdmitted(): void {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { HansaError, isHansaError, systemClock, systemTimers } from "@hansa/core";
 import { nodeRandom } from "@hansa/identity";
-import { createLog, createMetrics } from "@hansa/telemetry";
+import { createLog, createMetrics, startTracing } from "@hansa/telemetry";
 import { createAgent } from "./agent.ts";
 import { type AgentConfig, parseConfig } from "./config.ts";
 
@@ -37,12 +37,14 @@ async function main(): Promise<void> {
   const file = configFile();
   const config = parseConfig(readText(file), file);
   const log = createLog({ component: "agent", level: config.logLevel }).with({ cluster: config.cluster });
+  const tracing = await startTracing(`hansa-agent-${config.cluster}`, process.env);
   const ports = {
     clock: systemClock,
     timers: systemTimers,
     random: nodeRandom,
     log,
     metrics: createMetrics(),
+    tracer: tracing?.tracer,
   };
   const agent = await createAgent(config, ports, tokenOf(config));
   let stopping = false;
@@ -50,7 +52,8 @@ async function main(): Promise<void> {
     if (stopping) return;
     stopping = true;
     log.info("agent: stopping", { signal });
-    agent.stop().then(
+    const stopped = agent.stop().finally(() => tracing?.stop());
+    stopped.then(
       () => process.exit(0),
       (error: unknown) => {
         log.error("agent: stop failed", { reason: String(error) });

@@ -1,5 +1,5 @@
 /** What the agent's parts ask of the outside world, so that a simulator can run them in virtual time. */
-import type { Clock, Crypto, Log, Metrics, Random, Timers } from "@hansa/core";
+import type { Clock, Crypto, Log, Metrics, Random, Timers, Tracer } from "@hansa/core";
 
 /** Whole small files, replaced atomically and durably. */
 export interface Disk {
@@ -15,4 +15,6 @@ export interface Ports {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly disk: Disk;
+  /** Absent where nobody collects traces. */
+  readonly tracer?: Tracer | undefined;
 }

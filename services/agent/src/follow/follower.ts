@@ -19,9 +19,10 @@ const REWIND_MAX_MS = 600_000;
 export interface FollowerOptions {
   readonly fed: Federation;
   readonly bus: LogBus;
-  readonly ports: Pick<Ports, "clock" | "timers" | "log" | "metrics">;
+  readonly ports: Pick<Ports, "clock" | "timers" | "log" | "metrics" | "tracer">;
   readonly restored?: CursorState | undefined;
-  readonly onChanged: (changed: readonly RegisterRef[]) => void;
+  /** `traceparent`: of the fold; empty where it is not traced. */
+  readonly onChanged: (changed: readonly RegisterRef[], traceparent: string) => void;
   /** The fold has taken a record that it did not hold; called before `onChanged`. */
   readonly onFolded: (record: BusRecord) => void;
   /** A record of this account verified: control evidence (federation §1.6 A). */
@@ -118,7 +119,9 @@ export class Follower {
   /** False where the fold wants what lies before this record. */
   #apply(record: BusRecord, acceptGap = false): boolean {
     const { fed, ports } = this.#options;
+    const span = ports.tracer?.below(record.record.header.traceparent, "fold", { lane: record.lane });
     const outcome = fed.apply(record, acceptGap ? { acceptGap } : {});
+    span?.end();
     if (outcome.kind === "gap") return false;
     this.#cursors.heard(record);
     if (outcome.kind !== "duplicate" && outcome.kind !== "stale") this.#options.onFolded(record);
@@ -137,7 +140,8 @@ export class Follower {
         reason: outcome.message,
       });
     }
-    if ("changed" in outcome && outcome.changed.length > 0) this.#options.onChanged(outcome.changed);
+    if ("changed" in outcome && outcome.changed.length > 0)
+      this.#options.onChanged(outcome.changed, span?.traceparent ?? "");
     if (outcome.kind === "applied") for (const gap of outcome.gaps) this.fill(gap);
     return true;
   }

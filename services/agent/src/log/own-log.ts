@@ -21,6 +21,7 @@ import {
 import { readJson, writeJson } from "../disk.ts";
 import type { Ports } from "../ports.ts";
 import { LanePublisher } from "./lane-publisher.ts";
+import { LaneTrace } from "./lane-trace.ts";
 import type { Outbox } from "./outbox.ts";
 import { OwnRegisters } from "./own-registers.ts";
 import type { Election } from "./writer-lock.ts";
@@ -47,6 +48,7 @@ export interface OwnLogOptions {
 interface LaneParts {
   readonly writer: LaneWriter;
   readonly publisher: LanePublisher;
+  readonly trace: LaneTrace;
 }
 
 const stateFile = (lane: Lane): string => `writer-${lane}.json`;
@@ -97,6 +99,7 @@ export class OwnLog {
     // A state that is older than the last record formed would repeat positions: then the position alone counts.
     const current = state !== undefined && state.epoch === position?.epoch && state.seq === position.seq;
     const restored: LanePosition | LaneState | undefined = current ? state : position;
+    const trace = new LaneTrace(ports.tracer, lane);
     const writer = new LaneWriter({
       source: account,
       lane,
@@ -104,6 +107,7 @@ export class OwnLog {
       fingerprint,
       crypto: ports.crypto,
       restored,
+      traceparent: () => trace.formed(),
     });
     const publisher = new LanePublisher({
       lane,
@@ -113,11 +117,12 @@ export class OwnLog {
       ports,
       onStored: (record) => {
         this.#dirty = true;
+        trace.stored();
         this.#options.onStored(record);
       },
       highestEpoch: (lost) => this.#options.highestSeen(lane, lost),
     });
-    return { writer, publisher };
+    return { writer, publisher, trace };
   }
 
   #readState(lane: Lane): LaneState | undefined {
@@ -158,7 +163,7 @@ export class OwnLog {
       const before = this.registers.get(event.key);
       if (event.data === null ? before === undefined : before !== undefined && sameData(before, event))
         continue;
-      const writer = this.#lanes.get(laneOf(event.type))?.writer;
+      const { writer, trace } = this.#lanes.get(laneOf(event.type)) ?? {};
       if (event.data === null) writer?.remove(event.key, event.at);
       else {
         const problem = writer?.set(event);
@@ -171,6 +176,7 @@ export class OwnLog {
           continue;
         }
       }
+      trace?.changed();
       this.registers.set(event);
       changed.push(event);
     }

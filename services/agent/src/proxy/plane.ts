@@ -2,7 +2,7 @@
  * The data plane of one cluster: keeps every local Envoy's resources equal to the view of the fold. A change is
  * computed and pushed at once, for the services it concerns; changes of one turn of the loop are taken together.
  */
-import type { ClusterName, FederationName, SpiffeId, TrustDomain } from "@hansa/core";
+import type { ClusterName, FederationName, Span, SpiffeId, TrustDomain } from "@hansa/core";
 import type { Head, LinkValue } from "@hansa/events";
 import type { Svid } from "@hansa/identity";
 import { type RegisterRef, type ServiceKey, serviceKeys } from "@hansa/model";
@@ -34,7 +34,9 @@ export interface PlaneOptions {
   readonly region: string;
   readonly outboundPort: number;
   readonly tcpPortFirst: number;
-  readonly ports: Pick<Ports, "clock" | "timers" | "log" | "metrics" | "crypto"> & { readonly disk: Disk };
+  readonly ports: Pick<Ports, "clock" | "timers" | "log" | "metrics" | "crypto" | "tracer"> & {
+    readonly disk: Disk;
+  };
   readonly reader: LocalReader;
   readonly heads: () => readonly Head[];
   /** DER roots of the own trust domain, base64. */
@@ -44,6 +46,8 @@ export interface PlaneOptions {
   /** Opens the proxy's socket over these layers; `onAck` is called after each acknowledgement, refusal and end of a stream. */
   readonly serve: (proxy: LocalProxy, layers: readonly ResourceLayer[], onAck: () => void) => ProxyServer;
 }
+
+const TRACES_PER_BUILD_MAX = 64;
 
 interface Served {
   proxy: LocalProxy;
@@ -61,6 +65,8 @@ export class DataPlane {
   readonly #dirty: Dirty;
   #proxies: ReadonlyMap<string, LocalProxy> = new Map();
   #bundles: TrustBundles = new Map();
+  /** Traces of what the next build takes in. */
+  #pushes: Span[] = [];
   #open = false;
   #scheduled = false;
   #stops: (() => void)[] = [];
@@ -106,8 +112,15 @@ export class DataPlane {
     this.#schedule();
   }
 
-  changed(refs: readonly RegisterRef[], atOf: (ref: RegisterRef) => number | undefined): void {
-    if (this.#dirty.registers(refs, this.#options.reader, atOf)) this.#schedule();
+  changed(
+    refs: readonly RegisterRef[],
+    atOf: (ref: RegisterRef) => number | undefined,
+    traceparent: string,
+  ): void {
+    if (!this.#dirty.registers(refs, this.#options.reader, atOf)) return;
+    const span = this.#options.ports.tracer?.below(traceparent, "push");
+    if (span !== undefined && this.#pushes.length < TRACES_PER_BUILD_MAX) this.#pushes.push(span);
+    this.#schedule();
   }
 
   /** A new certificate for this identity. */
@@ -168,8 +181,18 @@ export class DataPlane {
     const own = this.#buildOwn(services, work);
     for (const [id, served] of this.#served) if (!this.#proxies.has(id)) this.#end(id, served);
     ports.metrics.observe("hansa_build_seconds", (ports.clock.monotonicMs() - startMs) / 1000);
-    this.propagation.built(Math.max(zones, own), heads(), work.sources);
+    this.propagation.built(Math.max(zones, own), heads(), work.sources, this.#traced());
     this.acked();
+  }
+
+  /** What was built is on its way to the Envoys: from here on their answers are waited for. */
+  #traced(): Span[] {
+    const pushes = this.#pushes;
+    this.#pushes = [];
+    return pushes.flatMap((push) => {
+      push.end();
+      return this.#options.ports.tracer?.below(push.traceparent, "ack") ?? [];
+    });
   }
 
   #buildZones(services: readonly ServiceKey[], work: Work): number {

@@ -2,7 +2,7 @@
  * When a change has reached all local Envoys: revisions that were built, the changes in them, and the logs' heads they
  * stand for. Feeds the propagation metric and the acked positions of heartbeats (federation §1.10).
  */
-import type { Clock, Metrics } from "@hansa/core";
+import type { Clock, Metrics, Span } from "@hansa/core";
 import type { Head } from "@hansa/events";
 
 const WAITING_MAX = 10_000;
@@ -12,6 +12,7 @@ interface Built {
   readonly heads: readonly Head[];
   /** Source → time of its oldest change in this revision, by that source's clock, ms. */
   readonly sources: ReadonlyMap<string, number>;
+  readonly acks: readonly Span[];
 }
 
 export class Propagation {
@@ -43,9 +44,15 @@ export class Propagation {
     return this.#waiting.length;
   }
 
-  built(revision: number, heads: readonly Head[], sources: ReadonlyMap<string, number>): void {
+  /** `acks` end when all connected Envoys have acknowledged this revision. */
+  built(
+    revision: number,
+    heads: readonly Head[],
+    sources: ReadonlyMap<string, number>,
+    acks: readonly Span[],
+  ): void {
     this.#begun = true;
-    this.#waiting.push({ revision, heads, sources });
+    this.#waiting.push({ revision, heads, sources, acks });
     // A proxy that never answers must not hold memory: the oldest waits end unmeasured.
     if (this.#waiting.length > WAITING_MAX) this.#waiting = this.#waiting.slice(-WAITING_MAX / 2);
   }
@@ -58,6 +65,7 @@ export class Propagation {
       if (built.revision > revision) break;
       done += 1;
       this.#acked = built.heads;
+      for (const ack of built.acks) ack.end();
       for (const [source, atMs] of built.sources)
         this.#metrics.observe("federation_propagation_seconds", Math.max(0, nowMs - atMs) / 1000, {
           source,
