@@ -86,9 +86,13 @@ const CHAIN = [
   ["hansa-agent-eu", "push"],
   ["hansa-agent-eu", "ack"],
 ] as const;
+const COMMIT = [...CHAIN.slice(0, 2), ["hansa-hub", "commit"]] as const;
 
 /** The span at the end of the chain, where one trace holds all of it, each below the one before. */
-function endOf(chain: typeof CHAIN, after: number): Span | undefined {
+function endOf(
+  chain: readonly (readonly [service: string, name: string])[],
+  after: number,
+): Span | undefined {
   const fresh = spans.slice(after);
   let ends: Span[] = fresh.filter(({ parentSpanId }) => !parentSpanId);
   for (const [index, [service, name]] of chain.entries()) {
@@ -103,9 +107,10 @@ function endOf(chain: typeof CHAIN, after: number): Span | undefined {
   return ends[0];
 }
 
-test("a change in us is one trace: fact, publish, and in eu fold, push and ack", async () => {
+test("a change in us is one trace: fact, publish, and in eu fold, push and ack, at the hub its commit", async () => {
   await until("the first facts are through", async () => endOf(CHAIN, 0) !== undefined);
   const before = spans.length;
   rig.source("us", usDocument(false));
   await until("the trace has reached its end", async () => endOf(CHAIN, before) !== undefined);
+  await until("the hub has said its part", async () => endOf(COMMIT, before) !== undefined);
 });

@@ -1,7 +1,7 @@
 /** What every part of the hub is given. No part reaches for a clock, a timer, randomness, a key or a file by itself. */
 
 import type { HubBus, Issuer } from "@hansa/bus";
-import type { Clock, Crypto, Log, Metrics, Random, Timers } from "@hansa/core";
+import type { Clock, Crypto, Log, Metrics, Random, Timers, Tracer } from "@hansa/core";
 import type { Archive, Store } from "@hansa/store";
 import type { MetricsRegistry } from "@hansa/telemetry";
 import type { HubConfig } from "./config.ts";
@@ -14,6 +14,8 @@ export interface Ports {
   readonly crypto: Crypto;
   readonly log: Log;
   readonly metrics: MetricsRegistry;
+  /** Absent where nobody collects traces. */
+  readonly tracer?: Tracer | undefined;
 }
 
 /** What a leader needs: the simulator gives it all of this without a database, a server or a file. */

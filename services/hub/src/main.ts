@@ -102,11 +102,12 @@ async function serve(file: string): Promise<void> {
   const { readConfig } = await import("./config.ts");
   const config = readConfig(file, process.env);
   const { nodeCrypto, nodeRandom } = await import("@hansa/identity");
-  const { createLog, createMetrics } = await import("@hansa/telemetry");
+  const { createLog, createMetrics, startTracing } = await import("@hansa/telemetry");
   const { startHub } = await import("./hub.ts");
   const { HUB_METRICS } = await import("./metrics.ts");
   const log = createLog({ component: "hub", level: config.log.level });
   const metrics = createMetrics(HUB_METRICS);
+  const tracing = await startTracing("hansa-hub", process.env);
   const ports = {
     clock: systemClock,
     timers: systemTimers,
@@ -114,6 +115,7 @@ async function serve(file: string): Promise<void> {
     crypto: nodeCrypto,
     log,
     metrics,
+    tracer: tracing?.tracer,
   };
   const hub = await startHub(config, ports);
   let stopping = false;
@@ -121,7 +123,8 @@ async function serve(file: string): Promise<void> {
     if (stopping) return;
     stopping = true;
     log.info("stopping", { signal });
-    hub.close().then(
+    const closed = hub.close().finally(() => tracing?.stop());
+    closed.then(
       () => process.exit(0),
       (error: unknown) => {
         log.error("stop failed", { reason: String(error) });

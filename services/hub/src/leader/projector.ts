@@ -119,6 +119,9 @@ export class Projector {
     via: Via,
     checkpoint: { incarnation: string; streamSeq: number } | null,
   ): Promise<CommitOutcome> {
+    const spans = batch.map(({ record, lane }) =>
+      this.#hub.tracer?.below(record.header.traceparent, "commit", { lane }),
+    );
     return this.#serial.run(async () => {
       const { clock, crypto, metrics, store } = this.#hub;
       const startedMs = clock.monotonicMs();
@@ -138,6 +141,7 @@ export class Projector {
           }),
           checkpoint,
         });
+        for (const span of spans) span?.end();
         metrics.observe("hansa_hub_commit_seconds", (clock.monotonicMs() - startedMs) / 1000);
         this.#account(judged, outcome, fold.fed);
         this.#onCommit({ ...outcome, changed: judged.changed, fed: fold.fed });
