@@ -1,14 +1,9 @@
-/**
- * Late records, verbatim: those that left the stream before the archive had them. A member brings its own; anybody may
- * bring back the hub's own. Refused as a whole where one does not verify.
- */
-import { fromBase64, HansaError } from "@hansa/core";
-import { type BusRecord, fromHeaders, RECORD_BYTES_MAX, recordHash, verifyRecord } from "@hansa/events";
-import { nodeCrypto } from "@hansa/identity";
-import type { Federation } from "@hansa/model";
+/** Late records over HTTPS; what they are and who may bring them: leader/late-records.ts. */
+import { RECORD_BYTES_MAX } from "@hansa/events";
 import * as z from "zod";
+import { takeLate } from "../../leader/late-records.ts";
 import type { Hub } from "../hub.ts";
-import type { Principal, Route } from "../route.ts";
+import type { Route } from "../route.ts";
 
 const RECORDS_MAX = 64;
 const BODY_BYTES_MAX = 16 * 1024 * 1024;
@@ -25,35 +20,6 @@ const late = z.strictObject({
     .max(RECORDS_MAX),
 });
 
-type LateRecord = z.output<typeof late>["records"][number];
-
-function decode(
-  hub: Hub,
-  fed: Federation,
-  principal: Principal | null,
-  item: LateRecord,
-  index: number,
-): BusRecord {
-  const place = `records[${index}]`;
-  const headers = new Map(Object.entries(item.headers).map(([name, value]) => [name.toLowerCase(), value]));
-  const header = fromHeaders((name) => headers.get(name.toLowerCase()));
-  const body = fromBase64(item.body);
-  if (header === undefined || body === undefined)
-    throw new HansaError("HSA2001", `${place}: headers or body do not decode`);
-  const source = fed.source(header.source);
-  if (source === undefined) throw new HansaError("HSA2006", `${place}: source ${header.source} is not known`);
-  const isOwn = source.cluster === principal?.cluster || source.cluster === "hub";
-  if (principal?.role === "agent" && !isOwn)
-    throw new HansaError("HSA3002", `${place}: of ${source.cluster}; the token is of ${principal.cluster}`);
-  const record = { header, body };
-  if (!verifyRecord(record, source.signingKey, hub.keys.fingerprint, nodeCrypto))
-    throw new HansaError(
-      "HSA2004",
-      `${place}: the signature does not verify under the key of ${source.cluster}`,
-    );
-  return { record, account: header.source, lane: header.lane, streamSeq: 0, previousStreamSeq: 0 };
-}
-
 export const recordRoutes = (hub: Hub): Route[] => [
   {
     method: "POST",
@@ -64,19 +30,9 @@ export const recordRoutes = (hub: Hub): Route[] => [
     body: late,
     bodyBytesMax: BODY_BYTES_MAX,
     handle: async ({ body, principal }) => {
-      const leader = hub.leader();
-      const fed = await leader.ready();
-      const records = (body as z.output<typeof late>).records.map((item, index) =>
-        decode(hub, fed, principal, item, index),
-      );
-      const outcome = await leader.addLate(records);
-      const equivocal = new Set(outcome.equivocations.map(({ hash }) => hash));
-      const results = records.map(({ record: { header, body: bytes } }) => ({
-        lane: header.lane,
-        epoch: header.epoch,
-        seq: header.seq,
-        kind: equivocal.has(recordHash({ header, body: bytes }, nodeCrypto)) ? "refused" : "archived",
-      }));
+      const bringer = principal?.role === "agent" ? principal.cluster : null;
+      const { records } = body as z.output<typeof late>;
+      const { outcome, results } = await takeLate(hub, hub.leader(), bringer, records);
       return {
         data: { results, recordsNew: outcome.recordsNew },
         position: outcome.position,
