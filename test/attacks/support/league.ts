@@ -27,6 +27,8 @@ import { NatsWorld, retry } from "../../contract/log-bus.world.ts";
 
 export const world = await NatsWorld.create(64);
 export const PAY = serviceKey("shop", "pay");
+/** Long after us, which was a member and exported `pay` before. */
+export const EVIL_ADMITTED_MS = 1_000_000;
 
 export interface Cluster {
   readonly source: RigSource;
@@ -55,8 +57,8 @@ export class League {
     const [us, evil] = [await joined("us", 21), await joined("evil", 66)];
     const stored = await world.hub.read(null, 1, 256);
     const league = new League(us, evil, (stored.at(-1)?.streamSeq ?? 0) + 1);
-    admit(admit(league.hub, us.source), evil.source).write();
-    await league.publish(us, service(us.source, "shop", "pay").write());
+    admit(admit(league.hub, us.source), evil.source, { admittedMs: EVIL_ADMITTED_MS }).write();
+    await league.publish(us, service(us.source, "shop", "pay", 5000).write());
     return league;
   }
 

@@ -134,6 +134,7 @@ export interface MembershipChange {
   readonly grant?: Partial<Grant>;
   readonly incarnation?: number;
   readonly state?: MembershipValue["state"];
+  readonly admittedMs?: number;
   /** Key in the request, where it is not the source's. */
   readonly signer?: Signer;
   readonly hub?: Signer;
@@ -153,8 +154,8 @@ export function membershipOf(source: RigSource, change: MembershipChange = {}): 
     wanted: grant,
     nonce: base64(rigCrypto.sha256(signer.publicKey)),
   };
-  const { incarnation = 1, state = "active" } = change;
-  const fields = { cluster, incarnation, state, admittedMs: 10, grant, ...signRequest(request, signer) };
+  const { incarnation = 1, state = "active", admittedMs = 10 } = change;
+  const fields = { cluster, incarnation, state, admittedMs, grant, ...signRequest(request, signer) };
   return countersign(fields, change.hub ?? hubSigner, fingerprint);
 }
 
