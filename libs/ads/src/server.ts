@@ -122,7 +122,6 @@ class Connections {
   private readonly options: AdsOptions;
   private readonly open = new Set<Connection>();
   private readonly memory = new ProxyMemory();
-  private accepted = 0;
 
   constructor(options: AdsOptions) {
     this.options = options;
@@ -136,14 +135,12 @@ class Connections {
       call.end({ code: STATUS.RESOURCE_EXHAUSTED, message });
       return;
     }
-    this.accepted += 1;
     const connection: Connection = new Connection(call, {
       stream: {
         layers,
         // Only an owned server knows that its streams are of one proxy.
         ...(owner === undefined ? {} : { owner, memory: this.memory }),
         ...(limits === undefined ? {} : { limits }),
-        noncePrefix: `${this.accepted.toString(36)}-`,
       },
       clock,
       timers,

@@ -15,7 +15,7 @@ const FIRST_BUFFER_BYTES = 16_384;
 export class MessageReader {
   private readonly sizeBytesMax: number;
   private readonly onMessage: (message: Uint8Array) => void;
-  private readonly prefix = new Uint8Array(PREFIX_BYTES);
+  private readonly prefix = new DataView(new ArrayBuffer(PREFIX_BYTES));
   private prefixBytes = 0;
   private size = 0;
   private body: Uint8Array | undefined;
@@ -37,7 +37,7 @@ export class MessageReader {
     let at = 0;
     while (at < piece.length) {
       if (this.prefixBytes < PREFIX_BYTES) {
-        this.prefix[this.prefixBytes++] = piece[at++] as number;
+        this.prefix.setUint8(this.prefixBytes++, piece[at++] as number);
         if (this.prefixBytes < PREFIX_BYTES) continue;
         const fault = this.readPrefix();
         if (fault !== undefined) return fault;
@@ -48,9 +48,9 @@ export class MessageReader {
   }
 
   private readPrefix(): Fault | undefined {
-    const [flag = 0, a = 0, b = 0, c = 0, d = 0] = this.prefix;
+    const flag = this.prefix.getUint8(0);
     if (flag !== 0) return { kind: "flag", flag };
-    this.size = a * 0x1000000 + b * 0x10000 + c * 0x100 + d;
+    this.size = this.prefix.getUint32(1);
     return this.size > this.sizeBytesMax ? { kind: "too-large", sizeBytes: this.size } : undefined;
   }
 

@@ -218,6 +218,8 @@ export class LayerStack {
   }
 
   get revision(): number {
-    return Math.max(0, ...this.layers.map((layer) => layer.revision));
+    let highest = 0;
+    for (const layer of this.layers) highest = Math.max(highest, layer.revision);
+    return highest;
   }
 }

@@ -54,7 +54,7 @@ export function removalBarrier(typeUrl: string, subscriptions: Subscriptions): n
     if (subscription === undefined) continue;
     for (const { since, parked } of subscription.dirty.values())
       if (!parked) barrier = Math.min(barrier, since);
-    for (const { since } of subscription.inFlight.values()) barrier = Math.min(barrier, since);
+    for (const { since } of subscription.inFlight) barrier = Math.min(barrier, since);
   }
   return barrier;
 }

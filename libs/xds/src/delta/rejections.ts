@@ -45,11 +45,13 @@ export class ProxyMemory {
   accept(typeUrl: string, name: string, version: string | undefined): void {
     const rejection = this.get(typeUrl, name);
     if (rejection === undefined || (version !== undefined && rejection.good?.version === version)) return;
-    this.byType.get(typeUrl)?.delete(name);
+    const ofType = this.byType.get(typeUrl);
+    ofType?.delete(name);
+    if (ofType?.size === 0) this.byType.delete(typeUrl);
   }
 
-  /** Oldest first; may hold some of versions that are no longer current. */
-  ofType(typeUrl: string): Iterable<Rejection> {
-    return this.byType.get(typeUrl)?.values() ?? [];
+  /** Oldest first; may hold some of versions that are no longer current. Undefined = none. */
+  ofType(typeUrl: string): Iterable<Rejection> | undefined {
+    return this.byType.get(typeUrl)?.values();
   }
 }

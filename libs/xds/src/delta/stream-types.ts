@@ -36,8 +36,6 @@ export interface StreamOptions {
   /** Of the proxy, kept over its streams. */
   readonly memory?: ProxyMemory;
   readonly limits?: Partial<StreamLimits>;
-  /** Makes nonces of different streams different. */
-  readonly noncePrefix?: string;
   readonly nowMs: () => number;
   /** `pump` may have something to send now. Called from inside commits of a layer. */
   readonly onWork: () => void;

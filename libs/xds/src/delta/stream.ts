@@ -5,7 +5,7 @@
  */
 import { assert } from "@hansa/core";
 import type { DeltaRequest } from "../encode/delta-request.ts";
-import { encodeDeltaResponse } from "../encode/delta-response.ts";
+import { type Part, sharedResponse } from "../encode/shared-response.ts";
 import { PUSH_ORDER, TYPE_URL } from "../type-urls.ts";
 import { type Entry, LayerStack } from "./layer.ts";
 import { additionBarrier, clusterIsWaiting, removalBarrier } from "./order.ts";
@@ -20,7 +20,7 @@ import {
 import { type Dirty, type InFlight, type Nack, type SentResource, Subscription } from "./subscription.ts";
 
 interface Draft {
-  readonly resources: Map<string, SentResource>;
+  readonly resources: SentResource[];
   since: number;
   changedAt: number;
   sizeBytes: number;
@@ -38,7 +38,6 @@ export class DeltaStream {
   /** New clusters whose endpoints the client has not asked for yet → when to stop waiting. */
   private readonly awaited = new Map<string, { readonly revision: number; readonly untilMs: number }>();
   private nodeId: string | undefined;
-  private nonces = 0;
   /** A change turned out to be none, so something of an earlier type that waited for it may go. */
   private dropped = false;
   private closed = false;
@@ -93,7 +92,7 @@ export class DeltaStream {
         named: subscription.named.size,
         sent: subscription.sentRevision(),
         acked: subscription.ackedRevision(),
-        inFlight: subscription.inFlight.size,
+        inFlight: subscription.inFlight.length,
         nack: openRefusal(subscription),
       };
     });
@@ -122,8 +121,9 @@ export class DeltaStream {
     const subscription = this.subscriptions.get(request.typeUrl);
     if (subscription === undefined && this.subscriptions.size >= this.limits.typesMax)
       return tooLarge(`type_url: more than ${this.limits.typesMax} types on one stream`);
-    const added = request.subscribe.filter((name) => !subscription?.named.has(name)).length;
-    if ((subscription?.named.size ?? 0) + added > this.limits.subscriptionsMax)
+    let wanted = subscription?.named.size ?? 0;
+    for (const name of request.subscribe) if (!subscription?.named.has(name)) wanted += 1;
+    if (wanted > this.limits.subscriptionsMax)
       return tooLarge(
         `resource_names_subscribe: more than ${this.limits.subscriptionsMax} names of one type`,
       );
@@ -143,14 +143,13 @@ export class DeltaStream {
   /** ACK and NACK. An unknown nonce is none of them, but never a reason to ignore the rest of the request. */
   private answerTo(subscription: Subscription, request: DeltaRequest): Outcome {
     const { typeUrl } = subscription;
-    const answered = subscription.inFlight.get(request.nonce);
-    if (answered === undefined) return { kind: request.nonce === "" ? "none" : "stale", typeUrl };
+    const { inFlight } = subscription;
+    const index = inFlight.findIndex(({ nonce }) => nonce === request.nonce);
+    if (index === -1) return { kind: request.nonce === "" ? "none" : "stale", typeUrl };
     // A stream keeps its order: who answers this response has seen the earlier ones.
-    for (const [nonce, response] of subscription.inFlight) {
-      subscription.inFlight.delete(nonce);
-      if (nonce === request.nonce) break;
-      this.accept(subscription, response);
-    }
+    for (let earlier = 0; earlier < index; earlier += 1)
+      this.accept(subscription, inFlight.shift() as InFlight);
+    const answered = inFlight.shift() as InFlight;
     if (request.error !== undefined) return this.onNack(subscription, answered, request.error);
     this.accept(subscription, answered);
     const revision = subscription.ackedRevision();
@@ -161,7 +160,7 @@ export class DeltaStream {
   }
 
   private accept(subscription: Subscription, response: InFlight): void {
-    for (const [name, { entry }] of response.resources)
+    for (const { name, entry } of response.resources)
       this.memory.accept(subscription.typeUrl, name, entry?.version);
     subscription.isolation.settle();
   }
@@ -174,15 +173,15 @@ export class DeltaStream {
   ): Outcome {
     const { typeUrl } = subscription;
     const atMs = this.options.nowMs();
-    const names = [...response.resources.keys()];
+    const names = response.resources.map(({ name }) => name);
     const nack: Nack = { status: error.code, message: error.message, names, atMs };
     subscription.nack = nack;
-    const suspects = names.filter((name) => response.resources.get(name)?.entry !== undefined);
+    const sent = response.resources.filter(({ entry }) => entry !== undefined);
+    const suspects = sent.map(({ name }) => name);
     for (const name of suspects) if (typeUrl === TYPE_URL.cluster) this.awaited.delete(name);
     const isolate =
       suspects.length > 1 && subscription.isolation.split(suspects, atMs + this.limits.isolationDelayMs);
-    for (const name of suspects) {
-      const { held, entry } = response.resources.get(name) as { held: Dirty["held"]; entry: Entry };
+    for (const { name, held, entry } of sent as readonly (SentResource & { entry: Entry })[]) {
       const waiting = subscription.dirty.get(name);
       if (waiting !== undefined) subscription.mark(name, { ...waiting, held });
       else if (isolate && subscription.wants(name)) {
@@ -201,20 +200,20 @@ export class DeltaStream {
   }
 
   private next(subscription: Subscription): Uint8Array<ArrayBuffer> | undefined {
-    const open = subscription.inFlight.size === 0;
+    const open = subscription.inFlight.length === 0;
     const asked = subscription.askedCount > 0 || subscription.owesAnswer;
-    if (!open && (!asked || subscription.inFlight.size >= this.limits.answersInFlightMax)) return undefined;
+    if (!open && (!asked || subscription.inFlight.length >= this.limits.answersInFlightMax)) return undefined;
     if (!asked && subscription.dirty.size === 0) return undefined;
     const draft: Draft = {
-      resources: new Map(),
+      resources: [],
       since: Number.POSITIVE_INFINITY,
       changedAt: Number.POSITIVE_INFINITY,
       sizeBytes: 0,
     };
     this.fill(draft, subscription, open);
-    if (draft.resources.size === 0 && open) this.fillIsolated(draft, subscription);
+    if (draft.resources.length === 0 && open) this.fillIsolated(draft, subscription);
     const owes = subscription.owesAnswer && subscription.askedCount === 0;
-    if (draft.resources.size === 0 && !owes) return undefined;
+    if (draft.resources.length === 0 && !owes) return undefined;
     return this.send(draft, subscription);
   }
 
@@ -252,9 +251,9 @@ export class DeltaStream {
   /** False = the response is full; the rest waits for the next one. */
   private add(draft: Draft, name: string, dirty: Dirty, entry: Entry | undefined): boolean {
     const size = entry === undefined ? name.length : entry.field.length;
-    if (draft.resources.size > 0 && draft.sizeBytes + size > this.limits.responseBytesMax) return false;
+    if (draft.resources.length > 0 && draft.sizeBytes + size > this.limits.responseBytesMax) return false;
     draft.sizeBytes += size;
-    draft.resources.set(name, { held: dirty.held, entry });
+    draft.resources.push({ name, held: dirty.held, entry });
     draft.since = Math.min(draft.since, dirty.since);
     draft.changedAt = Math.min(draft.changedAt, dirty.changedAt);
     return true;
@@ -263,19 +262,17 @@ export class DeltaStream {
   private send(draft: Draft, subscription: Subscription): Uint8Array<ArrayBuffer> {
     const { typeUrl } = subscription;
     const { resources, since, changedAt } = draft;
-    const resourceFields: Uint8Array[] = [];
-    const removed: string[] = [];
-    for (const [name, { held, entry }] of resources) {
+    const parts: Part[] = [];
+    for (const { name, held, entry } of resources) {
       subscription.forget(name);
-      if (entry === undefined) removed.push(name);
-      else resourceFields.push(entry.field);
+      parts.push(entry ?? name);
       if (typeUrl === TYPE_URL.cluster && entry !== undefined) this.warm(entry, held);
     }
     if (subscription.askedCount === 0) subscription.owesAnswer = false;
-    this.nonces += 1;
-    const nonce = `${this.options.noncePrefix ?? ""}${this.nonces}`;
-    subscription.inFlight.set(nonce, { resources, since, changedAt });
-    return encodeDeltaResponse({ typeUrl, nonce, resourceFields, removed });
+    const { nonce, bytes } = sharedResponse(typeUrl, parts, subscription.lastNonce);
+    subscription.lastNonce = nonce;
+    subscription.inFlight.push({ nonce: String(nonce), resources, since, changedAt });
+    return bytes;
   }
 
   /**

@@ -26,6 +26,7 @@ export interface Dirty {
 }
 
 export interface SentResource {
+  readonly name: string;
   readonly held: Held;
   /** Undefined = removed. */
   readonly entry: Entry | undefined;
@@ -33,7 +34,8 @@ export interface SentResource {
 
 /** One response that the client has not answered. */
 export interface InFlight {
-  readonly resources: ReadonlyMap<string, SentResource>;
+  readonly nonce: string;
+  readonly resources: readonly SentResource[];
   readonly since: number;
   readonly changedAt: number;
 }
@@ -48,12 +50,16 @@ export interface Nack {
 }
 
 export const WILDCARD = "*";
+const NO_REJECTIONS: readonly Rejection[] = [];
+const NO_VERSIONS: ReadonlyMap<string, string> = new Map();
 
 export class Subscription implements Watcher {
   readonly typeUrl: string;
   readonly owner: { committed(): void };
   readonly dirty = new Map<string, Dirty>();
-  readonly inFlight = new Map<string, InFlight>();
+  /** Oldest first; never more than StreamLimits.answersInFlightMax. */
+  readonly inFlight: InFlight[] = [];
+  lastNonce = 0;
   readonly named = new Set<string>();
   wildcard = false;
   /** Count of `dirty` with `asked`, so that a closed gate is recognised without a look at the names. */
@@ -93,7 +99,8 @@ export class Subscription implements Watcher {
     unsubscribe: readonly string[],
     versions: ReadonlyMap<string, string>,
   ): void {
-    const known = this.fresh ? versions : new Map<string, string>();
+    if (!this.fresh && subscribe.length + unsubscribe.length === 0) return;
+    const known = this.fresh ? versions : NO_VERSIONS;
     const wildcard = subscribe.includes(WILDCARD) || (this.fresh && subscribe.length === 0);
     this.fresh = false;
     for (const name of subscribe) if (name !== WILDCARD) this.subscribeName(name, known.get(name));
@@ -125,7 +132,7 @@ export class Subscription implements Watcher {
   }
 
   mark(name: string, dirty: Dirty): void {
-    this.forget(name);
+    if (this.dirty.size > 0) this.forget(name);
     this.dirty.set(name, dirty);
     if (dirty.asked) this.askedCount += 1;
   }
@@ -145,14 +152,16 @@ export class Subscription implements Watcher {
   /** Every change of this type up to here was acknowledged by the client; a refused one holds it back. */
   ackedRevision(): number {
     let lowest = this.sentRevision() + 1;
-    for (const { changedAt } of this.inFlight.values()) lowest = Math.min(lowest, changedAt);
+    for (const { changedAt } of this.inFlight) lowest = Math.min(lowest, changedAt);
     for (const { revision } of this.rejections()) lowest = Math.min(lowest, revision);
     return lowest - 1;
   }
 
   /** What this proxy refuses of what is current and wanted. */
-  rejections(): Rejection[] {
-    return [...this.memory.ofType(this.typeUrl)].filter(
+  rejections(): readonly Rejection[] {
+    const rejections = this.memory.ofType(this.typeUrl);
+    if (rejections === undefined) return NO_REJECTIONS;
+    return [...rejections].filter(
       ({ name, version }) => this.wants(name) && this.stack.get(this.typeUrl, name)?.version === version,
     );
   }

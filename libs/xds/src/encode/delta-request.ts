@@ -2,7 +2,8 @@
  * Decoder of DeltaDiscoveryRequest that makes nothing but the strings the server needs. Total: malformed bytes and
  * exceeded limits are values. Fields it does not know are skipped, as protobuf demands.
  */
-import { fromUtf8 } from "@hansa/core";
+import { fromUtf8, utf8 } from "@hansa/core";
+import { PUSH_ORDER } from "../type-urls.ts";
 
 export interface DeltaRequest {
   /** Undefined where the request has no node: only the first of a stream must carry it (xDS protocol). */
@@ -33,6 +34,9 @@ export const REQUEST_LIMITS: RequestLimits = { namesMax: 100_000, nameBytesMax: 
 const ERROR_CHARS_MAX = 4096;
 const SHORT_TEXT_BYTES_MAX = 4096;
 
+const NO_VERSIONS: ReadonlyMap<string, string> = new Map();
+const TYPE_URLS = PUSH_ORDER.map((typeUrl) => ({ typeUrl, bytes: utf8(typeUrl) }));
+
 class Malformed extends Error {}
 class TooLarge extends Error {}
 
@@ -53,20 +57,31 @@ function readRequest(reader: Reader, limits: RequestLimits): DeltaRequest {
   let error: DeltaRequest["error"];
   const subscribe: string[] = [];
   const unsubscribe: string[] = [];
-  const initialVersions = new Map<string, string>();
+  // Nearly all of what comes are ACKs, which have none.
+  let initialVersions: Map<string, string> | undefined;
   while (!reader.atEnd()) {
     const tag = reader.varint();
     // Field number and wire type in one: 10 is field 1, length-delimited.
     if (tag === 10) nodeId = readNodeId(reader.nested(), nodeId);
-    else if (tag === 18) typeUrl = reader.text("type_url", SHORT_TEXT_BYTES_MAX);
+    else if (tag === 18) typeUrl = reader.typeUrl();
     else if (tag === 26) addName(subscribe, "resource_names_subscribe", reader, limits);
     else if (tag === 34) addName(unsubscribe, "resource_names_unsubscribe", reader, limits);
-    else if (tag === 42) readVersion(reader.nested(), initialVersions, limits);
-    else if (tag === 50) nonce = reader.text("response_nonce", SHORT_TEXT_BYTES_MAX);
+    else if (tag === 42) {
+      initialVersions ??= new Map();
+      readVersion(reader.nested(), initialVersions, limits);
+    } else if (tag === 50) nonce = reader.text("response_nonce", SHORT_TEXT_BYTES_MAX);
     else if (tag === 58) error = readStatus(reader.nested());
     else reader.skip(tag);
   }
-  return { nodeId, typeUrl, subscribe, unsubscribe, initialVersions, nonce, error };
+  return {
+    nodeId,
+    typeUrl,
+    subscribe,
+    unsubscribe,
+    initialVersions: initialVersions ?? NO_VERSIONS,
+    nonce,
+    error,
+  };
 }
 
 function addName(names: string[], field: string, reader: Reader, limits: RequestLimits): void {
@@ -156,6 +171,26 @@ class Reader {
     return size <= 64
       ? shortText(this.bytes, from, this.at, field)
       : longText(this.bytes, from, this.at, field);
+  }
+
+  /** One of ours is recognised and not made anew: every table is keyed by it. */
+  typeUrl(): string {
+    const from = this.at;
+    const size = this.varint();
+    for (const { typeUrl, bytes } of TYPE_URLS) {
+      if (bytes.length !== size || size > this.end - this.at || !this.startsWith(bytes)) continue;
+      this.at += size;
+      return typeUrl;
+    }
+    this.at = from;
+    return this.text("type_url", SHORT_TEXT_BYTES_MAX);
+  }
+
+  /** From the end, where type URLs differ. */
+  private startsWith(expected: Uint8Array): boolean {
+    for (let index = expected.length - 1; index >= 0; index -= 1)
+      if (this.bytes[this.at + index] !== expected[index]) return false;
+    return true;
   }
 
   skip(tag: number): void {
