@@ -7,7 +7,11 @@ import { table, writeResults, yesOrNo } from "../support/table.ts";
 import type { Bench, Figure } from "./bench.ts";
 
 /** In this order, each imported only where it runs. */
-const benches: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>> = {};
+const benches: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>> = {
+  durable: () => import("./durable/bench.ts"),
+  xds: () => import("./xds/bench.ts"),
+  encode: () => import("./encode/bench.ts"),
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -119,3 +119,28 @@ test("transport match keys are sorted, so that equal input gives equal bytes", (
   expect(one({ a: "1", b: "2" })).toEqual(one({ b: "2", a: "1" }));
   expect(() => fromBinary(ClusterLoadAssignmentSchema, one({ a: "1", b: "2" }))).not.toThrow();
 });
+
+const match = { cluster: "eu" };
+test.each<Partial<AssignmentEndpoint>>([
+  { address: "5.6.7.8" },
+  { port: 2 },
+  { weight: 8 },
+  { health: 3 },
+  { transportMatch: { cluster: "us" } },
+  { hostname: "h" },
+  { disableActiveHealthCheck: true },
+])("neighbours may differ in %j alone", (difference) => {
+  const one = { address: "1.2.3.4", port: 1, weight: 7, health: 1, transportMatch: match } as const;
+  const endpoints = [one, { ...one, ...difference }, { ...one, address: "9.9.9.9" }, one];
+  const input = { clusterName: "c", localities: [{ region: "eu", priority: 0, endpoints }] };
+  expect(encodeClusterLoadAssignment(input)).toEqual(generated(input));
+});
+
+test("nothing of one assignment turns up in the next", () => {
+  const eu = { region: "eu", priority: 0, endpoints: [{ address: "1.2.3.4", port: 1, weight: 7 }] };
+  // Written first, over the place where the endpoint was.
+  const empty = { region: "x".repeat(50), priority: 1, endpoints: [] };
+  encodeClusterLoadAssignment({ clusterName: "c", localities: [eu] });
+  const input = { clusterName: "c", localities: [eu, empty] };
+  expect(encodeClusterLoadAssignment(input)).toEqual(generated(input));
+});

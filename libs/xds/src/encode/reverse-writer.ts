@@ -11,6 +11,9 @@ const LENGTH_DELIMITED = 2;
 /** Messages above this are a mistake of the caller: Envoy and gRPC clients would refuse them. */
 export const MESSAGE_BYTES_MAX = 64 << 20;
 
+/** Up to here a loop is cheaper than the call. */
+const SHORT_COPY_BYTES = 24;
+
 export class ReverseWriter {
   private buffer: Uint8Array<ArrayBuffer>;
   private start: number;
@@ -33,13 +36,12 @@ export class ReverseWriter {
   }
 
   varint(value: number): void {
-    assert(value >= 0 && Number.isSafeInteger(value), "a varint is a non-negative integer");
-    let size = 1;
-    for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size += 1;
-    let at = this.room(size);
-    let rest = value;
-    for (; rest >= 128; rest = Math.floor(rest / 128)) this.buffer[at++] = (rest % 128) | 0x80;
-    this.buffer[at] = rest;
+    // Most values: an integer of 0 to 127.
+    if ((value & 0x7f) === value) {
+      if (this.start === 0) this.grow(1);
+      this.start -= 1;
+      this.buffer[this.start] = value;
+    } else this.longVarint(value);
   }
 
   /** proto3 scalars: the default value is not sent. */
@@ -67,7 +69,8 @@ export class ReverseWriter {
   /** A string that is sent even when empty: members of oneofs, repeated fields and map entries. */
   presentString(field: number, text: string): void {
     const mark = this.written;
-    let at = this.room(text.length);
+    const at = this.room(text.length);
+    const buffer = this.buffer;
     for (let index = 0; index < text.length; index += 1) {
       const unit = text.charCodeAt(index);
       if (unit > 127) {
@@ -75,7 +78,7 @@ export class ReverseWriter {
         this.raw(utf8(text));
         break;
       }
-      this.buffer[at++] = unit;
+      buffer[at + index] = unit;
     }
     this.nested(field, mark);
   }
@@ -96,8 +99,37 @@ export class ReverseWriter {
 
   /** Closes the message whose fields were written since `mark`. */
   nested(field: number, mark: number): void {
-    this.varint(this.written - mark);
-    this.varint(field * 8 + LENGTH_DELIMITED);
+    const { buffer, start } = this;
+    const sizeBytes = buffer.length - start - mark;
+    const tag = field * 8 + LENGTH_DELIMITED;
+    if (sizeBytes < 128 && tag < 128 && start >= 2) {
+      this.start = start - 2;
+      buffer[start - 2] = tag;
+      buffer[start - 1] = sizeBytes;
+      return;
+    }
+    this.varint(sizeBytes);
+    this.varint(tag);
+  }
+
+  /** Again what was written from `mark` on when `sizeBytes` were: equal parts of a message are encoded once. */
+  repeat(mark: number, sizeBytes: number): void {
+    const at = this.room(sizeBytes);
+    const buffer = this.buffer;
+    const from = buffer.length - mark - sizeBytes;
+    if (sizeBytes > SHORT_COPY_BYTES) buffer.copyWithin(at, from, from + sizeBytes);
+    else
+      for (let index = 0; index < sizeBytes; index += 1) buffer[at + index] = buffer[from + index] as number;
+  }
+
+  private longVarint(value: number): void {
+    assert(value >= 0 && Number.isSafeInteger(value), "a varint is a non-negative integer");
+    let size = 1;
+    for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size += 1;
+    let at = this.room(size);
+    let rest = value;
+    for (; rest >= 128; rest = Math.floor(rest / 128)) this.buffer[at++] = (rest % 128) | 0x80;
+    this.buffer[at] = rest;
   }
 
   private room(size: number): number {

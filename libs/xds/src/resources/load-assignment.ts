@@ -32,12 +32,14 @@ interface Group {
 const isDialable = (endpoint: ViewEndpoint): boolean =>
   /^[0-9a-fA-F.:]{2,45}$/.test(endpoint.address) && endpoint.port > 0 && endpoint.port <= 65_535;
 
-const assignmentEndpoint = (endpoint: ViewEndpoint, cluster: string): AssignmentEndpoint => ({
+type Match = Pick<AssignmentEndpoint, "transportMatch">;
+
+const assignmentEndpoint = (endpoint: ViewEndpoint, match: Match): AssignmentEndpoint => ({
   address: endpoint.address,
   port: endpoint.port,
   health: endpoint.placeholder ? UNHEALTHY : HEALTH[endpoint.health],
   weight: Math.min(WEIGHT_MAX, Math.max(1, Math.round(endpoint.weight))),
-  ...(cluster === "" ? {} : { transportMatch: { cluster } }),
+  ...match,
 });
 
 const inOrder = (a: Group, b: Group): number =>
@@ -58,13 +60,14 @@ function localitiesOf(groups: readonly Group[]): AssignmentLocality[] {
       .sort((a, b) => byText(a.address, b.address) || a.port - b.port || byText(a.id, b.id))
       .filter(isNew);
     if (endpoints.length === 0) return [];
+    const match = group.cluster === "" ? {} : { transportMatch: { cluster: group.cluster } };
     return [
       {
         region: group.region,
         zone: group.zone,
         subZone: group.cluster,
         priority: group.priority,
-        endpoints: endpoints.map((endpoint) => assignmentEndpoint(endpoint, group.cluster)),
+        endpoints: endpoints.map((endpoint) => assignmentEndpoint(endpoint, match)),
       },
     ];
   });
