@@ -122,11 +122,10 @@ describe("two histories", () => {
 
   it("are proved to both sides once each has heard the other", () => {
     const { other } = shownToOthers();
-    other.observeBeat(says(fed, eu));
-    expect(fed.observeBeat(says(other, us)).equivocations).toMatchObject([
-      { code: "HSA2008", cluster: "hub" },
-    ]);
-    expect(other.observeBeat(says(fed, eu)).equivocations).toMatchObject([{ code: "HSA2008" }]);
+    const found = [{ code: "HSA2008", cluster: "hub" }];
+    // Of the hub every beat shows the end, so that the first one tells.
+    expect(other.observeBeat(says(fed, eu)).equivocations).toMatchObject(found);
+    expect(fed.observeBeat(says(other, us)).equivocations).toMatchObject(found);
     for (const each of [fed, other]) expect(each.sourceByCluster("hub")?.frozen).toBe(true);
     feed(fed, admit(hub, rigCluster("yy", 8)).write());
     expect(fed.member("yy")).toBeUndefined();
@@ -167,7 +166,7 @@ describe("two histories", () => {
       fed.observeBeat(beat(us, { known: [{ ...headOf(one), head: ZERO_HASH }] }));
     }
     fed.observeBeat(beat(ap, { known: [{ ...headOf(eu), head: ZERO_HASH }] }));
-    const shown = Array.from({ length: 6 }, (_, turn) => fed.evidence(turn));
+    const shown = Array.from({ length: 8 }, (_, turn) => fed.evidence(turn));
     for (const evidence of shown) expect(evidence).toHaveLength(4);
     expect(shown.flat().map(({ source }) => source)).toContain(eu.account);
   });

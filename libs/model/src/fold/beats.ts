@@ -64,7 +64,7 @@ function isOtherCopy(source: Source, head: Heartbeat["own"][number]): boolean {
 }
 
 /** Under the key that is in force: what an older one has signed, operators have dealt with. */
-const heldAt = (source: Source, head: Head) =>
+export const heldAt = (source: Source, head: Omit<Head, "head">) =>
   source.logs[head.lane].chain.heldAt({ ...head, key: source.keys.latest?.id ?? "" });
 
 const finding = (
@@ -134,12 +134,18 @@ const beside = (source: Source, evidence: RecordEvidence): RecordEvidence[] =>
       source.logs[evidence.lane].chain.heldAt({ ...evidence, seq: evidence.seq + step })?.evidence ?? [],
   );
 
-/** Proofs first; then what is held where somebody claims another record. */
+/**
+ * The end of the hub's log first: a hub whose archive was restored from a backup believes that alone. Then proofs, and
+ * what is held where somebody claims another record.
+ */
 export function evidenceFor(world: World, turn: number): readonly RecordEvidence[] {
+  const { chain } = world.hub.logs.sum;
+  const end = chain.head === undefined ? undefined : chain.heldAt(chain.head);
   const proofs = [...world.sources.values()].flatMap(({ frozen }) => frozen?.proof ?? []);
   const held = new Set([...disputes(world)].map((dispute) => dispute.held));
-  const half = EVIDENCE_PER_BEAT_MAX / 2;
-  return [...inTurn(proofs, turn, half), ...inTurn([...held], turn, half)];
+  const half = Math.floor((EVIDENCE_PER_BEAT_MAX - 1) / 2);
+  const shown = [...inTurn(proofs, turn, half), ...inTurn([...held], turn, half)];
+  return end === undefined ? shown : [end.evidence, ...shown.filter((each) => each !== end.evidence)];
 }
 
 /** What members claim now; who is gone claims nothing. */

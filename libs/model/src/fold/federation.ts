@@ -15,7 +15,7 @@ import {
   stateDigest,
 } from "@hansa/events";
 import { type Applied, applyRecord } from "./apply.ts";
-import { evidenceFor, observeBeat } from "./beats.ts";
+import { evidenceFor, heldAt, observeBeat } from "./beats.ts";
 import { dumpWorld, restoreWorld } from "./dump.ts";
 import { effect } from "./effective.ts";
 import { findings } from "./findings.ts";
@@ -86,7 +86,13 @@ export class Federation {
     return observeBeat(this.#world, beat);
   }
 
-  /** What the own heartbeat shows of disputed positions. `turn` = its counter: where there is more, beats take turns. */
+  /** The signed part of the record that is held at a position, where it is recent and of the key in force. */
+  evidenceAt(at: Omit<Head, "head">): RecordEvidence | undefined {
+    const source = this.#world.sources.get(at.source);
+    return source && heldAt(source, at)?.evidence;
+  }
+
+  /** What the own heartbeat shows of the hub's end and of disputed positions. `turn` = its counter: where there is more, beats take turns. */
   evidence(turn: number): readonly RecordEvidence[] {
     return evidenceFor(this.#world, turn);
   }

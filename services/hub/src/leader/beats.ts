@@ -14,6 +14,7 @@ import {
 } from "@hansa/events";
 import type { Federation } from "@hansa/model";
 import type { LeaderContext } from "../context.ts";
+import { Disputes } from "./disputes.ts";
 
 export const BEAT_EVERY_MS = 2000;
 /** Heads of one kind in one beat, so that it stays far below the bus's 64 KiB; a larger federation takes turns. */
@@ -28,13 +29,28 @@ export interface SeenBeat {
 
 export class Beats {
   readonly #hub: LeaderContext;
-  readonly #bootMs: number;
+  readonly #disputes: Disputes;
+  #bootMs = 0;
   #counter = 0;
   readonly #seen = new Map<AccountKey, SeenBeat>();
 
   constructor(hub: LeaderContext) {
     this.#hub = hub;
-    this.#bootMs = hub.clock.nowMs();
+    this.#disputes = new Disputes(hub);
+  }
+
+  /**
+   * Numbers this term's beats: higher than in every term before, also where the wall clock was set back, since commit
+   * times never go back and epochs grow. A restored archive is older than the clock.
+   */
+  async open(epoch: number): Promise<void> {
+    const { clock, store } = this.#hub;
+    this.#bootMs = Math.max(clock.nowMs(), (await store.now()).committedMs) + epoch;
+  }
+
+  /** `contradicted`: claims of a taken beat to which the archive holds another record. */
+  dispute(beat: Heartbeat, contradicted: readonly Head[], fed: Federation): void {
+    this.#disputes.hear(beat, contradicted, fed);
   }
 
   /**
@@ -70,6 +86,7 @@ export class Beats {
   send(own: Heartbeat["own"], known: readonly Head[], committed: readonly Head[]): Promise<void> {
     const { bus, keys, crypto } = this.#hub;
     this.#counter += 1;
+    const evidence = this.#disputes.evidence(this.#counter);
     const beat: Heartbeat = {
       source: keys.issuer.hubAccount,
       bootMs: this.#bootMs,
@@ -78,6 +95,7 @@ export class Beats {
       known: this.#turn(known),
       acked: [],
       committed: this.#turn(committed),
+      ...(evidence.length === 0 ? {} : { evidence }),
     };
     return bus.publishBeat(signHeartbeat(beat, keys.signer, keys.fingerprint, crypto));
   }

@@ -71,6 +71,7 @@ export class Leader {
   async start(): Promise<void> {
     const { store, metrics, timers } = this.#hub;
     await this.#projector.ready();
+    await this.beats.open(this.epoch);
     for (const head of await store.heads()) this.#heads.set(logName(head), head);
     metrics.gauge("hansa_hub_leader", 1);
     this.#timers.push(timers.every(BEAT_EVERY_MS, () => this.#background("beat", () => this.#beat())));
@@ -298,13 +299,8 @@ export class Leader {
     if (fed === null) return;
     const taken = this.beats.take(beat, fed);
     if (taken === undefined) return;
-    const claims = [...taken.own, ...taken.known];
-    for (const { source, lane, epoch, seq } of await this.#hub.store.contradicted(claims)) {
-      const cluster = fed.source(source)?.cluster ?? source;
-      this.#hub.metrics.count("hansa_hub_equivocations_total", { source: cluster });
-      const seenBy = fed.source(beat.account)?.cluster ?? beat.account;
-      this.#hub.log.error("equivocation", { code: "HSA2008", source: cluster, lane, epoch, seq, seenBy });
-    }
+    const contradicted = await this.#hub.store.contradicted([...taken.own, ...taken.known]);
+    this.beats.dispute(taken, contradicted, fed);
   }
 
   #housekeeping(): void {
