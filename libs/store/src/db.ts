@@ -4,16 +4,25 @@
  */
 import { HansaError } from "@hansa/core";
 import pg from "pg";
+import { copyIn } from "./copy.ts";
 
 export interface Queryable {
   query<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+}
+
+/** Inside a transaction. */
+export interface Tx extends Queryable {
+  /** As `query`, planned once per connection: for the few texts that every commit repeats. */
+  prepared<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<Row[]>;
+  /** `text` is a COPY … FROM STDIN (FORMAT binary), `rows` what `CopyRows` made. */
+  copy(text: string, rows: Uint8Array): Promise<void>;
 }
 
 export interface Db extends Queryable {
   readonly pool: pg.Pool;
   withClient<Result>(work: (client: pg.PoolClient) => Promise<Result>): Promise<Result>;
   /** Commits what `work` did, or rolls it all back and rethrows. */
-  transaction<Result>(work: (tx: Queryable) => Promise<Result>): Promise<Result>;
+  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   /** A connection of its own, for session locks and LISTEN. The caller ends it. */
   connect(): Promise<pg.Client>;
   close(): Promise<void>;
@@ -51,11 +60,26 @@ export function databaseError(error: unknown): unknown {
   return away ? unreachable(error) : error;
 }
 
-const over = (client: pg.ClientBase): Queryable => ({
+const over = (client: pg.ClientBase): Tx => ({
   async query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     return (await client.query<Row>(text, values as unknown[])).rows;
   },
+  async prepared<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<Row[]> {
+    return (await client.query<Row>({ name: nameOf(text), text, values: values as unknown[] })).rows;
+  },
+  copy: (text, rows) => copyIn(client, text, rows),
 });
+
+const names = new Map<string, string>();
+
+/** The texts are constants of this package, so there are few. */
+function nameOf(text: string): string {
+  const known = names.get(text);
+  if (known !== undefined) return known;
+  const name = `hansa_${names.size}`;
+  names.set(text, name);
+  return name;
+}
 
 export interface DbOptions {
   readonly url: string;

@@ -20,22 +20,25 @@ import {
   type Walk,
   walkChain,
 } from "./chain.ts";
-import type { Db, Queryable } from "./db.ts";
+import type { Db, Queryable, Tx } from "./db.ts";
 import { fence } from "./leader.ts";
 
 /** Chain links read at once when a gap was filled. */
 const FOLLOW_MAX = 1000;
 
 export async function advanceHeads(
-  tx: Queryable,
+  tx: Tx,
   placed: readonly Candidate[],
   notedAt: string,
 ): Promise<{ heads: Head[]; gaps: Gap[] }> {
   const heads: Head[] = [];
   const gaps: Gap[] = [];
-  for (const items of byLog(placed)) {
+  const logs = byLog(placed);
+  if (logs.length === 0) return { heads, gaps };
+  const { starts, gapped } = await ends(tx, [...new Set(placed.map(({ record }) => record.header.source))]);
+  for (const items of logs) {
     const { source, lane } = items[0]!.record.header;
-    const start = await headOf(tx, source, lane);
+    const start = starts.get(`${source} ${lane}`) ?? NO_HEAD;
     const links = items.map(({ record: { header }, hash }) => ({
       ...place(header),
       prev: header.prev,
@@ -43,14 +46,35 @@ export async function advanceHeads(
     }));
     let walk = walkChain(start, links, new Set());
     // Where anything waits, what was archived earlier counts too.
-    if (walk.waiting !== null || (await hasOpenGap(tx, source, lane)))
+    if (walk.waiting !== null || gapped.has(`${source} ${lane}`))
       walk = await follow(tx, source, lane, start);
     gaps.push(...gapsOf(source, lane, walk));
     if (isAfter(walk.end, start)) heads.push({ source, lane, ...place(walk.end), head: walk.end.hash });
   }
-  await saveHeads(tx, heads);
+  await saveHeads(tx, heads, gapped.size > 0);
   await saveGaps(tx, gaps, notedAt);
   return { heads, gaps };
+}
+
+const NO_HEAD: Link = { epoch: 0, seq: 0, hash: CHAIN_START };
+
+/** Heads of these sources' logs, and which of them have an open gap. */
+async function ends(
+  tx: Tx,
+  sources: readonly string[],
+): Promise<{ starts: Map<string, Link>; gapped: Set<string> }> {
+  const rows = await tx.prepared<Link & { source: string; lane: string; is_gap: boolean }>(
+    `select source, lane, epoch, seq, hash, false as is_gap from head where source = any($1::text[])
+     union all
+     select source, lane, 0, 0, '', true from gap where source = any($1::text[]) and closed is null`,
+    [sources],
+  );
+  const starts = new Map<string, Link>();
+  const gapped = new Set<string>();
+  for (const { source, lane, epoch, seq, hash, is_gap } of rows)
+    if (is_gap) gapped.add(`${source} ${lane}`);
+    else starts.set(`${source} ${lane}`, { epoch, seq, hash });
+  return { starts, gapped };
 }
 
 async function headOf(tx: Queryable, source: string, lane: string): Promise<Link> {
@@ -58,15 +82,7 @@ async function headOf(tx: Queryable, source: string, lane: string): Promise<Link
     "select epoch, seq, hash from head where source = $1 and lane = $2",
     [source, lane],
   );
-  return rows[0] ?? { epoch: 0, seq: 0, hash: CHAIN_START };
-}
-
-async function hasOpenGap(tx: Queryable, source: string, lane: string): Promise<boolean> {
-  const rows = await tx.query(
-    "select 1 from gap where source = $1 and lane = $2 and closed is null limit 1",
-    [source, lane],
-  );
-  return rows.length > 0;
+  return rows[0] ?? NO_HEAD;
 }
 
 /** Goes along everything archived after `from`. */
@@ -105,15 +121,16 @@ async function archivedBefore(
   return archived;
 }
 
-async function saveHeads(tx: Queryable, heads: readonly Head[]): Promise<void> {
+async function saveHeads(tx: Tx, heads: readonly Head[], anyGap: boolean): Promise<void> {
   if (heads.length === 0) return;
-  await tx.query(
+  await tx.prepared(
     `insert into head (source, lane, epoch, seq, hash)
      select source, lane, epoch, seq, head
        from jsonb_to_recordset($1) as r(source text, lane text, epoch bigint, seq bigint, head text)
      on conflict (source, lane) do update set epoch = excluded.epoch, seq = excluded.seq, hash = excluded.hash`,
     [JSON.stringify(heads)],
   );
+  if (!anyGap) return;
   await tx.query(
     `update gap set closed = 'filled' from head
       where head.source = gap.source and head.lane = gap.lane and gap.closed is null
@@ -155,7 +172,7 @@ export function giveUpGaps(db: Db, leaderEpoch: number, heldMs: number): Promise
  * is the archive's, held by the caller's fence.
  */
 export async function closeLostGaps(
-  tx: Queryable,
+  tx: Tx,
   notedBefore: string,
   position: number,
   notedAt: string,
@@ -178,7 +195,7 @@ export async function closeLostGaps(
     const hash = rows[0]?.hash;
     if (hash === undefined || !isAfter({ epoch, seq }, await headOf(tx, source, lane))) continue;
     const walk = await follow(tx, source, lane, { epoch, seq, hash });
-    await saveHeads(tx, [{ source, lane, ...place(walk.end), head: walk.end.hash }]);
+    await saveHeads(tx, [{ source, lane, ...place(walk.end), head: walk.end.hash }], true);
     await saveGaps(tx, gapsOf(source, lane, walk), notedAt);
   }
   return lost.map(({ source, lane, before_epoch: epoch, before_seq: seq }) => ({

@@ -4,11 +4,13 @@
  * crash anywhere repeats the batch and repeats no effect. Must not judge records: the fold does.
  */
 import type { AccountKey } from "@hansa/core";
-import { assert, base64, HansaError } from "@hansa/core";
+import { assert, HansaError } from "@hansa/core";
 import type { Event, Head, Lane, Position, WireRecord } from "@hansa/events";
 import type { Gap } from "./chain.ts";
-import type { Db, Queryable } from "./db.ts";
+import { CopyRows } from "./copy.ts";
+import type { Db, Queryable, Tx } from "./db.ts";
 import { advanceHeads } from "./heads.ts";
+import { jsonText } from "./json-text.ts";
 import { fence } from "./leader.ts";
 import { type ProjectionChanges, writeProjections } from "./upsert.ts";
 
@@ -72,16 +74,16 @@ export function commit(db: Db, input: CommitInput): Promise<CommitOutcome> {
       return { ...item, position };
     });
     if (placed.length > 0) {
-      await tx.query("select ensure_event_partition($1)", [committedAt]);
+      await tx.prepared("select ensure_event_partition($1)", [committedAt]);
       await insertRecords(tx, placed, committedAt);
-      await insertEvents(tx, placed, committedAt);
+      await insertEvents(tx, placed, before.committedMs);
     }
     const moved = await advanceHeads(tx, placed, committedAt);
     await insertQuarantine(tx, [...input.quarantine, ...equivocations], committedAt);
     await insertSources(tx, input.sources);
     await writeProjections(tx, input.projections, position);
     if (input.checkpoint !== null) await saveCheckpoint(tx, input.checkpoint, position);
-    await tx.query("update archive set position = $1, committed_at = $2 where id = 1", [
+    await tx.prepared("update archive set position = $1, committed_at = $2 where id = 1", [
       position,
       committedAt,
     ]);
@@ -97,13 +99,15 @@ export function commit(db: Db, input: CommitInput): Promise<CommitOutcome> {
 }
 
 /** Hashes of those records' places that are archived, by `placeName`. */
-async function readKnown(tx: Queryable, records: readonly ArchiveRecord[]): Promise<Map<string, string>> {
+async function readKnown(tx: Tx, records: readonly ArchiveRecord[]): Promise<Map<string, string>> {
   const known = new Map<string, string>();
   if (records.length === 0) return known;
-  const rows = await tx.query<{ source: string; lane: string; epoch: number; seq: number; hash: string }>(
-    `select record.source, record.lane, record.epoch, record.seq, record.hash
+  // offset 0: one look-up by primary key per place, however large the archive was when this was planned.
+  const rows = await tx.prepared<{ source: string; lane: string; epoch: number; seq: number; hash: string }>(
+    `select r.source, r.lane, r.epoch, r.seq, known.hash
        from jsonb_to_recordset($1) as r(source text, lane text, epoch bigint, seq bigint)
-       join record using (source, lane, epoch, seq)`,
+      cross join lateral (select hash from record where record.source = r.source and record.lane = r.lane
+        and record.epoch = r.epoch and record.seq = r.seq offset 0) as known`,
     [JSON.stringify(records.map(({ record: { header } }) => place(header)))],
   );
   for (const row of rows) known.set(placeName(row), row.hash);
@@ -139,53 +143,65 @@ type Place = Pick<WireRecord["header"], "source" | "lane" | "epoch" | "seq">;
 
 const place = ({ source, lane, epoch, seq }: Place): Place => ({ source, lane, epoch, seq });
 
-async function insertRecords(tx: Queryable, placed: readonly Placed[], committedAt: string): Promise<void> {
-  const rows = placed.map(({ record: { header, body }, hash, via, streamSeq, position }) => ({
-    ...place(header),
-    hash,
-    prev: header.prev,
-    signature: header.sig,
-    header,
-    body: base64(body),
-    via,
-    stream_seq: streamSeq,
-    position,
-  }));
-  await tx.query(
-    `insert into record (source, lane, epoch, seq, hash, prev, signature, header, body, via, stream_seq, position, committed_at)
-     select source, lane, epoch, seq, hash, prev, signature, header, decode(body, 'base64'), via, stream_seq, position, $2
-       from jsonb_to_recordset($1) as r(source text, lane text, epoch bigint, seq bigint, hash text, prev text,
-            signature text, header jsonb, body text, via text, stream_seq bigint, position bigint)`,
-    [JSON.stringify(rows), committedAt],
-  );
-}
-
-async function insertEvents(tx: Queryable, placed: readonly Placed[], committedAt: string): Promise<void> {
-  const rows = placed.flatMap(({ record: { header }, events, position }) =>
-    events.map((event, index) => ({
-      position: position - events.length + index + 1,
+/** Bodies travel as one binary value: as base64 in the JSON they would cost more than all the rest of the row. */
+async function insertRecords(tx: Tx, placed: readonly Placed[], committedAt: string): Promise<void> {
+  let sizeBytes = 0;
+  const rows = placed.map(({ record: { header, body }, hash, via, streamSeq, position }) => {
+    const body_at = sizeBytes;
+    sizeBytes += body.length;
+    return {
       ...place(header),
-      index,
-      type: event.type,
-      v: event.v,
-      key: event.key,
-      at_ms: event.at,
-      data: event.data,
-    })),
+      hash,
+      prev: header.prev,
+      signature: header.sig,
+      header,
+      body_at,
+      body_size: body.length,
+      via,
+      stream_seq: streamSeq,
+      position,
+    };
+  });
+  const bodies = Buffer.concat(
+    placed.map(({ record }) => record.body),
+    sizeBytes,
   );
-  if (rows.length === 0) return;
-  await tx.query(
-    `insert into event (position, committed_at, source, lane, epoch, seq, index, type, v, key, at_ms, data)
-     select position, $2, source, lane, epoch, seq, index, type, v, key, at_ms, nullif(data, 'null'::jsonb)
-       from jsonb_to_recordset($1) as r(position bigint, source text, lane text, epoch bigint, seq bigint,
-            index smallint, type text, v smallint, key text, at_ms bigint, data jsonb)`,
-    [jsonText(rows), committedAt],
+  await tx.prepared(
+    `insert into record (source, lane, epoch, seq, hash, prev, signature, header, body, via, stream_seq, position, committed_at)
+     select source, lane, epoch, seq, hash, prev, signature, header, substring($2::bytea from body_at + 1 for body_size),
+            via, stream_seq, position, $3::timestamptz
+       from jsonb_to_recordset($1) as r(source text, lane text, epoch bigint, seq bigint, hash text, prev text,
+            signature text, header jsonb, body_at int, body_size int, via text, stream_seq bigint, position bigint)`,
+    [jsonText(rows), bodies, committedAt],
   );
 }
 
-/** Postgres text and jsonb cannot hold U+0000; the record's bytes keep it, the readable copy shows U+FFFD. */
-const jsonText = (value: unknown): string =>
-  JSON.stringify(value).replace(/(?<!\\)((?:\\\\)*)\\u0000/g, "$1\\ufffd");
+const COPY_EVENTS = `copy event (position, committed_at, source, lane, epoch, seq, index, type, v, key, at_ms, data)
+  from stdin (format binary)`;
+
+async function insertEvents(tx: Tx, placed: readonly Placed[], committedMs: number): Promise<void> {
+  const rows = new CopyRows();
+  for (const { record, events, position } of placed) {
+    const { source, lane, epoch, seq } = record.header;
+    for (const [index, { type, v, key, at, data }] of events.entries()) {
+      rows.row(12);
+      rows.int8(position - events.length + index + 1);
+      rows.timestamptz(committedMs);
+      rows.text(source);
+      rows.text(lane);
+      rows.int8(epoch);
+      rows.int8(seq);
+      rows.int2(index);
+      rows.text(type);
+      rows.int4(v);
+      rows.text(key);
+      rows.int8(at);
+      if (data === null) rows.null();
+      else rows.jsonb(jsonText(data));
+    }
+  }
+  await tx.copy(COPY_EVENTS, rows.end());
+}
 
 async function insertQuarantine(
   tx: Queryable,
@@ -202,22 +218,23 @@ async function insertQuarantine(
   );
 }
 
-async function insertSources(tx: Queryable, sources: CommitInput["sources"]): Promise<void> {
+async function insertSources(tx: Tx, sources: CommitInput["sources"]): Promise<void> {
   if (sources.length === 0) return;
-  await tx.query(
+  await tx.prepared(
     `insert into source (account, cluster)
      select account, cluster from jsonb_to_recordset($1) as r(account text, cluster text)
-     on conflict (account) do update set cluster = excluded.cluster`,
+     on conflict (account) do update set cluster = excluded.cluster
+     where source.cluster is distinct from excluded.cluster`,
     [JSON.stringify(sources)],
   );
 }
 
 async function saveCheckpoint(
-  tx: Queryable,
+  tx: Tx,
   checkpoint: NonNullable<CommitInput["checkpoint"]>,
   position: number,
 ): Promise<void> {
-  await tx.query(
+  await tx.prepared(
     `insert into checkpoint (id, incarnation, stream_seq, position) values ('projector', $1, $2, $3)
      on conflict (id) do update set incarnation = excluded.incarnation, position = excluded.position,
        stream_seq = case when checkpoint.incarnation = excluded.incarnation

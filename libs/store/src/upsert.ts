@@ -1,5 +1,6 @@
 /** Writes projection rows in bulk: one upsert and one delete per table, from JSON record sets (events §2.2). */
-import type { Queryable } from "./db.ts";
+import type { Queryable, Tx } from "./db.ts";
+import { jsonText } from "./json-text.ts";
 
 /** Table → key columns, then the others, with their SQL types. `position` is added by the commit. */
 const TABLES = {
@@ -27,7 +28,7 @@ const TABLES = {
       healthy: "integer",
       total: "integer",
       desired: "integer",
-      weight: "integer",
+      weight: "double precision",
     },
   },
   gateway: { key: { cluster: "text", name: "text" }, rest: { effective: "boolean", value: "jsonb" } },
@@ -105,19 +106,15 @@ const SQL = Object.fromEntries(
   PROJECTION_TABLES.map((table) => [table, { upsert: upsertSql(table), remove: deleteSql(table) }]),
 ) as Record<ProjectionTable, { upsert: string; remove: string }>;
 
-export async function writeProjections(
-  tx: Queryable,
-  changes: ProjectionChanges,
-  position: number,
-): Promise<void> {
+export async function writeProjections(tx: Tx, changes: ProjectionChanges, position: number): Promise<void> {
   if (changes.purge !== undefined)
     for (const table of PROJECTION_TABLES)
       if (table !== "cluster")
         await tx.query(`delete from ${table} where cluster = any($1)`, [changes.purge]);
   for (const table of PROJECTION_TABLES) {
     const { upserts = [], deletes = [] } = changes[table] ?? {};
-    if (deletes.length > 0) await tx.query(SQL[table].remove, [JSON.stringify(deletes)]);
-    if (upserts.length > 0) await tx.query(SQL[table].upsert, [JSON.stringify(upserts), position]);
+    if (deletes.length > 0) await tx.prepared(SQL[table].remove, [jsonText(deletes)]);
+    if (upserts.length > 0) await tx.prepared(SQL[table].upsert, [jsonText(upserts), position]);
   }
 }
 

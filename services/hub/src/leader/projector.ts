@@ -3,7 +3,7 @@
  * the archive for longer than one commit: where a commit fails, the fold is thrown away and read again from the archive.
  */
 import { type AccountKey, assert, type Crypto } from "@hansa/core";
-import { type BusRecord, decodeBody, type Event, recordHash } from "@hansa/events";
+import { type BusRecord, decodeBody, type Event, isRecordHeader, recordHash } from "@hansa/events";
 import type { Federation, RegisterRef } from "@hansa/model";
 import {
   type ArchiveFold,
@@ -190,7 +190,10 @@ interface Judged {
   readonly changed: RegisterRef[];
 }
 
-/** A header that names another source or lane than the bus authenticated is kept out: it would take that log's place. */
+/**
+ * A header that names another source or lane than the bus authenticated is kept out: it would take that log's place. One
+ * that does not decode has no place at all.
+ */
 function judge(fold: ArchiveFold, batch: readonly BusRecord[], via: Via, crypto: Crypto): Judged {
   const judged: Judged = { records: [], quarantine: [], changed: [] };
   for (const { record, account, lane, streamSeq } of batch) {
@@ -200,6 +203,10 @@ function judge(fold: ArchiveFold, batch: readonly BusRecord[], via: Via, crypto:
     if (header.source !== account || header.lane !== lane) {
       const message = `header names ${header.source}/${header.lane}, the bus says ${account}/${lane}`;
       judged.quarantine.push({ ...place, code: "HSA2004", message });
+      continue;
+    }
+    if (!isRecordHeader(header)) {
+      judged.quarantine.push({ ...place, code: "HSA2001", message: "the header is malformed" });
       continue;
     }
     const result = fold.feed({ record, account, lane }, false);
