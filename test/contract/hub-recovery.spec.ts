@@ -2,7 +2,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { base64, isHansaError, systemClock } from "@hansa/core";
-import { type RecordHeader, signHeartbeat, toHeaders } from "@hansa/events";
+import { evidenceOf, type RecordHeader, recordHashes, signHeartbeat, toHeaders } from "@hansa/events";
 import { nodeCrypto } from "@hansa/identity";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
@@ -170,6 +170,7 @@ test("an archive that lacks own records which members hold: read-only with HSA20
   await rig.startNats();
   // The member still holds the hub's last record: its heartbeats say so.
   const { source, lane, epoch, seq } = last.header;
+  const record = { header: last.header, body: new Uint8Array(last.body) };
   const beat = {
     source: eu.keys.account.publicKey,
     bootMs: systemClock.nowMs(),
@@ -177,6 +178,7 @@ test("an archive that lacks own records which members hold: read-only with HSA20
     known: [{ source, lane, epoch, seq, head: last.hash }],
     acked: [],
     committed: [],
+    evidence: [evidenceOf(last.header, recordHashes(record, nodeCrypto))],
   };
   const bus = await eu.bus();
   let counter = 0;

@@ -82,6 +82,6 @@ export interface Heartbeat {
   readonly acked: readonly Head[];
   /** The hub's: positions committed in Postgres. Empty for agents. */
   readonly committed: readonly Head[];
-  /** What the speaker holds where others' claims contradict it, so that each can prove what it has seen. */
+  /** The end of the hub's log, and what the speaker holds where others' claims contradict it: each proves what it has seen. */
   readonly evidence?: readonly RecordEvidence[];
 }

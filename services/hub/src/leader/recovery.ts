@@ -2,8 +2,18 @@
  * What a new leader does before it takes a command: it looks for its own records wherever they may be known, on the
  * stream and in members' heartbeats. Where the archive is behind them (a restored backup), they are archived again; where
  * some cannot be had, the hub serves read-only with HSA2012, since a decision taken without them could contradict them.
+ * A member is believed what the hub's own signature proves: by its mere word it could stop every hub for ever.
  */
-import { type BusRecord, decodeHeartbeat, type Head, type Position, verifyHeartbeat } from "@hansa/events";
+import {
+  type BusRecord,
+  decodeHeartbeat,
+  evidenceHash,
+  type Head,
+  type Heartbeat,
+  type Position,
+  verifyEvidence,
+  verifyHeartbeat,
+} from "@hansa/events";
 import type { Federation } from "@hansa/model";
 import type { LeaderContext } from "../context.ts";
 import type { Projector } from "./projector.ts";
@@ -13,6 +23,8 @@ const READ_MAX = 256;
 const BEATS_WAIT_MS = 5000;
 const BEATS_POLL_MS = 200;
 const LANE = "sum";
+/** A mere word about the own epochs counts up to here: to begin above it costs nothing. */
+const EPOCH_LEAP_MAX = 1_000_000;
 
 export interface Recovered {
   /** Highest epoch of the hub's log that anybody knows of. */
@@ -43,11 +55,16 @@ export async function recover(hub: LeaderContext, projector: Projector): Promise
   }
   if (imported > 0) log.info("archive: own records imported again", { records: imported });
   fed = await projector.ready();
-  const claims = await claimsOf(hub, fed);
+  const beats = await beatsOf(hub, fed);
+  const proved = provedBy(hub, fed, beats);
   const last = await bus.lastOwn(LANE);
-  const epochs = [headOf(fed, account), ...claims, ...(last === null ? [] : [last.record.header])];
-  const highestEpoch = Math.max(0, ...epochs.map(({ epoch }) => epoch));
-  return { highestEpoch, last, imported, missing: await describeMissing(hub, fed, claims) };
+  const epochs = [headOf(fed, account), ...proved, ...(last === null ? [] : [last.record.header])];
+  const certain = Math.max(0, ...epochs.map(({ epoch }) => epoch));
+  const told = beats
+    .flatMap(({ known }) => known.filter(({ source, lane }) => source === account && lane === LANE))
+    .filter(({ epoch }) => epoch <= certain + EPOCH_LEAP_MAX);
+  const highestEpoch = Math.max(certain, ...told.map(({ epoch }) => epoch));
+  return { highestEpoch, last, imported, missing: await describeMissing(hub, fed, proved) };
 }
 
 /** Why the archive's copy of the hub's log is not whole; null where it is. */
@@ -68,11 +85,23 @@ async function describeMissing(
 const headOf = (fed: Federation, account: string): Position =>
   fed.source(account)?.heads.find(({ lane }) => lane === LANE) ?? { epoch: 0, seq: 0 };
 
-/**
- * Heads of the hub's log in the heartbeats of live members. A bus that was wiped knows no beats yet: then the members'
- * next ones are awaited.
- */
-async function claimsOf(hub: LeaderContext, fed: Federation): Promise<Head[]> {
+/** Records of the hub's log that members hold. */
+function provedBy({ keys, crypto }: LeaderContext, fed: Federation, beats: readonly Heartbeat[]): Head[] {
+  const account = keys.issuer.hubAccount;
+  const key = fed.source(account)?.signingKey;
+  if (key === undefined) return [];
+  return beats
+    .flatMap(({ evidence = [] }) => evidence)
+    .filter(({ source, lane }) => source === account && lane === LANE)
+    .filter((evidence) => verifyEvidence(evidence, key, keys.fingerprint, crypto))
+    .map((evidence) => {
+      const { source, lane, epoch, seq } = evidence;
+      return { source, lane, epoch, seq, head: evidenceHash(evidence, crypto) };
+    });
+}
+
+/** Last heartbeats of live members. A bus that was wiped knows none yet: then the members' next ones are awaited. */
+async function beatsOf(hub: LeaderContext, fed: Federation): Promise<Heartbeat[]> {
   const { bus, keys, timers, clock, crypto } = hub;
   const live = new Set(fed.members().flatMap(({ account }) => (fed.source(account)?.live ? [account] : [])));
   const deadlineMs = clock.monotonicMs() + BEATS_WAIT_MS;
@@ -83,10 +112,7 @@ async function claimsOf(hub: LeaderContext, fed: Federation): Promise<Head[]> {
       if (source === undefined || signed?.beat.source !== account) return [];
       return verifyHeartbeat(signed, source.signingKey, keys.fingerprint, crypto) ? [signed.beat] : [];
     });
-    if (beats.length > 0 || live.size === 0 || clock.monotonicMs() >= deadlineMs)
-      return beats.flatMap(({ known }) =>
-        known.filter(({ source, lane }) => source === keys.issuer.hubAccount && lane === LANE),
-      );
+    if (beats.length > 0 || live.size === 0 || clock.monotonicMs() >= deadlineMs) return beats;
     await timers.sleep(BEATS_POLL_MS);
   }
 }
