@@ -1,8 +1,12 @@
 /** A hub that was away for longer than the stream remembers: nothing that was acknowledged is lost. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePort } from "../../deploy/tools/child.ts";
+import { type LineProxy, lineProxy } from "../chaos/tcp-proxy.ts";
 import { AgentRig, replica, service, until, workload } from "./agent-rig.ts";
 
 let rig: AgentRig;
+/** The hub's other address, which the configuration names after the join. */
+let moved: LineProxy;
 const KEPT = 16;
 
 beforeAll(async () => {
@@ -10,10 +14,15 @@ beforeAll(async () => {
   rig.source("eu", document(0));
   rig.configure("eu", await rig.joinToken("eu"));
   await rig.agent("eu");
+  const { hostname: host, port } = new URL(rig.hub.target().url);
+  moved = await lineProxy(host, await freePort(host), { host, port: Number(port) });
+  rig.configure("eu", "", { joinToken: undefined, hub: { url: `https://${host}:${moved.port}` } });
+  await rig.restart("eu", "stop");
 }, 120_000);
 
 afterAll(async () => {
   await rig?.stop();
+  await moved?.close();
 });
 
 const document = (round: number) => ({
@@ -52,4 +61,8 @@ test("records that left the stream before the hub came back reach its archive by
   const services = data.items.filter(({ type }) => type === "ServiceSet");
   expect(services.length).toBeGreaterThanOrEqual(written);
   expect(rig.log("eu")).toContain("late records brought to the hub");
+  expect(
+    moved.opened(),
+    "the hub is where the configuration says now, not where it was at the join",
+  ).toBeGreaterThan(0);
 });

@@ -94,7 +94,7 @@ export class Agent implements AgentView {
       ports: this.ports,
       hubIsAlive: () => this.core.busUp && this.core.hubSilentMs < HUB_SILENT_MS,
       send: async (records) => {
-        const hub = { url: membership.hubUrl, caPem: membership.hubCa, token: membership.apiToken };
+        const hub = { url: config.hub.url, caPem: membership.hubCa, token: membership.apiToken };
         await callApi(hub, {
           method: "POST",
           path: "/v1/records",

@@ -62,7 +62,6 @@ export interface Membership {
   readonly genesis: Genesis;
   readonly fingerprint: string;
   readonly userJwt: string;
-  readonly hubUrl: string;
   readonly hubCa: string;
   readonly apiToken: string;
   readonly trustDomain: TrustDomain;
@@ -231,7 +230,6 @@ async function join(parts: JoinParts, tokenHash: string): Promise<Membership> {
     genesis: joined.genesis,
     fingerprint: ticket.fingerprint,
     userJwt: joined.userJwt,
-    hubUrl: url,
     hubCa: joined.hubCa,
     apiToken: joined.apiToken,
     trustDomain: trustDomainOf(config.cluster, joined.genesis.federation),
