@@ -23,8 +23,13 @@ export interface Refusal {
 /** Only the hub sets these. */
 const HUB_TYPES: readonly RegisterType[] = ["MembershipSet", "HubkeySet", "OperatorsSet", "ForeignSet"];
 
-/** undefined = it may; the hub says nothing about any cluster's facts. */
+/**
+ * undefined = it may; the hub says nothing about any cluster's facts. Foreign domains need operators' signatures, which
+ * nobody can give yet: until then none has effect.
+ */
 export function hubRefusal(view: RegisterView): Refusal | undefined {
+  if (view.type === "ForeignSet")
+    return { code: "HSA3007", message: `${view.key}: no operators have signed it` };
   const key = parseKey(view.key);
   const allowed =
     HUB_TYPES.includes(view.type) ||
