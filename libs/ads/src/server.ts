@@ -17,7 +17,7 @@ import { Connection } from "./connection.ts";
 import type { Call } from "./grpc/call.ts";
 import { STATUS } from "./grpc/status.ts";
 import { createHttp2Server, type Listen, listen } from "./listen.ts";
-import { Transport } from "./transport.ts";
+import { HEADER_LIST_BYTES_MAX, Transport } from "./transport.ts";
 
 export interface Acked {
   readonly typeUrl: string;
@@ -81,7 +81,7 @@ const HTTP2: ServerOptions = {
     enablePush: false,
     initialWindowSize: 1 << 20,
     maxConcurrentStreams: 100,
-    maxHeaderListSize: 16_384,
+    maxHeaderListSize: HEADER_LIST_BYTES_MAX,
   },
   maxHeaderListPairs: 64,
   maxOutstandingPings: 2,

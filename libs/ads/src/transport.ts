@@ -7,12 +7,13 @@ import {
   type Http2SecureServer,
   type Http2Server,
   type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { Clock, Log, TimerHandle, Timers } from "@hansa/core";
+import { type Clock, HansaError, type Log, type TimerHandle, type Timers } from "@hansa/core";
 import { Call } from "./grpc/call.ts";
 import { STATUS } from "./grpc/status.ts";
 
@@ -31,7 +32,8 @@ export interface TransportOptions {
 const TURN_MS = 10_000;
 const TURNS_BETWEEN_PINGS = 3;
 /** PING and SETTINGS of one peer in one turn; Envoy and gRPC clients send a handful. */
-export const CONTROL_FRAMES_MAX = 200;
+const CONTROL_FRAMES_MAX = 200;
+export const HEADER_LIST_BYTES_MAX = 16_384;
 const CLOSE_GRACE_MS = 1000;
 /** Envoy's request after a reconnect is some 100 KB; the default window of 64 KB would stall it. */
 const WINDOW_BYTES = 1 << 20;
@@ -59,8 +61,12 @@ export class Transport {
       socket.once("close", () => this.sockets.delete(socket));
     });
     server.on("session", (session: ServerHttp2Session) => this.accept(session));
-    server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
-      this.route(stream, headers),
+    server.on(
+      "stream",
+      (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: readonly string[]) => {
+        if (sizeOf(raw) <= HEADER_LIST_BYTES_MAX) this.route(stream, headers);
+        else refuse(stream, { ":status": 431 });
+      },
     );
     this.turns = options.timers.every(TURN_MS, () => this.turn());
   }
@@ -106,14 +112,13 @@ export class Transport {
 
   private route(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     const { method, timers, onCall } = this.options;
-    const call = new Call(stream, headers, timers);
-    if (headers[":method"] !== "POST") stream.respond({ ":status": 405, allow: "POST" }, { endStream: true });
+    if (headers[":method"] !== "POST") refuse(stream, { ":status": 405, allow: "POST" });
     else if (!GRPC.test(headers["content-type"] ?? ""))
-      stream.respond({ ":status": 415, accept: "application/grpc" }, { endStream: true });
+      refuse(stream, { ":status": 415, accept: "application/grpc" });
     else if (headers[":path"] !== method) {
       const message = `HSA1005 ${headers[":path"]}: no such method; ${method} is the only one`;
-      call.end({ code: STATUS.UNIMPLEMENTED, message });
-    } else onCall(call);
+      new Call(stream, headers, timers).end({ code: STATUS.UNIMPLEMENTED, message });
+    } else onCall(new Call(stream, headers, timers));
   }
 
   private turn(): void {
@@ -135,7 +140,21 @@ export class Transport {
   }
 
   private calmDown(session: ServerHttp2Session): void {
-    this.options.log.warn("ads: a peer that floods with PING or SETTINGS was cut off", { code: "HSA1006" });
-    session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    const reason = `PING and SETTINGS: more than ${CONTROL_FRAMES_MAX} in ${TURN_MS} ms`;
+    this.options.log.warn("ads: a flooding peer was cut off", { code: "HSA1006", reason });
+    session.destroy(new HansaError("HSA1006", reason), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
+}
+
+/** RFC 9113 §6.5.2: names, values and 32 bytes a line. nghttp2 announces the limit and leaves it at that. */
+function sizeOf(raw: readonly string[]): number {
+  let size = raw.length * 16;
+  for (const text of raw) size += text.length;
+  return size;
+}
+
+/** Not gRPC: the answer is one of HTTP. */
+function refuse(stream: ServerHttp2Stream, headers: OutgoingHttpHeaders): void {
+  stream.on("error", () => {});
+  stream.respond(headers, { endStream: true });
 }
