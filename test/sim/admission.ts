@@ -28,7 +28,12 @@ export interface Applicant {
   readonly signer: Signer;
 }
 
-export function membershipOf(genesis: Genesis, applicant: Applicant, hub: Signer): RegisterEvent {
+export function membershipOf(
+  genesis: Genesis,
+  applicant: Applicant,
+  hub: Signer,
+  { incarnation = 1, state = "active" as "active" | "left" } = {},
+): RegisterEvent {
   const fingerprint = fingerprintOf(genesis, simCrypto);
   const cluster = applicant.name as ClusterName;
   const request = {
@@ -43,8 +48,8 @@ export function membershipOf(genesis: Genesis, applicant: Applicant, hub: Signer
   };
   const fields = {
     cluster,
-    incarnation: 1,
-    state: "active" as const,
+    incarnation,
+    state,
     admittedMs: 1,
     grant: GRANT,
     ...signRequest(request, applicant.signer),

@@ -1,7 +1,8 @@
 /** One run: turbulence chosen by the seed, then quiet, then everyone must agree. */
 
+import type { Cluster } from "./cluster.ts";
 import { CALM, type Faults } from "./faults.ts";
-import { type Cluster, World } from "./federation-world.ts";
+import { World } from "./federation-world.ts";
 
 const TURBULENT_MS = 90_000;
 /** Snapshots on a want come at most every 30 s; two rounds of them, and leases. */
@@ -17,7 +18,7 @@ export interface RunResult {
 
 /** A third of the seeds with a stream so small that records age out all the time. */
 export const newWorld = (seed: number): World =>
-  new World(seed, { clusters: 3, recordsPerLogMax: seed % 3 === 0 ? 6 : 64, twins: seed % 2 === 0 });
+  new World(seed, { clusters: 4, recordsPerLogMax: seed % 3 === 0 ? 6 : 64, twins: seed % 2 === 0 });
 
 /** Throws at the first broken invariant, with the seed and the time. */
 export async function runFederation(seed: number, world = newWorld(seed)): Promise<RunResult> {
@@ -56,12 +57,12 @@ async function runChecked(world: World, durationMs: number): Promise<void> {
 
 function begin(world: World): void {
   world.startHub();
-  for (const cluster of world.clusters) {
+  for (const cluster of world.clusters.slice(0, -1)) {
     world.startAgent(cluster);
     for (let n = 0; n < 5; n += 1) world.change(cluster);
   }
   // The first two from the start, the rest joins in the middle: their records wait for their memberships.
-  for (const [index, cluster] of world.clusters.entries())
+  for (const [index, cluster] of world.present.entries())
     world.kernel.schedule(index < 2 ? 100 : world.random.float() * TURBULENT_MS, () => world.admit(cluster));
 }
 
@@ -74,7 +75,7 @@ function scheduleChanges(world: World): void {
   world.kernel.schedule(1000, next);
 }
 
-const pick = (world: World): Cluster => world.clusters[world.random.below(world.clusters.length)]!;
+const pick = ({ present, random }: World): Cluster => present[random.below(present.length)]!;
 
 type Fault = (world: World, durationMs: number) => void;
 
@@ -88,10 +89,10 @@ const FAULTS: readonly Fault[] = [
   // An agent and its gateway die together.
   (world, durationMs) => {
     const cluster = pick(world);
-    cluster.gatewayUp = false;
+    world.setGateway(cluster, false);
     world.killAgent(cluster, false);
     world.kernel.schedule(durationMs, () => {
-      cluster.gatewayUp = true;
+      world.setGateway(cluster, true);
       world.startAgent(cluster);
     });
   },
@@ -174,9 +175,9 @@ function scheduleFaults(world: World): void {
 function calm(world: World): void {
   world.broker.faults = CALM;
   if (!world.broker.up) world.broker.start();
-  for (const cluster of world.clusters) {
+  for (const cluster of world.present) {
     world.killTwin(cluster);
-    cluster.gatewayUp = true;
+    world.setGateway(cluster, true);
     cluster.running?.machine.resume();
     world.startAgent(cluster);
     cluster.running?.bus.heal();
@@ -184,5 +185,5 @@ function calm(world: World): void {
   world.hubMachine?.resume();
   if (world.hub === undefined) world.startHub();
   world.hub?.bus.heal();
-  for (const cluster of world.clusters) if (!world.isAdmitted(cluster)) world.admit(cluster);
+  for (const cluster of world.present) if (!world.isAdmitted(cluster)) world.admit(cluster);
 }

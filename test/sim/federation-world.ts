@@ -2,76 +2,44 @@
  * A whole federation in virtual time: the agents' real core (own log, follower, heartbeats, liveness, disk snapshot), a hub
  * double and the bus. Chance kills, stops and cuts them off; the ledger watches.
  */
-import { type AccountKey, base64, type FederationName, noMetrics, type Signer, silentLog } from "@hansa/core";
+import { type AccountKey, base64, type FederationName, noMetrics, silentLog } from "@hansa/core";
 import {
   fingerprintOf,
   type Genesis,
   LANES,
   type Lane,
+  type LinkValue,
+  linkKey,
   membershipKey,
   type RegisterEvent,
 } from "@hansa/events";
+import type { Federation, RegisterRef } from "@hansa/model";
 import { AgentCore } from "../../services/agent/src/core.ts";
-import { type Journal, memoryJournal } from "../../services/agent/src/follow/journal.ts";
-import { memoryOutbox, type Outbox } from "../../services/agent/src/log/outbox.ts";
+import type { Prober } from "../../services/agent/src/liveness/watch.ts";
+import { memoryOutbox } from "../../services/agent/src/log/outbox.ts";
 import { alwaysElected } from "../../services/agent/src/log/writer-lock.ts";
 import type { Disk, Ports } from "../../services/agent/src/ports.ts";
 import { membershipOf } from "./admission.ts";
+import { account, type Cluster, newCluster, type Running } from "./cluster.ts";
 import { difference } from "./difference.ts";
 import { endpointFact, loadFact, serviceFact } from "./facts.ts";
 import { Hostile } from "./hostile.ts";
 import { clusterName, HubDouble, type HubStore } from "./hub-double.ts";
 import { Kernel, Machine, type Seeded } from "./kernel.ts";
-import { Ledger, Observer, Truth } from "./ledger.ts";
-import { SimBroker, SimLogBus } from "./sim-bus.ts";
+import { Ledger, Observer, type Truth } from "./ledger.ts";
+import { hold, Left } from "./left.ts";
+import { SimBroker } from "./sim-broker.ts";
+import { SimLogBus } from "./sim-bus.ts";
 import { simCrypto, simSigner } from "./sim-crypto.ts";
 
 const FILE_DELAY_MS = 20;
-
-const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-
-function account(name: string): AccountKey {
-  const bytes = simCrypto.sha256(new TextEncoder().encode(name));
-  return `A${Array.from({ length: 55 }, (_, index) => BASE32[(bytes[index % 32] ?? 0) % 32]).join("")}` as AccountKey;
-}
+const FILE_LATE_MS = 10_000;
 
 const HUB_ACCOUNT = account("hub");
 
 function memoryDisk(): Disk {
   const files = new Map<string, Uint8Array>();
   return { read: (name) => files.get(name), write: (name, content) => void files.set(name, content) };
-}
-
-/** What an agent leaves behind when it dies. */
-interface Left {
-  readonly disk: Disk;
-  readonly outbox: Outbox;
-  readonly journal: Journal;
-}
-
-const newLeft = (): Left => ({ disk: memoryDisk(), outbox: memoryOutbox(), journal: memoryJournal() });
-
-/** One agent process. */
-interface Running {
-  readonly machine: Machine;
-  readonly bus: SimLogBus;
-  readonly core: AgentCore;
-}
-
-export interface Cluster {
-  readonly name: string;
-  readonly account: AccountKey;
-  readonly signer: Signer;
-  readonly truth: Truth;
-  /** Of the host's wall clock. */
-  readonly skewMs: number;
-  left: Left;
-  running: Running | undefined;
-  /** A second agent that believes it is the only one. */
-  twin: Running | undefined;
-  /** Two agents wrote for it once. */
-  hadTwin: boolean;
-  gatewayUp: boolean;
 }
 
 export interface WorldSize {
@@ -108,7 +76,9 @@ export class World {
     this.kernel = new Kernel(seed);
     this.random = this.kernel.fork();
     this.broker = new SimBroker(this.kernel, size.recordsPerLogMax);
-    this.broker.onStored = (record) => this.ledger.record(record);
+    this.broker.onStored = (record) => this.#guard(() => this.ledger.record(record));
+    this.broker.onWiped = () =>
+      this.ledger.wiped(this.clusters.filter(({ hadTwin }) => hadTwin).map((cluster) => cluster.account));
     this.genesis = {
       format: 1,
       federation: "sim.hansa" as FederationName,
@@ -118,18 +88,9 @@ export class World {
       lab: false,
       createdMs: 1,
     };
-    this.clusters = Array.from({ length: size.clusters }, (_, index) => `c${index}`).map((name) => ({
-      name,
-      account: account(name),
-      signer: simSigner(name),
-      truth: new Truth(),
-      skewMs: (this.random.float() - 0.5) * 60_000,
-      left: newLeft(),
-      running: undefined,
-      twin: undefined,
-      hadTwin: false,
-      gatewayUp: true,
-    }));
+    this.clusters = Array.from({ length: size.clusters }, (_, index) => newCluster(`c${index}`, this.random));
+    for (const source of [HUB_ACCOUNT, ...this.clusters.map((cluster) => cluster.account)])
+      this.ledger.honest.add(source);
     this.#truths = new Map(this.clusters.map(({ name, truth }) => [name, truth]));
   }
 
@@ -172,23 +133,36 @@ export class World {
   }
 
   startAgent(cluster: Cluster): void {
+    cluster.started = true;
     cluster.running ??= this.#start(cluster, cluster.left, `agent ${cluster.name}`);
   }
 
   startTwin(cluster: Cluster): void {
     cluster.hadTwin = true;
-    cluster.twin ??= this.#start(cluster, newLeft(), `twin ${cluster.name}`);
+    cluster.twin ??= this.#start(cluster, new Left(), `twin ${cluster.name}`);
   }
 
-  killAgent(cluster: Cluster, diskLost: boolean): void {
+  killAgent(cluster: Cluster, diskLost = false): void {
     this.#kill(cluster.running);
     cluster.running = undefined;
-    if (diskLost) cluster.left = newLeft();
+    if (diskLost) cluster.left = new Left();
   }
 
   killTwin(cluster: Cluster): void {
     this.#kill(cluster.twin);
     cluster.twin = undefined;
+  }
+
+  setGateway(cluster: Cluster, up: boolean): void {
+    if (up && !cluster.gatewayUp) cluster.gatewayUpMs = this.kernel.nowMs;
+    cluster.gatewayUp = up;
+  }
+
+  /** The wall clock of a cluster's machine jumps. */
+  jump(cluster: Cluster, byMs: number): void {
+    cluster.skewMs += byMs;
+    for (const running of [cluster.running, cluster.twin])
+      if (running !== undefined) running.machine.skewMs = cluster.skewMs;
   }
 
   #rivals(): ReadonlySet<string> {
@@ -203,45 +177,76 @@ export class World {
 
   #start(cluster: Cluster, left: Left, name: string): Running {
     const machine = new Machine(this.kernel, name, cluster.skewMs);
-    const bus = new SimLogBus({ machine, broker: this.broker, account: cluster.account });
-    const observer = new Observer(name, this.ledger, this.#truths);
+    const held = hold(left, machine, () => this.#died(cluster, machine));
+    const bus = new SimLogBus({
+      machine,
+      broker: this.broker,
+      account: cluster.account,
+      onPublish: (record) => {
+        if (!left.holds(record)) this.#broke(new Error(`${name} sends a record that it does not hold`));
+      },
+    });
+    const observer = new Observer(name, this.ledger, this.#truths, left.served);
     const core: AgentCore = new AgentCore({
       genesis: this.genesis,
       cluster: clusterName(cluster.name),
       account: cluster.account,
       signer: cluster.signer,
       bus,
-      outbox: left.outbox,
-      journal: left.journal,
+      outbox: held.outbox,
+      journal: held.journal,
       election: alwaysElected,
-      ports: this.#ports(machine, left.disk),
-      proberOf: (peer) => ({
-        probe: async () => {
-          await machine.timers.sleep(5);
-          const up = this.clusters.find((other) => other.name === peer)?.gatewayUp ?? false;
-          return up ? { ok: true, rttMs: 5 } : { ok: false, stage: "tcp", message: "refused" };
-        },
-        close: () => {},
-      }),
+      ports: this.#ports(machine, held.disk),
+      proberOf: (peer) => this.#prober(machine, cluster, peer),
       acked: () => [],
-      onChanged: (changed) => {
-        try {
-          // Own facts act before they are written: they are not the fold's.
-          observer.judge(
-            core.fed,
-            changed.filter((ref) => ref.cluster !== cluster.name),
-            this.#rivals(),
-          );
-        } catch (error) {
-          this.#broke(error);
-        }
-      },
+      onChanged: (changed) =>
+        this.#guard(() => {
+          if (machine.alive) this.#judge(observer, core, left, cluster, changed);
+        }),
       onSynced: () => {},
     });
-    const running = { machine, bus, core };
+    this.#guard(() => observer.restarted(core.fed, cluster.name, this.#rivals()));
+    const running = { machine, bus, core, held };
     void core.start().catch((error: unknown) => this.#broke(error));
-    machine.timers.after(FILE_DELAY_MS, () => core.facts(this.#file(cluster, core)));
+    // A file may be slow to come, and nothing may be concluded from that.
+    const fileMs = this.random.chance(0.2) ? this.random.float() * FILE_LATE_MS : FILE_DELAY_MS;
+    machine.timers.after(fileMs, () => core.facts(this.#file(cluster, core)));
     return running;
+  }
+
+  /** In the middle of a write. */
+  #died(cluster: Cluster, machine: Machine): void {
+    if (cluster.running?.machine === machine) this.killAgent(cluster);
+    else machine.kill();
+  }
+
+  #prober(machine: Machine, from: Cluster, peer: string): Prober {
+    return {
+      probe: async () => {
+        await machine.timers.sleep(5);
+        const to = this.clusters.find(({ name }) => name === peer);
+        const up = from.netUp && to?.gatewayUp === true;
+        return up ? { ok: true, rttMs: 5 } : { ok: false, stage: "tcp", message: "refused" };
+      },
+      close: () => {},
+    };
+  }
+
+  #judge(
+    observer: Observer,
+    core: AgentCore,
+    left: Left,
+    { name }: Cluster,
+    changed: readonly RegisterRef[],
+  ): void {
+    // Own facts act before they are written: they are not the fold's.
+    const others = changed.filter(({ cluster }) => cluster !== name);
+    observer.judge(core.fed, others, this.#rivals());
+    for (const { cluster, key } of changed) {
+      const peer = cluster === name && this.clusters.find((each) => key === linkKey(each.name));
+      const link = core.own.registers.get(key)?.data as LinkValue | undefined;
+      if (peer && link !== undefined) left.links.judge(name, peer, link, this.kernel.nowMs);
+    }
   }
 
   #ports(machine: Machine, disk: Disk): Ports {
@@ -251,6 +256,14 @@ export class World {
 
   #broke(error: unknown): void {
     this.failure ??= error;
+  }
+
+  #guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#broke(error);
+    }
   }
 
   // === facts ===
@@ -285,21 +298,34 @@ export class World {
       );
   }
 
-  admit(cluster: Pick<Cluster, "name" | "account" | "signer">): void {
-    this.hub?.admit(membershipOf(this.genesis, cluster, this.#hubSigner));
+  admit(cluster: Pick<Cluster, "name" | "account" | "signer">, membership = {}): void {
+    this.hub?.admit(membershipOf(this.genesis, cluster, this.#hubSigner, membership));
   }
 
   isAdmitted(cluster: Cluster): boolean {
     return this.#store.memberships.has(membershipKey(cluster.name));
   }
 
+  /** Leaves, or comes back under the same key; nothing where the hub is down. */
+  setMember(cluster: Cluster, member: boolean): void {
+    if (this.hub === undefined || cluster.member === member || !this.isAdmitted(cluster)) return;
+    cluster.member = member;
+    if (member) cluster.incarnation += 1;
+    this.admit(cluster, { incarnation: cluster.incarnation, state: member ? "active" : "left" });
+  }
+
   // === the end ===
 
-  /** undefined where every fold holds exactly the facts of every cluster. */
+  /** Clusters that take part by now. */
+  get present(): readonly Cluster[] {
+    return this.clusters.filter(({ started }) => started);
+  }
+
+  /** undefined where every fold holds exactly the facts of every cluster, and nobody is thought to be away. */
   divergence(): string | undefined {
     const { hub } = this;
     if (hub === undefined) return "the hub is down";
-    for (const { name, running } of this.clusters) {
+    for (const { name, running } of this.present) {
       if (running === undefined) return `${name} is down`;
       const other = this.#honest().find(([source, lane]) => {
         const [mine, theirs] = [running.core.fed, hub.fed];
@@ -308,23 +334,39 @@ export class World {
       if (other !== undefined)
         return `${name} has another digest of ${other.join(" ")} than the hub: ${difference(running.core.fed, hub.fed)}`;
     }
-    for (const { name, truth } of this.clusters) {
-      for (const fact of truth.facts.values())
-        if (
-          truth.generationOf(fact.key, hub.fed.get(name, fact.key)?.value ?? null) !==
-          truth.generationOf(fact.key, fact.data)
-        )
-          return `${name} ${fact.key} is not what its cluster says`;
-      for (const view of hub.fed.registers(name))
-        if (/^(service|load|endpoint)\//.test(view.key) && !truth.facts.has(view.key))
-          return `${name} ${view.key} is held although its cluster withdrew it`;
-      if (hub.fed.sourceByCluster(name)?.degraded) return `${name} is degraded`;
+    for (const cluster of this.present) {
+      const problem = this.#untrue(cluster, hub.fed) ?? this.#wrongLinks(cluster, hub.fed);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  }
+
+  #untrue({ name, truth }: Cluster, fed: Federation): string | undefined {
+    for (const fact of truth.facts.values()) {
+      const value = fed.get(name, fact.key)?.value ?? null;
+      if (truth.generationOf(fact.key, value) !== truth.generationOf(fact.key, fact.data))
+        return `${name} ${fact.key} is not what its cluster says`;
+      if (fed.effective(name, fact.key) === undefined) return `${name} ${fact.key} has no effect`;
+    }
+    for (const view of fed.registers(name))
+      if (/^(service|load|endpoint)\//.test(view.key) && !truth.facts.has(view.key))
+        return `${name} ${view.key} is held although its cluster withdrew it`;
+    return fed.sourceByCluster(name)?.degraded ? `${name} is degraded` : undefined;
+  }
+
+  #wrongLinks({ name, running }: Cluster, fed: Federation): string | undefined {
+    for (const peer of this.present) {
+      if (peer.name === name) continue;
+      const state = running?.core.watch.link(peer.name)?.state;
+      if (state !== "normal") return `${name} calls ${peer.name} ${state}`;
+      const told = (fed.get(name, linkKey(peer.name))?.value as LinkValue | undefined)?.state;
+      if (told !== "normal") return `${name} tells that ${peer.name} is ${told}`;
     }
     return undefined;
   }
 
   #honest(): (readonly [AccountKey, Lane])[] {
-    const accounts = [HUB_ACCOUNT, ...this.clusters.map((cluster) => cluster.account)];
+    const accounts = [HUB_ACCOUNT, ...this.present.map((cluster) => cluster.account)];
     return accounts.flatMap((source) => LANES.map((lane) => [source, lane] as const));
   }
 

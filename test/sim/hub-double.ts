@@ -21,7 +21,8 @@ import { OwnLog } from "../../services/agent/src/log/own-log.ts";
 import { alwaysElected } from "../../services/agent/src/log/writer-lock.ts";
 import type { Disk, Ports } from "../../services/agent/src/ports.ts";
 import type { Machine } from "./kernel.ts";
-import type { SimBroker, SimLogBus } from "./sim-bus.ts";
+import type { SimBroker } from "./sim-broker.ts";
+import type { SimLogBus } from "./sim-bus.ts";
 
 const POLL_MS = 500;
 const BEAT_MS = 2000;

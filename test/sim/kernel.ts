@@ -55,6 +55,9 @@ export class Kernel {
     return this.#nowMs;
   }
 
+  /** Of hosts whose clocks are right. */
+  readonly wallMs = (): number => Math.floor(EPOCH_MS + this.#nowMs);
+
   get steps(): number {
     return this.#steps;
   }
@@ -167,6 +170,8 @@ export class Machine {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Seeded;
+  /** Of the wall clock; it may jump at any time. */
+  skewMs: number;
   readonly #kernel: Kernel;
   #alive = true;
   #held: (() => void)[] | undefined;
@@ -174,9 +179,10 @@ export class Machine {
   constructor(kernel: Kernel, name: string, skewMs = 0) {
     this.#kernel = kernel;
     this.name = name;
+    this.skewMs = skewMs;
     this.random = kernel.fork();
     this.clock = {
-      nowMs: () => Math.floor(EPOCH_MS + kernel.nowMs + skewMs),
+      nowMs: () => Math.floor(EPOCH_MS + kernel.nowMs + this.skewMs),
       monotonicMs: () => kernel.nowMs,
     };
     const every = (periodMs: number, run: () => void): TimerHandle => {

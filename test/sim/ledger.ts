@@ -3,8 +3,10 @@
  * of a cluster's facts. Judges what an observer's fold shows against it, at every change.
  */
 import { canonicalJson } from "@hansa/core";
-import { type BusRecord, decodeBody, type RegisterEvent } from "@hansa/events";
+import { type BusRecord, decodeBody, type RegisterEvent, recordHash, type WireRecord } from "@hansa/events";
 import type { Federation, RegisterRef } from "@hansa/model";
+import type { Served } from "./served.ts";
+import { simCrypto } from "./sim-crypto.ts";
 
 /** A fact's value carries the number of the change that made it, so that old and new tell themselves apart. */
 export type Fact = RegisterEvent & { readonly data: NonNullable<RegisterEvent["data"]> };
@@ -40,15 +42,37 @@ export class Truth {
   }
 }
 
+interface Stored {
+  readonly epoch: number;
+  readonly seq: number;
+}
+
 export class Ledger {
+  /** Accounts of writers that mean well. */
+  readonly honest = new Set<string>();
   /** `account key epoch.seq` → values that this record gave the key. */
   readonly #written = new Map<string, Set<string>>();
+  /** `account lane epoch.seq` → hash of the one record there. */
+  readonly #hashes = new Map<string, string>();
+  /** `account lane` → its last record in the present stream. */
+  readonly #last = new Map<string, Stored>();
   #stored = 0;
 
   get stored(): number {
     return this.#stored;
   }
 
+  /**
+   * The stream is lost. What two agents of one cluster wrote by mistake may be known to nobody then (`rivals`, by
+   * account): their positions may come again.
+   */
+  wiped(rivals: readonly string[]): void {
+    this.#last.clear();
+    for (const place of this.#hashes.keys())
+      if (rivals.some((account) => place.startsWith(account))) this.#hashes.delete(place);
+  }
+
+  /** Throws where a writer broke its own log. */
   record({ account, record }: BusRecord): void {
     this.#stored += 1;
     const body = decodeBody(record.body);
@@ -60,6 +84,22 @@ export class Ledger {
       values.add(canonicalJson(event.data));
       this.#written.set(name, values);
     }
+    if (this.honest.has(account)) this.#judge(record);
+  }
+
+  #judge(record: WireRecord): void {
+    const { source, lane, epoch, seq } = record.header;
+    const name = `${source} ${lane}`;
+    const last = this.#last.get(name);
+    this.#last.set(name, { epoch, seq });
+    const begins = seq === 1 && epoch > (last?.epoch ?? 0);
+    if (!begins && (last?.epoch !== epoch || seq !== last.seq + 1))
+      throw new Error(`${name}: ${epoch}.${seq} does not follow ${last?.epoch}.${last?.seq} in the stream`);
+    const place = `${name} ${epoch}.${seq}`;
+    const hash = recordHash(record, simCrypto);
+    const other = this.#hashes.get(place);
+    if (other !== undefined && other !== hash) throw new Error(`${place}: two records at one position`);
+    this.#hashes.set(place, hash);
   }
 
   wrote(account: string, key: string, epoch: number, seq: number, value: unknown): boolean {
@@ -67,33 +107,34 @@ export class Ledger {
   }
 }
 
-interface Seen {
-  readonly generation: number;
-  readonly present: boolean;
-}
-
-/** One run of one observer: what its fold may show next depends on what it has shown. */
+/** One observer: what its fold may show next depends on what it has shown. */
 export class Observer {
   readonly #name: string;
   readonly #ledger: Ledger;
   readonly #truths: ReadonlyMap<string, Truth>;
-  readonly #seen = new Map<string, Seen>();
+  readonly #served: Served;
 
-  constructor(name: string, ledger: Ledger, truths: ReadonlyMap<string, Truth>) {
+  constructor(name: string, ledger: Ledger, truths: ReadonlyMap<string, Truth>, served: Served) {
     this.#name = name;
     this.#ledger = ledger;
     this.#truths = truths;
+    this.#served = served;
   }
 
   /**
    * Throws where the fold shows what may not be. `rivals`: clusters with two agents that once wrote by mistake; the
    * older facts of one may show for a moment (one flap), never another source's and never at the end.
    */
-  judge(fed: Federation, refs: readonly RegisterRef[], rivals: ReadonlySet<string>): void {
+  judge(
+    fed: Federation,
+    refs: Iterable<{ readonly cluster: string; readonly key: string }>,
+    rivals: ReadonlySet<string>,
+  ): void {
     for (const { cluster, key } of refs) {
       const truth = this.#truths.get(cluster);
       const source = fed.sourceByCluster(cluster);
       if (truth === undefined || source === undefined) continue;
+      if (source.frozen && !rivals.has(cluster)) throw new Error(`${this.#name}: ${cluster} is frozen`);
       const view = fed.get(cluster, key);
       if (view !== undefined) {
         const { epoch, seq } = view.position;
@@ -104,13 +145,21 @@ export class Observer {
     }
   }
 
+  /** At a start from disk: whatever was served is served again, or what came after it. */
+  restarted(fed: Federation, self: string, rivals: ReadonlySet<string>): void {
+    this.judge(
+      fed,
+      [...this.#served.all()].filter(({ cluster }) => cluster !== self),
+      rivals,
+    );
+  }
+
   #follow(truth: Truth, cluster: string, key: string, value: unknown, rival: boolean): void {
-    const name = `${cluster} ${key}`;
-    const before = this.#seen.get(name);
+    const before = this.#served.get(cluster, key);
     if (value === undefined) {
       if (before?.present && !rival && !truth.removedAfter(key, before.generation))
         this.#fail(cluster, key, "was lost although its source never withdrew it");
-      if (before !== undefined) this.#seen.set(name, { ...before, present: false });
+      if (before !== undefined) this.#served.set(cluster, key, { ...before, present: false });
       return;
     }
     const generation = truth.generationOf(key, value);
@@ -119,7 +168,7 @@ export class Observer {
       this.#fail(cluster, key, `went back from change ${before.generation} to ${generation}`);
     if (!rival && before !== undefined && !before.present && generation === before.generation)
       this.#fail(cluster, key, `rose again at change ${generation}`);
-    this.#seen.set(name, { generation, present: true });
+    this.#served.set(cluster, key, { generation, present: true });
   }
 
   #fail(cluster: string, key: string, message: string): never {

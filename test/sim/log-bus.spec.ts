@@ -3,7 +3,8 @@ import { type AccountKey, parseAccountKey } from "@hansa/core";
 import type { LogBus } from "@hansa/events";
 import { type BusWorld, logBusContract, RECORDS_PER_LOG_MAX } from "../contract/log-bus.contract.ts";
 import { Kernel, Machine } from "./kernel.ts";
-import { SimBroker, SimLogBus } from "./sim-bus.ts";
+import { SimBroker } from "./sim-broker.ts";
+import { SimLogBus } from "./sim-bus.ts";
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 

@@ -1,129 +1,26 @@
 /**
- * The bus in virtual time: a broker with the semantics of the FED and BEAT streams and clients whose links lose, delay,
- * repeat and reorder. It passes the same contract as the real one; it adds only bad luck.
+ * The bus in virtual time: clients whose links lose, delay, repeat and reorder. With its broker it passes the same contract
+ * as the real one; it adds only bad luck.
  */
 import { type AccountKey, HansaError } from "@hansa/core";
-import type { PublishOutcome, Unsubscribe, WireRecord } from "@hansa/events";
-import { type BusBeat, type BusRecord, HEARTBEAT_BYTES_MAX, type Lane, type LogBus } from "@hansa/events";
-import { CALM, type Faults } from "./faults.ts";
-import type { Kernel, Machine, Seeded } from "./kernel.ts";
+import {
+  type BusBeat,
+  type BusRecord,
+  HEARTBEAT_BYTES_MAX,
+  type Lane,
+  type LogBus,
+  type PublishOutcome,
+  type Unsubscribe,
+  type WireRecord,
+} from "@hansa/events";
+import type { Machine } from "./kernel.ts";
+import type { SimBroker } from "./sim-broker.ts";
 
 const MESSAGE_BYTES_MAX = 256 * 1024;
 const REQUEST_TIMEOUT_MS = 5000;
 
-interface Stream {
-  readonly incarnation: string;
-  lastSeq: number;
-  records: BusRecord[];
-}
-
-export class SimBroker {
-  readonly kernel: Kernel;
-  readonly random: Seeded;
-  readonly recordsPerLogMax: number;
-  faults: Faults = CALM;
-  /** For whoever keeps the books. */
-  onStored: (record: BusRecord) => void = () => {};
-  #stream: Stream | undefined;
-  readonly #beats = new Map<AccountKey, Uint8Array>();
-  readonly #clients = new Set<SimLogBus>();
-  #up = true;
-  #incarnations = 0;
-
-  constructor(kernel: Kernel, recordsPerLogMax: number) {
-    this.kernel = kernel;
-    this.random = kernel.fork();
-    this.recordsPerLogMax = recordsPerLogMax;
-    this.ensureStream();
-  }
-
-  get up(): boolean {
-    return this.#up;
-  }
-
-  /** What the hub does: without it a wiped broker has no stream. */
-  ensureStream(): void {
-    if (!this.#up || this.#stream !== undefined) return;
-    this.#incarnations += 1;
-    this.#stream = { incarnation: `incarnation ${this.#incarnations}`, lastSeq: 0, records: [] };
-  }
-
-  stop(): void {
-    this.#up = false;
-    for (const client of this.#clients) client.drop();
-  }
-
-  start(): void {
-    this.#up = true;
-    for (const client of this.#clients) client.reconsider();
-  }
-
-  /** The storage is gone; heartbeats with it. */
-  wipe(): void {
-    this.#stream = undefined;
-    this.#beats.clear();
-  }
-
-  attach(client: SimLogBus): void {
-    this.#clients.add(client);
-  }
-
-  detach(client: SimLogBus): void {
-    this.#clients.delete(client);
-  }
-
-  get #existing(): Stream {
-    if (this.#stream === undefined) throw new HansaError("HSA2010", "sim: no stream");
-    return this.#stream;
-  }
-
-  get incarnation(): string {
-    return this.#existing.incarnation;
-  }
-
-  publish(account: AccountKey, record: WireRecord, expectedStreamSeq: number): PublishOutcome {
-    const stream = this.#existing;
-    const { lane } = record.header;
-    const log = stream.records.filter((stored) => stored.account === account && stored.lane === lane);
-    const previousStreamSeq = log.at(-1)?.streamSeq ?? 0;
-    if (previousStreamSeq !== expectedStreamSeq) return { kind: "refused" };
-    stream.lastSeq += 1;
-    const copy = { header: { ...record.header }, body: record.body.slice() };
-    const stored = { record: copy, account, lane, streamSeq: stream.lastSeq, previousStreamSeq };
-    const oldest = log.length >= this.recordsPerLogMax ? log[0] : undefined;
-    if (oldest !== undefined) stream.records = stream.records.filter((kept) => kept !== oldest);
-    stream.records.push(stored);
-    this.onStored(stored);
-    for (const client of this.#clients) client.republish(stored);
-    return { kind: "stored", streamSeq: stored.streamSeq };
-  }
-
-  last(account: AccountKey, lane: Lane): BusRecord | null {
-    return (
-      this.#existing.records.findLast((stored) => stored.account === account && stored.lane === lane) ?? null
-    );
-  }
-
-  read(of: { account: AccountKey; lane: Lane } | null, fromStreamSeq: number, max: number): BusRecord[] {
-    return this.#existing.records
-      .filter((stored) => stored.streamSeq >= fromStreamSeq)
-      .filter((stored) => of === null || (stored.account === of.account && stored.lane === of.lane))
-      .slice(0, max);
-  }
-
-  beat(beat: BusBeat): void {
-    if (this.#stream === undefined) return;
-    this.#beats.set(beat.account, beat.bytes);
-    for (const client of this.#clients) client.rebeat(beat);
-  }
-
-  lastBeats(): BusBeat[] {
-    void this.#existing;
-    return [...this.#beats].map(([account, bytes]) => ({ account, bytes }));
-  }
-}
-
-type Link = "whole" | "deaf" | "cut";
+/** `deaf`: hears nothing. `mute`: is not heard. */
+type Link = "whole" | "deaf" | "mute" | "cut";
 
 export interface SimBusOptions {
   readonly machine: Machine;
@@ -132,6 +29,8 @@ export interface SimBusOptions {
   /** How long until a cut is noticed, and until a healed link is used again. */
   readonly detectMs?: number;
   readonly reconnectMs?: number;
+  /** A record is about to be sent. */
+  readonly onPublish?: (record: WireRecord) => void;
 }
 
 export class SimLogBus implements LogBus {
@@ -148,7 +47,7 @@ export class SimLogBus implements LogBus {
   #broken = false;
 
   constructor(options: SimBusOptions) {
-    this.#options = { detectMs: 1000, reconnectMs: 200, ...options };
+    this.#options = { detectMs: 1000, reconnectMs: 200, onPublish: () => {}, ...options };
     this.account = options.account;
     options.broker.attach(this);
     this.reconsider();
@@ -165,6 +64,10 @@ export class SimLogBus implements LogBus {
     this.#link = "deaf";
   }
 
+  mute(): void {
+    this.#link = "mute";
+  }
+
   /** The server is gone, and with it the connection: known at once by whoever runs, and later by whoever is stopped. */
   drop(): void {
     this.#broken = true;
@@ -176,13 +79,23 @@ export class SimLogBus implements LogBus {
 
   /** After deafness the connection is made anew: a stream with a hole is no stream. */
   heal(): void {
-    if (this.#link === "deaf") this.#setUp(false);
+    if (this.#link === "deaf" || this.#link === "mute") this.#setUp(false);
     this.#link = "whole";
     this.reconsider();
   }
 
   get reachable(): boolean {
-    return this.#link === "whole" && this.#options.broker.up && !this.#closed;
+    const { broker } = this.#options;
+    return this.#hears && broker.up && broker.admits(this.account) && !this.#closed;
+  }
+
+  get #hears(): boolean {
+    return this.#link === "whole" || this.#link === "mute";
+  }
+
+  /** What is sent arrives. */
+  get #heard(): boolean {
+    return this.#link === "whole" || this.#link === "deaf";
   }
 
   /** The connection follows the link after a while. */
@@ -237,15 +150,16 @@ export class SimLogBus implements LogBus {
   async publish(record: WireRecord, expectedStreamSeq: number): Promise<PublishOutcome> {
     if (record.body.length > MESSAGE_BYTES_MAX)
       throw new HansaError("HSA2002", "sim: the record is too large");
+    if (this.#options.machine.alive) this.#options.onPublish(record);
     try {
-      return await this.#request((broker) => broker.publish(this.account, record, expectedStreamSeq), true);
+      return await this.request((broker) => broker.publish(this.account, record, expectedStreamSeq), true);
     } catch (error) {
       return { kind: "unknown", reason: error instanceof Error ? error.message : String(error) };
     }
   }
 
   lastOwn(lane: Lane): Promise<BusRecord | null> {
-    return this.#request((broker) => broker.last(this.account, lane));
+    return this.request((broker) => broker.last(this.account, lane));
   }
 
   read(
@@ -253,7 +167,7 @@ export class SimLogBus implements LogBus {
     fromStreamSeq: number,
     max: number,
   ): Promise<BusRecord[]> {
-    return this.#request((broker) => broker.read(of, fromStreamSeq, max));
+    return this.request((broker) => broker.read(of, fromStreamSeq, max));
   }
 
   tail(handle: (record: BusRecord) => void): Promise<Unsubscribe> {
@@ -265,11 +179,17 @@ export class SimLogBus implements LogBus {
     const { broker, machine, account } = this.#options;
     if (bytes.length > HEARTBEAT_BYTES_MAX)
       throw new HansaError("HSA2002", "sim: the heartbeat is too large");
-    if (!this.#up || this.#broken || this.#link === "cut" || broker.random.chance(broker.faults.loseRequest))
+    if (
+      !machine.alive ||
+      !this.#up ||
+      this.#broken ||
+      !this.#heard ||
+      broker.random.chance(broker.faults.loseRequest)
+    )
       return Promise.resolve();
     const copy = bytes.slice();
     broker.kernel.schedule(broker.faults.delayMaxMs / 2, () => {
-      if (broker.up && this.#link !== "cut" && machine.alive) broker.beat({ account, bytes: copy });
+      if (broker.up && this.#heard && machine.alive) broker.beat({ account, bytes: copy });
     });
     return Promise.resolve();
   }
@@ -280,7 +200,7 @@ export class SimLogBus implements LogBus {
   }
 
   lastBeats(): Promise<BusBeat[]> {
-    return this.#request((broker) => broker.lastBeats());
+    return this.request((broker) => broker.lastBeats());
   }
 
   connection(handle: (up: boolean) => void): Unsubscribe {
@@ -290,7 +210,7 @@ export class SimLogBus implements LogBus {
   }
 
   incarnation(): Promise<string> {
-    return this.#request((broker) => broker.incarnation);
+    return this.request((broker) => broker.incarnation);
   }
 
   close(): Promise<void> {
@@ -303,11 +223,12 @@ export class SimLogBus implements LogBus {
     return Promise.resolve();
   }
 
-  /** One question and its answer; either may be lost, and a `write` may arrive after its sender gave up. */
-  #request<T>(ask: (broker: SimBroker) => T, write = false): Promise<T> {
+  /** One question and its answer, for whoever knows the broker; either may be lost, and a `write` may arrive after its sender gave up. */
+  request<T>(ask: (broker: SimBroker) => T, write = false): Promise<T> {
     const { broker, machine } = this.#options;
     const { faults, random, kernel } = broker;
     const session = this.#session;
+    if (!machine.alive) return new Promise(() => {});
     if (!this.#up) return Promise.reject(new HansaError("HSA2010", "sim: not connected"));
     return new Promise<T>((resolve, reject) => {
       const fail = (reason: string): void => reject(new HansaError("HSA2010", `sim: ${reason}`));
@@ -323,7 +244,7 @@ export class SimLogBus implements LogBus {
       };
       const broken = this.#broken;
       const arrive = (): void => {
-        if (!broker.up || this.#link === "cut" || broken) return;
+        if (!broker.up || !this.#heard || broken) return;
         try {
           const result = ask(broker);
           answer(() => resolve(result));

@@ -15,7 +15,7 @@ import {
   type RegisterEvent,
   wantKey,
 } from "@hansa/events";
-import type { BeatFindings, Federation, RegisterRef } from "@hansa/model";
+import type { BeatFindings, Federation, RegisterRef, RegisterView } from "@hansa/model";
 import { Beats } from "./follow/beats.ts";
 import { Follower } from "./follow/follower.ts";
 import type { Journal } from "./follow/journal.ts";
@@ -103,7 +103,7 @@ export class AgentCore {
       election: options.election,
       ports,
       onStored: (record) => this.follower.own(record),
-      highestSeen: (lane, lost) => this.#epochs.highest(lane, lost),
+      highestSeen: (lane, held) => this.#epochs.highest(lane, held),
     });
     this.reader = localReader(fed, cluster, this.own.registers, () => this.#sourceRead);
     this.beats = new Beats({
@@ -210,9 +210,13 @@ export class AgentCore {
 
   // === own facts ===
 
-  /** Writing begins when the facts are whole: the file was read, and what the log alone carries is known. */
+  /**
+   * Writing begins when the facts are whole: the file was read, and what the log alone carries is known, which before
+   * the own membership is known waits among the parked.
+   */
   #trySync(): void {
     if (!this.#sourceRead || this.own.isSynced || !(this.restored || this.#wasSynced)) return;
+    if (this.fed.member(this.#options.cluster) === undefined) return;
     this.#recover();
     this.own.synced();
   }
@@ -221,9 +225,12 @@ export class AgentCore {
   #recover(): void {
     const { cluster } = this.#options;
     for (const type of ["CommandSet", "LinkSet"] as const)
-      for (const view of this.fed.ofType(cluster, type))
-        if (this.own.registers.get(view.key) === undefined)
-          this.own.set([{ type, v: 1, key: view.key, at: view.at, data: view.value } as RegisterEvent]);
+      for (const view of this.fed.ofType(cluster, type)) this.#recoverOne(view);
+  }
+
+  #recoverOne({ type, key, at, value }: RegisterView): void {
+    if (this.own.registers.get(key) === undefined)
+      this.own.set([{ type, v: 1, key, at, data: value } as RegisterEvent]);
   }
 
   #changedOwn(events: readonly RegisterEvent[]): void {
@@ -237,8 +244,10 @@ export class AgentCore {
 
   #ownLink(peer: string): LinkValue | undefined {
     const key = linkKey(peer);
-    const register = this.own.registers.get(key)?.data ?? this.fed.get(this.#options.cluster, key)?.value;
-    return (register ?? undefined) as LinkValue | undefined;
+    const folded = this.fed.get(this.#options.cluster, key);
+    // Another run wrote it, and this one has begun without: it is to stand in this one's snapshots too.
+    if (folded !== undefined) this.#recoverOne(folded);
+    return (this.own.registers.get(key)?.data ?? undefined) as LinkValue | undefined;
   }
 
   #linkChanged(peer: ClusterName, link: LinkValue | null): void {
@@ -276,6 +285,7 @@ export class AgentCore {
 
   #checkAdmitted(): void {
     if (this.fed.member(this.#options.cluster) === undefined || !this.#epochs.admitted()) return;
+    this.#trySync();
     void this.beats.readLast();
   }
 

@@ -76,14 +76,30 @@ describe("after a refused or unknown outcome", () => {
     expect(writer.next()).toMatchObject({ expectedStreamSeq: 10, record: { header: { epoch: 2, seq: 1 } } });
   });
 
-  it("an older epoch's record before the first of this one is only the place to stand", () => {
+  it("the first record of an epoch is offered again where nobody wrote since", () => {
     const next = make();
     next.synced();
     next.set(want("us"));
-    next.open(null, 4);
+    next.open(rivalRecord(4, 9), 4);
     const record = take(next);
     expect(next.refused(rivalRecord(4, 9))).toBe("retry");
     expect(next.next()).toEqual({ record, expectedStreamSeq: 40 });
+  });
+
+  it.each([
+    ["a rival wrote in the epoch below", () => rivalRecord(4, 9), 0],
+    ["others know of a rival's record in the same epoch", () => null, 5],
+  ])("the facts of its first record are those of now where %s", (_name, last, highestSeen) => {
+    const next = make();
+    next.synced();
+    next.set(want("us", "1"));
+    next.open(null, 4);
+    take(next);
+    next.set(want("us", "2"));
+    expect(next.refused(last(), highestSeen)).toBe("retry");
+    const anew = take(next);
+    expect(anew.header).toMatchObject({ epoch: 6, seq: 1 });
+    expect(eventsOf(anew)).toMatchObject([{}, { key: "want/us", data: { nonce: "2" } }, {}]);
   });
 
   it("an epoch that is given up before its first record was stored leaves no trace in the chain", () => {

@@ -211,13 +211,15 @@ export class LaneWriter {
   refused(last: BusRecord | null, highestSeen = 0): "retry" | "fenced" {
     const inFlight = this.#inFlight;
     if (inFlight === undefined) return "retry";
-    this.#streamSeq = last?.streamSeq ?? 0;
+    const streamSeq = last?.streamSeq ?? 0;
     const standing = {
       epoch: this.#epoch,
       keyId: this.#keyId,
       inFlight: inFlight.hash,
       stored: this.#stored,
+      overtaken: streamSeq !== this.#streamSeq || highestSeen >= this.#epoch,
     };
+    this.#streamSeq = streamSeq;
     switch (judge(last && this.#read(last), standing)) {
       case "stored":
         this.stored(this.#streamSeq);

@@ -34,6 +34,8 @@ export interface Standing {
   readonly inFlight: string;
   /** Last record of this epoch that was stored. */
   readonly stored: (Position & { readonly hash: string }) | undefined;
+  /** Something was written since the one in flight was formed, or others know of its epoch. */
+  readonly overtaken: boolean;
 }
 
 export type Verdict =
@@ -41,13 +43,13 @@ export type Verdict =
   | "stored"
   /** It is not: offer the same bytes again behind what is there. */
   | "again"
-  /** The stream lost records of this epoch: a new epoch and a snapshot. */
+  /** The stream lost records of this epoch, or a rival wrote before its first: a new epoch, with a snapshot of now. */
   | "new-epoch"
   /** Another writer has the lane. */
   | "fenced";
 
 export function judge(last: LastRecord | null, standing: Standing): Verdict {
-  const lost: Verdict = standing.stored === undefined ? "again" : "new-epoch";
+  const lost: Verdict = standing.stored === undefined && !standing.overtaken ? "again" : "new-epoch";
   if (last === null) return lost;
   const { header, hash, own } = last;
   // A key that is not ours may be the one that operators gave in our place; a bad signature under ours is noise.

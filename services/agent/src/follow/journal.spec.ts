@@ -32,7 +32,9 @@ test("records come back in order after a crash, without the one that was cut sho
   journal.append(record(1));
   journal.append(record(2));
   appendFileSync(path, '{"account":"A","hea');
-  expect(openJournal(path).read()).toEqual([record(1), record(2)]);
+  const reopened = openJournal(path);
+  reopened.append(record(3));
+  expect(openJournal(path).read()).toEqual([record(1), record(2), record(3)]);
 });
 
 test("after a snapshot it starts anew", () => {

@@ -21,7 +21,7 @@ type Line = Omit<BusRecord, "record"> & {
   readonly body: string;
 };
 
-const toLine = ({ record, ...place }: BusRecord): string =>
+export const toLine = ({ record, ...place }: BusRecord): string =>
   `${JSON.stringify({ ...place, header: record.header, body: base64(record.body) } satisfies Line)}\n`;
 
 /** undefined for a line that a crash cut short. */
@@ -35,36 +35,26 @@ function fromLine(line: string): BusRecord | undefined {
   }
 }
 
+export const fromLines = (text: string): BusRecord[] =>
+  text.split("\n").flatMap((line) => (line === "" ? [] : (fromLine(line) ?? [])));
+
+/** Where the last whole line ends: what comes next must not be glued to one that a crash cut short. */
+export const wholeLength = (content: Uint8Array): number => content.lastIndexOf(10) + 1;
+
 export function openJournal(path: string): Journal {
   const file = openSync(path, "a+", 0o600);
-  let size = readFileSync(path).length;
+  let size = wholeLength(readFileSync(path));
+  ftruncateSync(file, size);
   return {
     append(record) {
       size += writeSync(file, toLine(record));
     },
-    read: () =>
-      readFileSync(path, "utf8")
-        .split("\n")
-        .flatMap((line) => (line === "" ? [] : (fromLine(line) ?? []))),
+    read: () => fromLines(readFileSync(path, "utf8")),
     clear() {
       ftruncateSync(file, 0);
       size = 0;
     },
     sizeBytes: () => size,
     close: () => closeSync(file),
-  };
-}
-
-/** For the simulator: as durable as whoever holds on to it. */
-export function memoryJournal(): Journal {
-  let records: BusRecord[] = [];
-  return {
-    append: (record) => void records.push(record),
-    read: () => [...records],
-    clear: () => {
-      records = [];
-    },
-    sizeBytes: () => records.reduce((size, { record }) => size + record.body.length, 0),
-    close: () => {},
   };
 }

@@ -41,8 +41,11 @@ export function restoreFederation(
   const restored = fed ?? new Federation(options);
   const cursors = new Cursors(fed === undefined ? undefined : saved?.cursors);
   const later = journal.read();
-  for (const record of later)
-    if (restored.apply(record, { trusted: true }).kind !== "gap") cursors.heard(record);
+  for (const record of later) {
+    // What was served over a hole is served over it again.
+    restored.apply(record, { trusted: true, acceptGap: true });
+    cursors.heard(record);
+  }
   // Without a snapshot the journal does not know which stream it is of: then everything is read again.
   return { fed: restored, cursors: fed === undefined ? undefined : cursors.state() };
 }
@@ -60,6 +63,7 @@ export class SnapshotSaver {
   #timer: TimerHandle | undefined;
   #savedMs = Number.NEGATIVE_INFINITY;
   #dirty = false;
+  #parked = 0;
   #stopped = false;
 
   constructor(options: SnapshotOptions) {
@@ -68,10 +72,13 @@ export class SnapshotSaver {
 
   /** Saves soon after a quiet time, and at most every few seconds under load; the journal covers the time between. */
   folded(record: BusRecord): void {
-    const { journal } = this.#options;
+    const { journal, fed } = this.#options;
     journal.append(record);
     this.#dirty = true;
-    if (journal.sizeBytes() > JOURNAL_BYTES_MAX) {
+    // Neither the journal nor the last snapshot need hold what has just been released.
+    const released = fed.parkedCount < this.#parked;
+    this.#parked = fed.parkedCount;
+    if (released || journal.sizeBytes() > JOURNAL_BYTES_MAX) {
       this.save();
       return;
     }

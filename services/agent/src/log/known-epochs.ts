@@ -12,29 +12,33 @@ const HEADS_WAIT_MS = 3000;
 /** A claim about the own epochs that lies further ahead is a lie: nobody makes so many. */
 export const EPOCH_LEAP_MAX = 1_000_000;
 
+/** A beat is due every 2 s: who was heard this recently knows what there is to know. */
+const RECENT_MS = 2500;
+
+/** What the stream holds of the own lane: its last record, nothing (never written, or wiped), or less than was written. */
+export type Held = "some" | "none" | "less";
+
 export class KnownEpochs {
   readonly #fed: Federation;
   readonly #account: AccountKey;
-  readonly #ports: Pick<Ports, "timers">;
+  readonly #ports: Pick<Ports, "timers" | "clock">;
   readonly #claimed = new Map<Lane, number>();
   #admit: (() => void) | undefined;
   readonly #admitted: Promise<void>;
-  #headsSeen: (() => void) | undefined;
-  readonly #firstHeads: Promise<void>;
+  /** Monotonic ms of each other source's last beat. */
+  readonly #heardMs = new Map<string, number>();
+  readonly #waiting = new Set<() => void>();
 
   constructor(options: {
     readonly fed: Federation;
     readonly account: AccountKey;
-    readonly ports: Pick<Ports, "timers">;
+    readonly ports: Pick<Ports, "timers" | "clock">;
   }) {
     this.#fed = options.fed;
     this.#account = options.account;
     this.#ports = options.ports;
     this.#admitted = new Promise((resolve) => {
       this.#admit = resolve;
-    });
-    this.#firstHeads = new Promise((resolve) => {
-      this.#headsSeen = resolve;
     });
   }
 
@@ -50,18 +54,46 @@ export class KnownEpochs {
   heard(beat: Heartbeat): void {
     for (const { source, lane, epoch } of beat.known)
       if (source === this.#account && epoch > (this.#claimed.get(lane) ?? 0)) this.#claimed.set(lane, epoch);
-    if (beat.source !== this.#account) this.#headsSeen?.();
+    if (beat.source === this.#account) return;
+    this.#heardMs.set(beat.source, this.#ports.clock.monotonicMs());
+    for (const look of this.#waiting) look();
   }
 
-  /** `lost`: the stream lost records, and the stored heads with them. */
-  async highest(lane: Lane, lost: boolean): Promise<number> {
+  async highest(lane: Lane, held: Held): Promise<number> {
     await this.#admitted;
     const wait = this.#ports.timers.sleep(HEADS_WAIT_MS);
-    // Where the stored heads are gone each peer is waited for to speak once.
-    await (lost ? wait : Promise.race([this.#firstHeads, wait]));
+    // The first to speak may know nothing itself; where the stored heads are gone each is waited for to speak anew.
+    if (held === "some") await Promise.race([this.#until(() => this.#heardMs.size > 0), wait]);
+    else if (held === "none") await Promise.race([this.#until(this.#everybody()), wait]);
+    else await wait;
     const folded = this.#fed.heads().filter((head) => head.source === this.#account && head.lane === lane);
     const known = Math.max(0, ...folded.map(({ epoch }) => epoch));
     const claimed = this.#claimed.get(lane) ?? 0;
     return claimed <= known + EPOCH_LEAP_MAX ? Math.max(known, claimed) : known;
+  }
+
+  /** Whether every other source was heard of late. */
+  #everybody(): () => boolean {
+    const sinceMs = this.#ports.clock.monotonicMs() - RECENT_MS;
+    return () => {
+      const present = this.#fed.members().filter(({ state }) => state === "active" || state === "draining");
+      const accounts = [this.#fed.options.genesis.hubAccount, ...present.map(({ account }) => account)];
+      return accounts.every(
+        (account) =>
+          account === this.#account || (this.#heardMs.get(account) ?? Number.NEGATIVE_INFINITY) >= sinceMs,
+      );
+    };
+  }
+
+  #until(holds: () => boolean): Promise<void> {
+    if (holds()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (!holds()) return;
+        this.#waiting.delete(look);
+        resolve();
+      };
+      this.#waiting.add(look);
+    });
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { BusRecord, Lane, LaneWriter, LogBus, Position, WireRecord } from "@hansa/events";
 import type { Ports } from "../ports.ts";
+import type { Held } from "./known-epochs.ts";
 import type { Outbox } from "./outbox.ts";
 
 const RETRY_FIRST_MS = 50;
@@ -21,8 +22,8 @@ export interface LanePublisherOptions {
   readonly ports: Pick<Ports, "clock" | "timers" | "log" | "metrics" | "random">;
   /** The record is on the stream. */
   readonly onStored: (record: BusRecord) => void;
-  /** Highest epoch of this lane that others' verified heads name. `lost`: the stream lost records, and beats with them. */
-  readonly highestEpoch: (lost: boolean) => Promise<number>;
+  /** Highest epoch of this lane that others' verified heads name. */
+  readonly highestEpoch: (held: Held) => Promise<number>;
 }
 
 const isBeyond = (a: Position, b: Position): boolean =>
@@ -112,7 +113,7 @@ export class LanePublisher {
     if (fenced) await ports.timers.sleep(FENCED_MS * (0.75 + ports.random.float() / 2));
     try {
       const last = await bus.lastOwn(lane);
-      const how = writer.open(last, await highestEpoch(false));
+      const how = writer.open(last, await highestEpoch(last === null ? "none" : "some"));
       ports.log.info("log: lane taken", { lane, how, epoch: writer.position().epoch, afterRival: fenced });
       return true;
     } catch {
@@ -144,7 +145,7 @@ export class LanePublisher {
         continue;
       }
       const lost = (last?.record.header.epoch ?? 0) < record.header.epoch;
-      const verdict = writer.refused(last, lost ? await this.#options.highestEpoch(true) : 0);
+      const verdict = writer.refused(last, lost ? await this.#options.highestEpoch("less") : 0);
       const fields = {
         lane,
         reason,

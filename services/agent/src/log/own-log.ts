@@ -20,6 +20,7 @@ import {
 } from "@hansa/events";
 import { readJson, writeJson } from "../disk.ts";
 import type { Ports } from "../ports.ts";
+import type { Held } from "./known-epochs.ts";
 import { LanePublisher } from "./lane-publisher.ts";
 import { LaneTrace } from "./lane-trace.ts";
 import type { Outbox } from "./outbox.ts";
@@ -42,7 +43,7 @@ export interface OwnLogOptions {
   readonly ports: Ports;
   readonly onStored: (record: BusRecord) => void;
   /** Highest epoch of the own lane that others' verified heads and the fold name. */
-  readonly highestSeen: (lane: Lane, lost: boolean) => Promise<number>;
+  readonly highestSeen: (lane: Lane, held: Held) => Promise<number>;
 }
 
 interface LaneParts {
@@ -120,7 +121,7 @@ export class OwnLog {
         trace.stored();
         this.#options.onStored(record);
       },
-      highestEpoch: (lost) => this.#options.highestSeen(lane, lost),
+      highestEpoch: (held) => this.#options.highestSeen(lane, held),
     });
     return { writer, publisher, trace };
   }
