@@ -75,15 +75,50 @@ export const classicPolicy = (resources: Resources, callers: readonly string[]):
   });
 };
 
-/** Keeps what the caller says of itself in x-forwarded-client-cert. */
-export const trustingXfcc = (resources: Resources): Resources =>
+const editManagers = (
+  resources: Resources,
+  change: (manager: proto.HttpConnectionManager) => void,
+): Resources =>
   edit(resources, "listeners", proto.ListenerSchema, ({ filterChains }) => {
     for (const filter of filterChains.flatMap(({ filters }) => filters))
-      editInside(filter, proto.HttpConnectionManagerSchema, (manager) => {
-        manager.forwardClientCertDetails =
-          proto.HttpConnectionManager_ForwardClientCertDetails.ALWAYS_FORWARD_ONLY;
-      });
+      editInside(filter, proto.HttpConnectionManagerSchema, change);
   });
+
+/** Keeps what the caller says of itself in x-forwarded-client-cert. */
+export const trustingXfcc = (resources: Resources): Resources =>
+  editManagers(resources, (manager) => {
+    manager.forwardClientCertDetails =
+      proto.HttpConnectionManager_ForwardClientCertDetails.ALWAYS_FORWARD_ONLY;
+  });
+
+/** Judges and passes on a path as it was sent. */
+export const rawPaths = (resources: Resources): Resources =>
+  editManagers(resources, (manager) => {
+    manager.normalizePath = false;
+    manager.mergeSlashes = false;
+  });
+
+/** Passes on header names that many applications read as if their underscores were dashes. */
+export const anyHeaderName = (resources: Resources): Resources =>
+  editManagers(resources, ({ commonHttpProtocolOptions }) => {
+    if (commonHttpProtocolOptions !== undefined)
+      commonHttpProtocolOptions.headersWithUnderscoresAction =
+        proto.CoreHttpProtocolOptions_HeadersWithUnderscoresAction.ALLOW;
+  });
+
+/** A rule against one path, as Hansa's policies never have: they name callers only. */
+export const withoutPath = (resources: Resources, exact: string): Resources => {
+  const path = {
+    rule: { case: "path" as const, value: { matchPattern: { case: "exact" as const, value: exact } } },
+  };
+  const rule = { case: "urlPath" as const, value: path };
+  const principals = [{ identifier: { case: "any" as const, value: true } }];
+  const policies = { path: { permissions: [{ rule }], principals } };
+  const rules = proto.create(proto.HttpRBACSchema, { rules: { action: proto.RBAC_Action.DENY, policies } });
+  return edit(resources, "extensionConfigs", proto.TypedExtensionConfigSchema, (config) => {
+    config.typedConfig = proto.anyPack(proto.HttpRBACSchema, rules);
+  });
+};
 
 /** A client that takes the mesh for a safe network. */
 export const withoutTls = (resources: Resources): Resources =>
