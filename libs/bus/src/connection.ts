@@ -159,7 +159,7 @@ export class BusConnection {
   #activate(client: NatsConnection, kept: KeptSubscription): void {
     kept.live = client.subscribe(kept.subject, {
       callback: (error, message) => {
-        if (error === null) kept.handle(message);
+        if (error === null) crashOnThrow(() => kept.handle(message));
         else this.log.warn("bus: subscription failed", { subject: kept.subject, reason: reasonOf(error) });
       },
     });
@@ -195,3 +195,14 @@ export class BusConnection {
 export const busDown = (reason: string): HansaError => new HansaError("HSA2010", `bus: ${reason}`);
 
 export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** The client would log what is thrown and end the subscription: an agent that hears nothing more, and does not know it. */
+function crashOnThrow(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
