@@ -1,7 +1,7 @@
 /** One trace from a fact in one cluster to the ACK of an Envoy in another, as an OTLP collector receives it. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, test, vi } from "vitest";
 import { AgentRig, allow, replica, service, until, workload } from "./agent-rig.ts";
 
 interface Span {

@@ -16,7 +16,7 @@ interface Locality {
   readonly priority: number;
   readonly link: string;
   readonly healthy: number;
-  readonly share: number;
+  readonly sharePercent: number;
   readonly reason: string;
   readonly because: readonly {
     readonly register: string;
@@ -87,7 +87,7 @@ it("01: lease lost, probe ok: stale, kept and used, but behind another exporter;
     probe: "ok",
   });
   expect(items.find(({ from, to }: Link) => from === "eu" && to === "ap").state).toBe("normal");
-  expect((await routeTo("catalog"))("us")).toMatchObject({ link: "stale", healthy: 1, share: 100 });
+  expect((await routeTo("catalog"))("us")).toMatchObject({ link: "stale", healthy: 1, sharePercent: 100 });
   expect(await hostOfUs("catalog")).toEqual({ address: gatewayOfUs, health: "HEALTHY" });
   expect((await load).json).toMatchObject({ failed: 0 });
   const answer = await lab.ok("lab", "call", WEB, "catalog", "-n", "100");
@@ -97,7 +97,7 @@ it("01: lease lost, probe ok: stale, kept and used, but behind another exporter;
   expect(pay("us")).toMatchObject({ link: "stale", healthy: 2 });
   expect(pay("us")?.reason).toMatch(/demoted/);
   expect(pay("us")?.priority).toBeGreaterThanOrEqual(pay("ap")?.priority ?? Number.NaN);
-  expect(pay("ap")?.share).toBeGreaterThan(0);
+  expect(pay("ap")?.sharePercent).toBeGreaterThan(0);
 
   await lab.ok("lab", "resume", "us/agent");
   await allNormal();
@@ -117,7 +117,7 @@ it("02: lease ok, probe fails: unreachable, listed as UNHEALTHY, others take ove
   // What us itself sees of the others is not touched.
   for (const { from, state } of items) if (from === "us") expect(state).toBe("normal");
   const pay = await routeTo("pay");
-  expect(pay("us")).toMatchObject({ link: "unreachable", share: 0 });
+  expect(pay("us")).toMatchObject({ link: "unreachable", sharePercent: 0 });
   expect(pay("us")?.because.map(({ register }) => register)).toContain("eu/sum/link/us");
   await expect.poll(() => hostOfUs("pay"), { timeout: PATIENT_MS }).toMatchObject({ health: "UNHEALTHY" });
   expect((await load).json).toMatchObject({ failed: 0 });

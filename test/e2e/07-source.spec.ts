@@ -129,7 +129,7 @@ describe("a topology of one's own", () => {
     const { items } = await lab.ok("lab", "status");
     const portsOf = (name: string) => items.find((item: { name: string }) => item.name === name).ports;
     const flat = await lab.ok("explain", "route", "us/shop/web", "ledger.books");
-    expect(flat.localities).toMatchObject([{ cluster: "ca", via: "flat", share: 100 }]);
+    expect(flat.localities).toMatchObject([{ cluster: "ca", via: "flat", sharePercent: 100 }]);
     const sni = "tcp.ledger.books.svc.rim.hansa";
     const pod = portsOf("ca/books/ledger/ledger-1/sidecar").inbound;
     expect(await envoyHosts(lab, "us/shop/web/web-1/sidecar", sni)).toEqual([
@@ -142,7 +142,7 @@ describe("a topology of one's own", () => {
       PATIENT_MS,
     );
     const far = await lab.ok("explain", "route", WEB, "ledger.books");
-    expect(far.localities).toMatchObject([{ cluster: "ca", via: "gateway", share: 100 }]);
+    expect(far.localities).toMatchObject([{ cluster: "ca", via: "gateway", sharePercent: 100 }]);
     const gateway = portsOf("ca/gateway").mtls;
     expect(await envoyHosts(lab, "eu/shop/web/web-1/sidecar", sni)).toEqual([
       { address: gateway, health: "HEALTHY" },
@@ -205,7 +205,8 @@ describe("a topology of one's own", () => {
     });
     await lab.until(
       ["explain", "route", WEB, "notes"],
-      ({ localities }) => localities.some(({ share }: { share: number }) => share === 100),
+      ({ localities }) =>
+        localities.some(({ sharePercent }: { sharePercent: number }) => sharePercent === 100),
       PATIENT_MS,
     );
     expect((await callNotes(({ failed }) => failed === 10)).served).toEqual({});

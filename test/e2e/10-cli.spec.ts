@@ -110,7 +110,10 @@ it("03: describe, explain and proxy config agree on one service", async () => {
   expect(service.exporters.map(({ cluster }: Item) => cluster).sort()).toEqual(["ap", "eu", "us"]);
   const route = await lab.ok("explain", "route", "eu/shop/web", "pay");
   expect(
-    route.localities.map(({ cluster, share }: { cluster: string; share: number }) => [cluster, share]),
+    route.localities.map(({ cluster, sharePercent }: { cluster: string; sharePercent: number }) => [
+      cluster,
+      sharePercent,
+    ]),
   ).toEqual([
     ["eu", 100],
     ["us", 0],

@@ -29,7 +29,7 @@ test.each([
   [{ cluster: "hub" }, "cluster"],
   [{ cluster: "EU" }, "cluster"],
   [{ hub: { url: "http://hub" } }, "hub.url"],
-  [{ hub: { url: "https://hub", caPin: "12" } }, "hub.caPin"],
+  [{ hub: { url: "https://hub", caPin: "12" } }, "hub"],
   [{ zones: [] }, "zones"],
   [{ admin: { host: "127.0.0.1", port: 0 } }, "admin.port"],
   [

@@ -25,12 +25,8 @@ const schema = z.strictObject({
   claims: z.array(z.string()).max(64).default([]),
   hub: z.strictObject({
     url: z.url({ protocol: /^https$/ }),
-    /** PEM of the hub API's CA, or the hex SHA-256 of its DER. A join token carries both; then none is needed. */
+    /** PEM of the hub API's CA. Without it the one is fetched that the join token's pin names. */
     caPem: z.string().optional(),
-    caPin: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/, "must be 64 hex digits")
-      .optional(),
   }),
   /** Needed at the first start only. */
   joinToken: z.string().min(1).optional(),

@@ -11,7 +11,6 @@ const ROOT_LEFT_WARN_MS = 60 * 86_400_000;
 
 export function judgeTrust(facts: Facts): Check[] {
   const { hub, members } = facts;
-  const agents = answering(facts.agents);
   const checks: Check[] = [fingerprints(facts)];
 
   const description = "operators: no single key is enough";

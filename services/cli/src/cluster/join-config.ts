@@ -12,7 +12,6 @@ import { grantOf, needed, words } from "./token.ts";
 export interface Ticket {
   readonly hub: readonly string[];
   readonly cluster: string;
-  readonly caPin: string;
 }
 
 export interface JoinConfig {
@@ -29,9 +28,9 @@ const SOCKET_DIR_CHARS_MAX = 60;
 export function readTicket(token: string): Ticket {
   try {
     const body = token.startsWith(TICKET_PREFIX) ? token.slice(TICKET_PREFIX.length) : "";
-    const { hub, cluster, caPin } = object(JSON.parse(Buffer.from(body, "base64url").toString("utf8")));
+    const { hub, cluster } = object(JSON.parse(Buffer.from(body, "base64url").toString("utf8")));
     if (Array.isArray(hub) && hub.every((url) => typeof url === "string") && text(cluster) !== "")
-      return { hub, cluster: text(cluster), caPin: text(caPin) };
+      return { hub, cluster: text(cluster) };
   } catch {
     // Said below.
   }
@@ -91,7 +90,7 @@ export function ensureConfig(
     socketDir: socketDir(data, ticket.cluster),
     source: { file: resolve(String(options.source)) },
     ...wanted,
-    hub: { url: ticket.hub[0], caPin: ticket.caPin },
+    hub: { url: ticket.hub[0] },
     nats: { servers: words("--nats", needed("--nats", options.nats), /^(nats|tls):\/\/\S+$/) },
     admin: { host: "127.0.0.1", port: 15_010 },
     gateway: {

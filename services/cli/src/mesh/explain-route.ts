@@ -41,10 +41,10 @@ export const action: Action = async (shell, [from = "", to = ""], options) => {
       policy: explanation.policy,
       // The asked port's, or the first one's: what scripts want nearly always.
       sni: first?.sni ?? null,
-      localities: first ? localitiesOf(first) : [],
+      localities: first?.localities ?? [],
       excluded: first?.excluded ?? [],
       failsFast: first?.failsFast ?? true,
-      ports: ports.map((port) => ({ ...port, localities: localitiesOf(port) })),
+      ports,
     },
     text: () => routeText(explanation, ports, answer),
     // Nobody offers it (HSA4006): a finding, as in `explain access`.
@@ -97,9 +97,6 @@ function zoneOption(value: unknown): string | undefined {
   if (value === undefined || isLabel(String(value))) return value as string | undefined;
   throw new HansaError("HSA1001", `--zone ${String(value)}: must be a zone's name`);
 }
-
-const localitiesOf = (port: ExplainedPort) =>
-  port.localities.map((locality) => ({ ...locality, share: locality.sharePercent }));
 
 /** Throws HSA1005 where the service has ports but not this one. */
 export function portsAsked(

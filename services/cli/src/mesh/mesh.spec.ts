@@ -403,7 +403,10 @@ describe("explain route", () => {
       failsFast: false,
     });
     expect(
-      json.localities.map(({ cluster: of, share }: { cluster: string; share: number }) => [of, share]),
+      json.localities.map(({ cluster: of, sharePercent }: { cluster: string; sharePercent: number }) => [
+        of,
+        sharePercent,
+      ]),
     ).toEqual([
       ["eu", 100],
       ["us", 0],
