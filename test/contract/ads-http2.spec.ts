@@ -9,6 +9,7 @@ import {
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
 } from "node:http2";
+import { connect as connectTcp } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { type AdsOptions, type AdsServer, serveAds } from "@hansa/ads";
 import {
@@ -229,12 +230,13 @@ describe("streams", () => {
     await serve();
     put("a");
     const on = session();
-    const calls = Array.from({ length: 5 }, () => new Call(on));
+    const calls = Array.from({ length: 6 }, () => new Call(on));
     for (const call of calls) call.stream.write(prefixed(subscribe("a")));
     for (const call of calls) await expect.poll(() => call.names()).toEqual([["a"]]);
-    expect(server.status().streams).toBe(5);
-    const [reset, broken, ...others] = calls;
-    reset?.stream.close(constants.NGHTTP2_CANCEL);
+    expect(server.status().streams).toBe(6);
+    const [cancelled, failed, broken, ...others] = calls;
+    cancelled?.stream.close(constants.NGHTTP2_CANCEL);
+    failed?.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     broken?.stream.write(Buffer.from([9, 0, 0, 0, 0]));
     await expect.poll(() => server.status().streams).toBe(3);
     for (const call of others) {
@@ -441,6 +443,16 @@ describe("TLS", () => {
     ).toBe(false);
     expect((await dial({ cert: undefined, key: undefined })).spoke).toBe(false);
     expect((await dial({ ALPNProtocols: ["http/1.1"] })).spoke).toBe(false);
+  });
+
+  test("who never finishes a handshake does not hold up close", async () => {
+    const socket = connectTcp(Number(server.address.split(":")[1]), "127.0.0.1");
+    socket.on("error", () => {});
+    await once(socket, "connect");
+    const startMs = performance.now();
+    await server.close();
+    expect(performance.now() - startMs).toBeLessThan(3000);
+    socket.destroy();
   });
 
   test("a ticket does not outlive the certificate that it was given for", async () => {

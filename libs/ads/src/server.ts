@@ -8,6 +8,7 @@ import {
   type Nack,
   type Outcome,
   ProxyMemory,
+  PUSH_ORDER,
   type ResourceLayer,
   type StreamLimits,
   shortType,
@@ -118,6 +119,13 @@ export async function serveAds(options: AdsOptions): Promise<AdsServer> {
   };
 }
 
+const LABELS = new Map<string, { readonly type: string }>(
+  PUSH_ORDER.map((typeUrl) => [typeUrl, { type: shortType(typeUrl) }]),
+);
+const OTHER = { type: "other" };
+/** A client may name any type; series are of those that are served. */
+const labelsOf = (typeUrl: string) => LABELS.get(typeUrl) ?? OTHER;
+
 class Connections {
   private readonly options: AdsOptions;
   private readonly open = new Set<Connection>();
@@ -173,12 +181,12 @@ class Connections {
   private onOutcome(outcome: Outcome): void {
     const { metrics, log, owner } = this.options;
     if (outcome.kind === "ack") {
-      metrics.count("hansa_xds_acks_total", { type: shortType(outcome.typeUrl) });
+      metrics.count("hansa_xds_acks_total", labelsOf(outcome.typeUrl));
       this.options.onAck?.(outcome);
     } else if (outcome.kind === "nack") {
       const { typeUrl, nack, blamed } = outcome;
       const type = shortType(typeUrl);
-      metrics.count("hansa_xds_nacks_total", { proxy: owner ?? "", type });
+      metrics.count("hansa_xds_nacks_total", { proxy: owner ?? "", ...labelsOf(typeUrl) });
       const names = nack.names.slice(0, 10).join(" ");
       log.warn("ads: a proxy refused a configuration; it keeps the last good one", {
         code: "HSA5001",
