@@ -108,16 +108,24 @@ function compare(world: World, speaker: Source, source: Source, head: Head): Fin
 
 // === proofs ===
 
+/** A beat that shows much that is not signed costs one check for each: 8 in all. */
 function prove(world: World, shown: readonly RecordEvidence[]): Finding[] {
+  const checked = new Map<RecordEvidence, boolean>();
+  const isSigned = (each: RecordEvidence, key: Uint8Array): boolean => {
+    const verdict = checked.get(each) ?? verifyEvidence(each, key, world.fingerprint, world.crypto);
+    checked.set(each, verdict);
+    return verdict;
+  };
   return shown.flatMap((evidence, index) => {
     const source = world.sources.get(evidence.source);
     const key = source?.keys.latest;
     if (source === undefined || source.frozen !== undefined || key?.id !== evidence.key) return [];
-    const signed = (each: RecordEvidence) => verifyEvidence(each, key.raw, world.fingerprint, world.crypto);
     const rival =
       beside(source, evidence).find((held) => contradict(held, evidence, world.crypto)) ??
-      shown.slice(0, index).find((other) => contradict(other, evidence, world.crypto) && signed(other));
-    if (rival === undefined || !signed(evidence)) return [];
+      shown
+        .slice(0, index)
+        .find((other) => contradict(other, evidence, world.crypto) && isSigned(other, key.raw));
+    if (rival === undefined || !isSigned(evidence, key.raw)) return [];
     const message = "two records for this position or its neighbour, both signed by the source";
     freeze(world, source, `${evidence.lane}@${evidence.epoch}.${evidence.seq}: ${message}`, [
       rival,
