@@ -296,9 +296,12 @@ describe("floods", () => {
   ])("of %s end the session", async (_what, flood, code) => {
     await serve();
     const client = await frames();
+    client.send(frame(FRAME.headers, FLAG.endHeaders, 1, headerBlock(HEADERS)));
+    await expect.poll(() => server.status().streams).toBe(1);
     client.send(flood);
     await client.closed;
     expect(client.goAwayCode()).toBe(code);
+    expect(server.status().streams).toBe(0);
   });
 
   test("of streams that are opened and reset end the session (CVE-2023-44487)", async () => {
