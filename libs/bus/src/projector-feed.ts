@@ -115,9 +115,11 @@ class Session {
 
   async #step(client: NatsConnection): Promise<void> {
     if (this.#outstanding === 0 && this.#buffer.length < BATCH_RECORDS_MAX) this.#pull(client);
-    if (this.#buffer.length === 0)
-      return this.#wait(SILENCE_MAX_MS, () => this.end(new Error("the pull is silent")));
-    if (this.#buffer.length < BATCH_RECORDS_MAX) await this.#connection.timers.sleep(BATCH_WAIT_MS);
+    if (this.#buffer.length === 0) {
+      await this.#wait(SILENCE_MAX_MS, () => this.end(new Error("the pull is silent")));
+      // What arrives while a batch is in hand has waited for long enough; only the first after a pause waits for others.
+      if (!this.#ended) await this.#connection.timers.sleep(BATCH_WAIT_MS);
+    }
     const batch = this.#buffer.splice(0, BATCH_RECORDS_MAX);
     await this.#handle(batch.flatMap(toRecord));
     if (!this.#ended) batch.at(-1)?.message.respond();

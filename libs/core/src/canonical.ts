@@ -12,19 +12,40 @@ export type Json =
   | readonly Json[]
   | { readonly [key: string]: Json | undefined };
 
-export function canonicalJson(value: unknown): string {
+export const canonicalJson = (value: unknown): string =>
+  // What was canonical once is in order already: then the engine's own encoder says the same, several times faster.
+  isInOrder(value) ? JSON.stringify(value) : slowly(value);
+
+/** Plain data of which every object lists its members in order. */
+function isInOrder(value: unknown): boolean {
+  if (value === null || typeof value === "boolean" || typeof value === "string") return true;
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value !== "object") return false;
+  if (Array.isArray(value)) return value.every(isInOrder) && !("toJSON" in value);
+  const prototype = Object.getPrototypeOf(value);
+  if ((prototype !== Object.prototype && prototype !== null) || "toJSON" in value) return false;
+  let before: string | undefined;
+  for (const key of Object.keys(value)) {
+    if (before !== undefined && before > key) return false;
+    before = key;
+    if (!isInOrder((value as Record<string, unknown>)[key])) return false;
+  }
+  return true;
+}
+
+function slowly(value: unknown): string {
   if (value === null || typeof value === "boolean" || typeof value === "string") return JSON.stringify(value);
   if (typeof value === "number") {
     if (!Number.isFinite(value)) throw new TypeError("canonicalJson: a number is not finite");
     return JSON.stringify(value);
   }
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  if (Array.isArray(value)) return `[${value.map(slowly).join(",")}]`;
   if (typeof value === "object") {
     const members = value as Record<string, unknown>;
     const parts: string[] = [];
     for (const key of Object.keys(members).sort()) {
       const member = members[key];
-      if (member !== undefined) parts.push(`${JSON.stringify(key)}:${canonicalJson(member)}`);
+      if (member !== undefined) parts.push(`${JSON.stringify(key)}:${slowly(member)}`);
     }
     return `{${parts.join(",")}}`;
   }

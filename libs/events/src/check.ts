@@ -95,7 +95,8 @@ export const mapOf =
 export const object = <T extends object>(
   fields: { readonly [Name in keyof T]-?: Check<T[Name]> },
 ): Check<T> => {
-  const names = Object.keys(fields) as (keyof T & string)[];
+  // In order, so that the canonical JSON of what is built needs no sorting.
+  const names = Object.keys(fields).sort() as (keyof T & string)[];
   return (value) => {
     const members = asObject(value);
     const built: Partial<T> = {};

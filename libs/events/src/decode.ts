@@ -35,10 +35,11 @@ export const encodeBody = (events: readonly Event[]): Uint8Array =>
   utf8(`[${events.map(encodeEvent).join(",")}]`);
 
 /** One event as it travels: canonical JSON, so that the hash of its data is known without parsing it again. */
-export function encodeEvent(event: Event): string {
-  const { type, v, key, at: atMs, data } = event;
-  return canonicalJson({ at: atMs, data, key, type, v });
-}
+export const encodeEvent = (event: Event): string => envelope(event, canonicalJson(event.data));
+
+/** Canonical too: its members are in order. `data` is canonical JSON. */
+const envelope = ({ type, v, key, at: atMs }: Event, data: string): string =>
+  `{"at":${atMs},"data":${data},"key":${JSON.stringify(key)},"type":${JSON.stringify(type)},"v":${v}}`;
 
 /** Total: every input gives events or one reason. */
 export function decodeBody(body: Uint8Array, table: UpcasterTable = UPCASTERS): DecodedBody | Poison {
@@ -148,7 +149,7 @@ export function prepareEvent(event: RegisterEvent): PreparedEvent | string {
     if ("unknown" in decoded || decoded.type === "SnapshotBegin" || decoded.type === "SnapshotComplete")
       return `${event.key}: version ${event.v} of ${event.type} is not one that this build writes`;
     const canonical = canonicalJson(decoded.data);
-    const json = encodeEvent(decoded);
+    const json = envelope(decoded, canonical);
     const sizeBytes = utf8(json).length;
     if (sizeBytes > EVENT_BYTES_MAX) return `${event.key}: ${sizeBytes} bytes exceed ${EVENT_BYTES_MAX}`;
     return { event: decoded, json, sizeBytes, canonical };

@@ -1,8 +1,9 @@
 /** The Crypto and Random ports on node:crypto. */
-import { createHash, createPublicKey, type KeyObject, randomFillSync, verify } from "node:crypto";
+import { createPublicKey, hash, type KeyObject, randomFillSync, verify } from "node:crypto";
 import type { Crypto, Random, Sha256, VerifyEd25519 } from "@hansa/core";
 
-const sha256: Sha256 = (data) => createHash("sha256").update(data).digest();
+/** By way of a text: a third of what createHash or a buffer from `hash` costs for the short inputs of a log. */
+const sha256: Sha256 = (data) => Buffer.from(hash("sha256", data, "binary"), "binary");
 
 /** DER of SubjectPublicKeyInfo for Ed25519 up to the raw key (RFC 8410 §4). */
 const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");

@@ -5,7 +5,7 @@
  */
 
 import type { AccountKey, Code } from "@hansa/core";
-import type { Lane, Position, WireRecord } from "@hansa/events";
+import type { Event, Lane, Position, WireRecord } from "@hansa/events";
 import { type ApplyOutcome, Federation, type FederationOptions, type RegisterRef } from "@hansa/model";
 
 export interface FeedRecord {
@@ -19,6 +19,8 @@ export interface FeedResult {
   /** What the fold did with the record itself. */
   readonly outcome: ApplyOutcome["kind"];
   readonly quarantined: { readonly code: Code; readonly message: string } | null;
+  /** What the record says, where the fold has decoded it. */
+  readonly events: readonly Event[];
 }
 
 interface Waiting extends FeedRecord {
@@ -60,6 +62,7 @@ export class ArchiveFold {
       changed,
       outcome: outcome.kind,
       quarantined: outcome.kind === "quarantined" ? { code: outcome.code, message: outcome.message } : null,
+      events: outcome.kind === "applied" ? outcome.events : [],
     };
   }
 

@@ -72,7 +72,8 @@ export async function saveSnapshot(
   at: { readonly position: number; readonly committedMs: number },
   dump: unknown,
 ): Promise<void> {
-  const state = await zip(Buffer.from(JSON.stringify(dump)));
+  // Level 1: a third of the time for a fifth more bytes, and a busy hub writes one every second.
+  const state = await zip(Buffer.from(JSON.stringify(dump)), { level: 1 });
   await db.query(
     "insert into snapshot (position, committed_at, state) values ($1, $2, $3) on conflict (position) do nothing",
     [at.position, new Date(at.committedMs).toISOString(), state],

@@ -24,19 +24,21 @@ const ENDPOINTS = 2000;
 const FULL = { changes: 400_000, peerSeconds: 5 };
 const QUICK = { changes: 20_000, peerSeconds: 1 };
 
-class Members {
+class Member {
+  readonly cluster: string;
   readonly child: ChildProcess;
   readonly acked: Acked[] = [];
   #settle: ((told: Told) => void) | undefined;
   #fail: ((error: Error) => void) | undefined;
 
-  constructor() {
-    this.child = fork(fileURLToPath(new URL("./members.ts", import.meta.url)), { serialization: "json" });
+  constructor(cluster: string) {
+    this.cluster = cluster;
+    this.child = fork(fileURLToPath(new URL("./member.ts", import.meta.url)));
     this.child.on("message", (told: Told) => {
       if (told.told === "acked") this.acked.push(...told.records);
       else this.#settle?.(told);
     });
-    this.child.on("exit", (code) => this.#fail?.(new Error(`the load process ended with ${code}`)));
+    this.child.on("exit", (code) => this.#fail?.(new Error(`member ${cluster} ended with ${code}`)));
   }
 
   ask(order: Order): Promise<Told> {
@@ -48,8 +50,8 @@ class Members {
   }
 
   async end(): Promise<void> {
-    const gone = new Promise((resolve) => this.child.once("exit", resolve));
     if (this.child.exitCode !== null) return;
+    const gone = new Promise((resolve) => this.child.once("exit", resolve));
     this.child.send({ do: "end" } satisfies Order);
     const killing = setTimeout(() => this.child.kill("SIGKILL"), 10_000);
     await gone;
@@ -63,11 +65,11 @@ export const bench: Bench = {
   async run(context) {
     const folder = mkdtempSync(join(tmpdir(), "hansa-durable-"));
     const rig = await HubRig.start();
-    const members = new Members();
+    const members = CLUSTERS.map((cluster) => new Member(cluster));
     try {
       return await measure(context, rig, members, folder);
     } finally {
-      await members.end();
+      await Promise.all(members.map((member) => member.end()));
       await rig.stop();
       rmSync(folder, { recursive: true, force: true });
     }
@@ -77,30 +79,39 @@ export const bench: Bench = {
 async function measure(
   { quick, log }: BenchContext,
   rig: HubRig,
-  members: Members,
+  members: readonly Member[],
   folder: string,
 ): Promise<Figure[]> {
   const { changes, peerSeconds } = quick ? QUICK : FULL;
-  const tokens: Record<string, string> = {};
-  for (const cluster of CLUSTERS) tokens[cluster] = await tokenFor(rig, cluster);
+  const servers = [rig.nats.url];
   const { caPem } = rig.target();
-  await members.ask({ do: "join", folder, servers: [rig.nats.url], caPem, tokens, endpoints: ENDPOINTS });
+  await Promise.all(
+    members.map(async (member) => {
+      const { cluster } = member;
+      const token = await tokenFor(rig, cluster);
+      const at = join(folder, cluster);
+      await member.ask({ do: "join", cluster, folder: at, servers, caPem, token, endpoints: ENDPOINTS });
+    }),
+  );
   const from = (await archiveNow(rig.store.db)).position;
   const processes = await processesOf(rig, members);
-  const before = processes.map(({ pid }) => cpuSeconds(pid));
-  const loaded = await members.ask({ do: "load", changes });
-  const after = processes.map(({ pid }) => cpuSeconds(pid));
+  const used = () => processes.map(({ pids }) => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0));
+  const before = used();
+  const share = Math.round(changes / members.length);
+  const loaded = await Promise.all(members.map((member) => member.ask({ do: "load", changes: share })));
+  const after = used();
   const { perSecond, events, seconds } = await rateSince(rig, from);
   log(`  ${events} events in ${seconds.toFixed(1)} s, ${CLUSTERS.length} clusters of ${ENDPOINTS} endpoints`);
-  const wrong = await differences(rig, members.acked, loaded);
+  const acked = members.flatMap((member) => member.acked);
+  const wrong = await differences(rig, acked, loaded);
   for (const line of wrong) log(`  ${line}`);
   const cpu = processes.map(({ name }, index) => {
-    const used = (after[index] ?? Number.NaN) - (before[index] ?? Number.NaN);
-    return `${name} ${((used / events) * 1000).toFixed(3)}`;
+    const seconds = (after[index] ?? Number.NaN) - (before[index] ?? Number.NaN);
+    return `${name} ${((seconds / events) * 1000).toFixed(3)}`;
   });
   log(`  CPU seconds per 1000 events: ${cpu.join(", ")}`);
   const peer = await singleInserts(rig.postgresUrl, peerSeconds);
-  const exact = wrong.length === 0 ? `all ${members.acked.length} acked records archived` : wrong.join("; ");
+  const exact = wrong.length === 0 ? `all ${acked.length} acked records archived` : wrong.join("; ");
   return [
     {
       figure: "events/s durable end to end (agent's ack synced → Postgres committed)",
@@ -122,13 +133,13 @@ async function tokenFor(rig: HubRig, cluster: string): Promise<string> {
   return token;
 }
 
-async function processesOf(rig: HubRig, members: Members) {
+async function processesOf(rig: HubRig, members: readonly Member[]) {
   const rows = await rig.store.db.query<{ pid: number }>("select pg_backend_pid() as pid");
   return [
-    { name: "agents", pid: members.child.pid ?? 0 },
-    { name: "nats", pid: rig.nats.pid },
-    { name: "hub", pid: rig.hub.child.pid ?? 0 },
-    { name: "postgres", pid: parentOf(rows[0]?.pid ?? 0) ?? 0 },
+    { name: "agents", pids: members.map(({ child }) => child.pid ?? 0) },
+    { name: "nats", pids: [rig.nats.pid] },
+    { name: "hub", pids: [rig.hub.child.pid ?? 0] },
+    { name: "postgres", pids: [parentOf(rows[0]?.pid ?? 0) ?? 0] },
   ];
 }
 
@@ -145,7 +156,7 @@ async function rateSince(rig: HubRig, from: number) {
 }
 
 /** What the archive lacks of what was acknowledged, and where its fold differs from the writers. */
-async function differences(rig: HubRig, acked: readonly Acked[], loaded: Told): Promise<string[]> {
+async function differences(rig: HubRig, acked: readonly Acked[], loaded: readonly Told[]): Promise<string[]> {
   const wrong: string[] = [];
   const { db } = rig.store;
   const rows = await db.query<{ source: string; lane: string; epoch: number; seq: number; hash: string }>(
@@ -166,10 +177,12 @@ async function differences(rig: HubRig, acked: readonly Acked[], loaded: Told): 
   if (count[0]?.torn !== 0) wrong.push(`${count[0]?.torn} records have other events than their body`);
   const genesis = JSON.parse(readFileSync(join(rig.dir, "genesis.json"), "utf8")) as Genesis;
   const { fed } = await foldAt(rig.store, now.position, { genesis, crypto: nodeCrypto });
-  if (loaded.told !== "loaded") return [...wrong, "the load did not end"];
-  if (loaded.overflowed > 0) wrong.push(`${loaded.overflowed} records were pushed out of an outbox`);
-  for (const { source, lane, digest } of loaded.digests)
-    if (fed.laneDigest(source, lane as Lane) !== digest) wrong.push(`${source} ${lane}: another digest`);
+  for (const told of loaded) {
+    if (told.told !== "loaded") continue;
+    if (told.overflowed > 0) wrong.push(`${told.overflowed} records were pushed out of an outbox`);
+    for (const { source, lane, digest } of told.digests)
+      if (fed.laneDigest(source, lane as Lane) !== digest) wrong.push(`${source} ${lane}: another digest`);
+  }
   return wrong;
 }
 

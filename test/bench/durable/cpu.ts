@@ -1,4 +1,4 @@
-/** CPU seconds of other processes, from /proc; a process that runs elsewhere counts as unknown. */
+/** CPU seconds of other processes, from /proc. */
 import { readdirSync, readFileSync } from "node:fs";
 
 /** Linux gives times in ticks of 1/100 s to user space on every architecture. */
@@ -14,10 +14,10 @@ function statOf(pid: number | string): string[] | undefined {
   }
 }
 
-/** User and system time of a process, of its children, and of those that have ended. */
-export function cpuSeconds(pid: number): number | undefined {
+/** User and system time of a process, of its children, and of those that have ended; NaN where it is not on this machine. */
+export function cpuSeconds(pid: number): number {
   const own = statOf(pid);
-  if (own === undefined) return undefined;
+  if (own === undefined) return Number.NaN;
   const sum = (fields: readonly string[], count: number): number =>
     fields.slice(11, 11 + count).reduce((total, ticks) => total + Number(ticks), 0);
   let ticks = sum(own, 4);

@@ -1,4 +1,4 @@
-/** What the benchmark and its load process say to each other over IPC. */
+/** What the benchmark and its members say to each other over IPC. */
 
 /** One record that the bus has acknowledged, after the outbox had synced it. */
 export interface Acked {
@@ -12,10 +12,11 @@ export interface Acked {
 export type Order =
   | {
       readonly do: "join";
+      readonly cluster: string;
       readonly folder: string;
       readonly servers: readonly string[];
       readonly caPem: string;
-      readonly tokens: Readonly<Record<string, string>>;
+      readonly token: string;
       readonly endpoints: number;
     }
   /** Offer so many changes in all, as fast as they are taken. */

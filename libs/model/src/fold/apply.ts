@@ -3,6 +3,7 @@ import type { Code } from "@hansa/core";
 import {
   type DecodedBody,
   decodeBody,
+  type Event,
   evidenceOf,
   isLane,
   isRecordHeader,
@@ -24,7 +25,8 @@ import type { World } from "./world.ts";
 
 /** Outcome of one record by itself; what changed is in the world. */
 export type Applied =
-  | { readonly kind: "applied" | "duplicate" | "stale" }
+  | { readonly kind: "applied"; readonly events: readonly Event[] }
+  | { readonly kind: "duplicate" | "stale" }
   | ({ readonly kind: "gap" } & LogGap)
   | { readonly kind: "parked"; readonly held: boolean }
   | { readonly kind: "quarantined"; readonly code: Code; readonly message: string };
@@ -158,7 +160,7 @@ function takeEvents(candidate: Candidate, inChain: boolean): Applied {
     else if (inChain && event.type === "SnapshotBegin") log.registers.begin(event.data.id, place);
     else if (inChain && event.type === "SnapshotComplete") complete(log, event.data);
   }
-  return { kind: "applied" };
+  return { kind: "applied", events: decoded.events };
 }
 
 function complete(log: LogState, data: Parameters<LogState["registers"]["complete"]>[0]): void {

@@ -76,7 +76,7 @@ export class Federation {
     this.#world.changes.clear();
     // A stale record can still bring a command.
     if (applied.kind === "applied" || (applied.kind === "stale" && changed.length + gaps.length > 0))
-      return { kind: "applied", changed, gaps };
+      return { kind: "applied", changed, gaps, events: applied.kind === "applied" ? applied.events : [] };
     if (applied.kind === "quarantined") return { ...applied, changed };
     return applied as ApplyOutcome;
   }

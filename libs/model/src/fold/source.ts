@@ -82,7 +82,8 @@ export class Source {
   }
 
   #index(before: StoredRegister | undefined, after: StoredRegister | undefined): void {
-    if (before?.view !== undefined) {
+    const isReplaced = before?.type === after?.type && after?.view !== undefined;
+    if (before?.view !== undefined && !isReplaced) {
       remove(this.#byType, before.type, before.key);
       const service = serviceOf(before.key);
       if (service !== undefined) remove(this.#byService, service, before.key);

@@ -3,6 +3,7 @@ import type { AccountKey, ClusterName, Code, Crypto, TrustDomain } from "@hansa/
 import type {
   BusRecord,
   CommandValue,
+  Event,
   Genesis,
   Head,
   Lane,
@@ -87,8 +88,14 @@ export interface LogGap {
 }
 
 export type ApplyOutcome =
-  /** `gaps`: holes that showed among parked records which this one released. */
-  | { readonly kind: "applied"; readonly changed: readonly RegisterRef[]; readonly gaps: readonly LogGap[] }
+  | {
+      readonly kind: "applied";
+      readonly changed: readonly RegisterRef[];
+      /** Holes that showed among parked records which this one released. */
+      readonly gaps: readonly LogGap[];
+      /** What the record says; empty where nothing of it counts but an operator's command. */
+      readonly events: readonly Event[];
+    }
   /** This very record is held. */
   | { readonly kind: "duplicate" }
   /** Behind the head and in no gap, or of a replaced key: no effect. */

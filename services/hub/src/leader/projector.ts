@@ -9,6 +9,7 @@ import {
   type ArchiveFold,
   type ArchiveRecord,
   type CommitOutcome,
+  type FeedResult,
   foldAt,
   Projection,
   type ProjectionChanges,
@@ -212,14 +213,16 @@ function judge(fold: ArchiveFold, batch: readonly BusRecord[], via: Via, crypto:
     const result = fold.feed({ record, account, lane }, false);
     judged.changed.push(...result.changed);
     if (result.quarantined !== null) judged.quarantine.push({ ...place, ...result.quarantined });
-    const events = result.quarantined === null ? decodeBody(body) : null;
-    const archived =
-      events?.kind === "events"
-        ? events.events
-        : [poisonEvent(result.quarantined ?? { code: "HSA2001", message: "" })];
-    judged.records.push({ record, hash, via, streamSeq: via === "bus" ? streamSeq : null, events: archived });
+    const events = result.events.length > 0 ? result.events : eventsOf(body, result.quarantined);
+    judged.records.push({ record, hash, via, streamSeq: via === "bus" ? streamSeq : null, events });
   }
   return judged;
+}
+
+function eventsOf(body: Uint8Array, quarantined: FeedResult["quarantined"]): readonly Event[] {
+  const decoded = quarantined === null ? decodeBody(body) : null;
+  if (decoded?.kind === "events") return decoded.events;
+  return [poisonEvent(quarantined ?? { code: "HSA2001", message: "" })];
 }
 
 /** What the archive shows in place of events that nobody may believe. */
