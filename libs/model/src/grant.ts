@@ -5,26 +5,28 @@
 import { isLabel, SYSTEM_NAMESPACE } from "@hansa/core";
 import type { Grant } from "@hansa/events";
 
-/** An address as one number with its width. */
-interface Address {
-  readonly bits: bigint;
-  readonly width: 32 | 128;
-}
+/** An address as one number; IPv4 as an unsigned 32-bit one, because one is asked for at every endpoint. */
+type Address = { readonly width: 32; readonly bits: number } | { readonly width: 128; readonly bits: bigint };
 
-export interface Cidr extends Address {
-  readonly prefix: number;
-}
+export type Cidr = Address & { readonly prefix: number };
 
 /** Strict textual IPv4 or IPv6 (RFC 4291, RFC 5952 not required); zones and IPv4-mapped IPv6 are undefined. */
 export function parseAddress(text: string): Address | undefined {
   return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
 }
 
+const IPV4 = /^(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})$/;
+
 function parseIpv4(text: string): Address | undefined {
-  const parts = text.split(".");
-  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9][0-9]{0,2})$/.test(part) && Number(part) <= 255))
-    return undefined;
-  return { bits: parts.reduce((bits, part) => (bits << 8n) | BigInt(part), 0n), width: 32 };
+  const match = IPV4.exec(text);
+  if (match === null) return undefined;
+  let bits = 0;
+  for (let part = 1; part <= 4; part++) {
+    const value = Number(match[part]);
+    if (value > 255) return undefined;
+    bits = bits * 256 + value;
+  }
+  return { bits, width: 32 };
 }
 
 function parseIpv6(text: string): Address | undefined {
@@ -49,13 +51,24 @@ export function parseCidr(text: string): Cidr | undefined {
   if (address === undefined || rest.length > 0 || !/^(0|[1-9][0-9]{0,2})$/.test(length)) return undefined;
   const prefix = Number(length);
   if (prefix > address.width) return undefined;
-  const hostBits = address.bits & ((1n << BigInt(address.width - prefix)) - 1n);
-  return hostBits === 0n ? { ...address, prefix } : undefined;
+  return hasHostBits(address, prefix) ? undefined : { ...address, prefix };
 }
 
-const covers = (cidr: Cidr, address: Address): boolean =>
-  cidr.width === address.width &&
-  cidr.bits >> BigInt(cidr.width - cidr.prefix) === address.bits >> BigInt(cidr.width - cidr.prefix);
+const hasHostBits = (address: Address, prefix: number): boolean =>
+  address.width === 32
+    ? address.bits % 2 ** (32 - prefix) !== 0
+    : (address.bits & ((1n << BigInt(128 - prefix)) - 1n)) !== 0n;
+
+function covers(cidr: Cidr, address: Address): boolean {
+  if (cidr.width === 32)
+    return (
+      address.width === 32 &&
+      address.bits - cidr.bits >= 0 &&
+      address.bits - cidr.bits < 2 ** (32 - cidr.prefix)
+    );
+  const host = BigInt(128 - cidr.prefix);
+  return address.width === 128 && cidr.bits >> host === address.bits >> host;
+}
 
 const NEVER_OUTSIDE_LAB: readonly Cidr[] = [
   "0.0.0.0/8",

@@ -18,8 +18,12 @@ export function standingOf(world: World, cluster: string): Standing | null {
 function ownStandingOf(world: World, cluster: string): Standing | null {
   const member = world.members.get(cluster);
   if (member === undefined) return null;
+  const known = world.ownStandings.get(cluster);
+  if (known?.membership === member.membership) return known.standing;
   const { trustDomain, membership } = member;
-  return { cluster, trustDomain, grant: membership.grant, lab: world.genesis.lab };
+  const standing = { cluster, trustDomain, grant: membership.grant, lab: world.genesis.lab };
+  world.ownStandings.set(cluster, { membership, standing });
+  return standing;
 }
 
 function isPresent(world: World, cluster: string): boolean {

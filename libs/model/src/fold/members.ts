@@ -59,6 +59,11 @@ export class Members {
   readonly #clustersMax: number;
   readonly #entries = new Map<string, Entry>();
   readonly #accounts = new Map<AccountKey, ClusterName>();
+  /** Derived; asked for with every register, so kept until an entry or the orders in force are others. */
+  readonly #records = new Map<
+    string,
+    { readonly entry: Entry; readonly orders: unknown; readonly record: MemberRecord }
+  >();
 
   constructor(
     genesis: Genesis,
@@ -96,14 +101,19 @@ export class Members {
   get(cluster: string): MemberRecord | undefined {
     const entry = this.#entries.get(cluster);
     if (entry === undefined) return undefined;
+    const orders = this.#book.accepted();
+    const known = this.#records.get(cluster);
+    if (known?.entry === entry && known.orders === orders) return known.record;
     const { value, request } = entry;
-    return {
+    const record = {
       cluster: value.cluster,
       account: request.accountKey,
       trustDomain: trustDomainOf(value.cluster, this.#genesis.federation),
       membership: value,
       state: this.#stateOf(entry),
     };
+    this.#records.set(cluster, { entry, orders, record });
+    return record;
   }
 
   clusters(): readonly string[] {

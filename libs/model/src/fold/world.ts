@@ -4,6 +4,7 @@ import {
   type CommandValue,
   fingerprintOf,
   type Genesis,
+  type MembershipValue,
   membershipKey,
   type RecordEvidence,
 } from "@hansa/events";
@@ -81,6 +82,11 @@ export class World {
   readonly touchedQuotas = new Set<string>();
   /** Derived per cluster; dropped when trust changes. null = no effect at all. */
   readonly standings = new Map<string, Standing | null>();
+  /** What a cluster is to itself, by the membership that it was derived from. */
+  readonly ownStandings = new Map<
+    string,
+    { readonly membership: MembershipValue; readonly standing: Standing }
+  >();
 
   constructor({ genesis, crypto, limits }: FederationOptions) {
     this.genesis = genesis;

@@ -14,7 +14,7 @@ export interface ChangedRegister {
   readonly key: string;
 }
 
-/** `"all"` where membership, evidence, policy or identities changed. */
+/** `"all"` where membership, policy or identities changed; a link is `link/<peer>`, this importer's evidence of a peer. */
 export function affectedServices(
   changed: readonly ChangedRegister[],
   fed: FederationReader,
@@ -26,9 +26,10 @@ export function affectedServices(
   for (const { cluster, key } of changed) {
     const [kind = "", namespace = "", name = ""] = key.split("/");
     if (kind === "service" || kind === "load" || kind === "endpoint") add(namespace, name);
-    else if (kind === "gateway") {
-      if (cluster === undefined) return "all";
-      for (const served of fed.serviceNames(cluster)) add(served.namespace, served.name);
+    else if (kind === "gateway" || kind === "link") {
+      const exporter = kind === "link" ? namespace : cluster;
+      if (exporter === undefined) return "all";
+      for (const served of fed.serviceNames(exporter)) add(served.namespace, served.name);
     } else if (!INERT.includes(kind)) return "all";
   }
   return [...services.keys()].sort().map((key) => services.get(key)!);

@@ -25,7 +25,7 @@ export interface Candidate {
 }
 
 /** What an exporter's capacity is read from. */
-interface Reach {
+export interface Reach {
   readonly exporter: Exporter;
   readonly portKey: string;
   readonly link: LinkState | "self";

@@ -1,5 +1,6 @@
 /** What a view is computed from: the fold, where the importer stands, its evidence and its memory. */
 import type { LinkState, LinkValue } from "@hansa/events";
+import type { CandidateCache } from "./candidate-cache.ts";
 import type { FailbackMemory } from "./failback.ts";
 import { type FederationReader, read, registerName, type Sight } from "./reader.ts";
 import type { Vantage } from "./types.ts";
@@ -11,6 +12,8 @@ export interface ViewInput {
   readonly evidence?: (peer: string) => LinkValue | undefined;
   /** Read and brought forward by each computation; `explain` works on a copy. */
   readonly memory: FailbackMemory;
+  /** Kept from view to view by an owner that tells it of changes; without one everything is read again. */
+  readonly candidates?: CandidateCache;
   /** The importer's monotonic clock, for the hysteresis only. */
   readonly monotonicMs: number;
 }

@@ -130,3 +130,9 @@ export function membersInSight({ fed, observer }: Sight): Participant[] {
 
 export const isPresent = (member: Participant | undefined): member is Participant =>
   member !== undefined && (member.state === "active" || member.state === "draining");
+
+/** Both in the same granted, named network: endpoints are dialled directly, not through a gateway. */
+export function isFlat(fed: Pick<FederationReader, "member">, self: string, peer: string): boolean {
+  const network = fed.member(self)?.membership.grant.network ?? "";
+  return network !== "" && network === fed.member(peer)?.membership.grant.network;
+}

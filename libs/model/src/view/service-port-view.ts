@@ -14,7 +14,7 @@ import { evidenceOf, type PeerEvidence, sightOf, type ViewInput } from "./input.
 import { drainCandidates, localitiesOf } from "./localities.ts";
 import { type Exporter, exportersOf, type MergedPort, mergePorts } from "./merge.ts";
 import { placeCandidates } from "./priority.ts";
-import { federationOf, readOfService } from "./reader.ts";
+import { federationOf, isFlat } from "./reader.ts";
 import { serviceHost, serviceSni } from "./sni.ts";
 import { overprovisioningOf } from "./threshold.ts";
 import type { ServicePortView } from "./types.ts";
@@ -115,26 +115,26 @@ function reach(
   if (!port.exposedBy.includes(exporter.cluster))
     return `does not offer port ${port.portKey} as the oldest export does`;
   const from = { exporter, portKey: port.portKey, link: evidence.state, because: evidence.because };
-  if (exporter.cluster === input.self.cluster) return endpointCandidates(sight, from, "local", scale);
-  if (isFlat(input, exporter) && hasEndpoints(input, exporter, port))
-    return endpointCandidates(sight, from, "flat", scale);
+  const listed = (via: "local" | "flat"): readonly Candidate[] => {
+    const make = () => endpointCandidates(sight, from, via, scale);
+    return input.candidates?.of(from, via, scale, make) ?? make();
+  };
+  if (exporter.cluster === input.self.cluster) return listed("local");
+  if (isFlat(input.fed, input.self.cluster, exporter.cluster) && hasEndpoints(input, exporter, port))
+    return listed("flat");
   return asList(gatewayCandidate(sight, from, scale)) ?? "has no gateway";
 }
 
 const asList = (candidate: Candidate | undefined): Candidate[] | undefined =>
   candidate === undefined ? undefined : [candidate];
 
-/** The same granted, named network: endpoints are dialled directly. */
-function isFlat({ fed, self }: ViewInput, exporter: Exporter): boolean {
-  const network = fed.member(self.cluster)?.membership.grant.network ?? "";
-  return network !== "" && network === exporter.member.membership.grant.network;
-}
-
 /** Lanes are not ordered against each other: until the peer's endpoints are here, its gateway serves. */
 function hasEndpoints(input: ViewInput, exporter: Exporter, port: MergedPort): boolean {
   const { cluster, namespace, name } = exporter;
-  const known = readOfService(sightOf(input), cluster, "endpoint", namespace, name);
-  if (known.some((endpoint) => endpoint.value.ports[port.portKey] !== undefined)) return true;
+  const { fed, self } = input;
+  for (const view of fed.ofService(cluster, namespace, name))
+    if (view.type === "EndpointSet" && view.value.ports[port.portKey] !== undefined)
+      if (fed.effect(cluster, view, self.cluster) !== undefined) return true;
   return loadsOf(sightOf(input), cluster, namespace, name, port.portKey).every(
     (load) => load.value.healthy === 0,
   );

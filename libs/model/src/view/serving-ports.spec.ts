@@ -81,19 +81,19 @@ describe("what a change concerns", () => {
     ]);
   });
 
-  it("is all services of the cluster whose gateway it is", () => {
-    expect(affectedServices([{ cluster: "us", key: "gateway/gw" }], fed)).toEqual([
+  it.each([
+    { cluster: "us", key: "gateway/gw" },
+    { cluster: "ap", key: "link/us" },
+  ])("is all services of the cluster whose gateway it is, or of which it is evidence: $key", (changed) => {
+    expect(affectedServices([changed], fed)).toEqual([
       { namespace: "shop", name: "cart" },
       { namespace: "shop", name: "pay" },
     ]);
   });
 
-  it.each(["membership/us", "link/us", "policy/allow/shop/x", "identity/shop/web"])(
-    "is everything for %s",
-    (key) => {
-      expect(affectedServices([{ cluster: "hub", key }], fed)).toBe("all");
-    },
-  );
+  it.each(["membership/us", "policy/allow/shop/x", "identity/shop/web"])("is everything for %s", (key) => {
+    expect(affectedServices([{ cluster: "hub", key }], fed)).toBe("all");
+  });
 
   it("and an importer routes to what it serves and what is exported to it", () => {
     fed.serve("us", "secret", { to: ["ap"] }).serve("us", "own", { exported: false });

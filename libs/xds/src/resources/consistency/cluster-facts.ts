@@ -1,16 +1,10 @@
 /** Invariants of clusters: the failover recipe's golden fields, and trust for every mesh upstream. */
-import {
-  type Cluster,
-  Cluster_DiscoveryType,
-  ClusterLoadAssignmentSchema,
-  ClusterSchema,
-  fromBinary,
-} from "../../../gen/index.ts";
+import { type Cluster, Cluster_DiscoveryType, ClusterSchema, fromBinary } from "../../../gen/index.ts";
+import { readAssignment } from "./assignment-reader.ts";
 import { Collector, type Facts } from "./facts.ts";
 import { readUpstreamTls } from "./tls-facts.ts";
 
 const PASSTHROUGH = "passthrough/";
-const MATCH_KEY = "envoy.transport_socket_match";
 /** Envoy's default: so few retries that a failover drops requests. */
 const RETRIES_DEFAULT = 3;
 
@@ -50,26 +44,21 @@ export function clusterFacts(name: string, bytes: Uint8Array): Facts {
 }
 
 export function endpointFacts(name: string, bytes: Uint8Array): Facts {
-  const assignment = fromBinary(ClusterLoadAssignmentSchema, bytes);
+  const assignment = readAssignment(bytes);
   const collector = new Collector(`endpoints ${name}`);
+  const passthrough = name.startsWith(PASSTHROUGH);
   collector.demand(assignment.clusterName === name, `are for ${assignment.clusterName}`);
   const seen = new Set<string>();
-  for (const endpoint of assignment.endpoints.flatMap((locality) => locality.lbEndpoints)) {
-    const socket =
-      endpoint.hostIdentifier.case === "endpoint"
-        ? endpoint.hostIdentifier.value.address?.address
-        : undefined;
-    const at =
-      socket?.case === "socketAddress" ? `${socket.value.address}:${socket.value.portSpecifier.value}` : "";
-    collector.demand(at !== "", "an endpoint without an address");
-    collector.demand(!seen.has(at), `${at} twice: Envoy would drop the second`);
+  for (const { address, port, match } of assignment.endpoints) {
+    const at = address === "" ? "" : `${address}:${port}`;
+    if (at === "") collector.demand(false, "an endpoint without an address");
+    if (seen.has(at)) collector.demand(false, `${at} twice: Envoy would drop the second`);
     seen.add(at);
-    const wanted = endpoint.metadata?.filterMetadata[MATCH_KEY]?.cluster;
-    if (typeof wanted === "string") collector.matches.add(wanted);
-    else collector.demand(name.startsWith(PASSTHROUGH), `${at} names no exporter`);
+    if (match !== undefined) collector.matches.add(match);
+    else if (!passthrough) collector.demand(false, `${at} names no exporter`);
   }
   collector.demand(
-    name.startsWith(PASSTHROUGH) || assignment.policy?.weightedPriorityHealth === true,
+    passthrough || assignment.weightedPriorityHealth,
     "weights do not count in the health of a priority",
   );
   return collector.facts();
