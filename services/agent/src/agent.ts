@@ -25,11 +25,11 @@ import { OUTBOX_RECORDS_MAX, type Outbox, openOutbox } from "./log/outbox.ts";
 import { fileElection } from "./log/writer-lock.ts";
 import type { Ports } from "./ports.ts";
 import { adminPlaceOf } from "./proxy/admin-place.ts";
-import { proxiesOf } from "./proxy/inventory.ts";
+import { type InventoryPlace, proxiesOf } from "./proxy/inventory.ts";
 import { DataPlane } from "./proxy/plane.ts";
 import { ProxySockets } from "./proxy/sockets.ts";
 import type { SourceDocument } from "./source/document.ts";
-import { factEvents } from "./source/facts.ts";
+import { factEvents, type Place } from "./source/facts.ts";
 import { FileSource } from "./source/file-source.ts";
 
 const GAUGES_MS = 2000;
@@ -56,6 +56,8 @@ export class Agent implements AgentView {
   readonly #journal: Journal;
   readonly #late: LateRecords;
   readonly #traffic: TrafficEvidence;
+  /** One object for the life of the agent: facts and proxies are known again by it. */
+  readonly #place: Place & InventoryPlace;
   document: SourceDocument | undefined;
   #stops: (() => void | Promise<void>)[] = [];
 
@@ -74,6 +76,8 @@ export class Agent implements AgentView {
     this.cluster = membership.membership.cluster;
     this.trustDomain = membership.trustDomain;
     this.authority = authority;
+    const { region, zones, gateway } = config;
+    this.#place = { trustDomain: this.trustDomain, region, zones, gateways: [gateway] };
     this.#store = store;
     this.#bus = bus;
     this.sockets = new ProxySockets(config.socketDir, this.ports);
@@ -147,6 +151,7 @@ export class Agent implements AgentView {
       ports: this.ports,
       reader: this.core.reader,
       heads: () => this.core.fed.heads(),
+      clusterOf: (account) => this.core.fed.source(account)?.cluster,
       ownRoots: () => this.bundle().roots,
       svid: (id: SpiffeId) => this.svids.get(id),
       evidence: (peer) => this.core.watch.link(peer),
@@ -207,8 +212,7 @@ export class Agent implements AgentView {
   }
 
   #documentChanged(document: SourceDocument): void {
-    const { region, zones, gateway } = this.config;
-    const place = { trustDomain: this.trustDomain, region, zones, gateways: [gateway] };
+    const place = this.#place;
     this.document = document;
     const facts: RegisterEvent[] = factEvents(
       document,

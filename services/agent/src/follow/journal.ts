@@ -3,7 +3,7 @@
  * must not roll the Envoys back. Survives the process, not the machine: what a power cut takes, the stream gives again.
  */
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
-import { base64, fromBase64 } from "@hansa/core";
+import { fromBase64 } from "@hansa/core";
 import type { BusRecord } from "@hansa/events";
 
 export interface Journal {
@@ -22,7 +22,7 @@ type Line = Omit<BusRecord, "record"> & {
 };
 
 export const toLine = ({ record, ...place }: BusRecord): string =>
-  `${JSON.stringify({ ...place, header: record.header, body: base64(record.body) } satisfies Line)}\n`;
+  `${JSON.stringify({ ...place, header: record.header, body: Buffer.from(record.body).toString("base64") } satisfies Line)}\n`;
 
 /** undefined for a line that a crash cut short. */
 function fromLine(line: string): BusRecord | undefined {

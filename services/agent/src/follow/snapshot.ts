@@ -9,9 +9,11 @@ import type { Journal } from "./journal.ts";
 
 const FILE = "federation.json";
 const SOON_MS = 50;
-/** A dump stops the loop for as long as it takes; the journal makes it rare. */
 const SAVE_EVERY_MS = 30_000;
-const JOURNAL_BYTES_MAX = 8 * 1024 * 1024;
+/** A dump stops the loop for as long as it takes: so at most for this part of the time, the journal has the rest. */
+const SAVE_TIME_SHARE = 1 / 300;
+/** Some 50 000 records, which a restart folds again. */
+export const JOURNAL_BYTES_MAX = 64 * 1024 * 1024;
 
 interface Saved {
   readonly fingerprint: string;
@@ -62,6 +64,7 @@ export class SnapshotSaver {
   readonly #options: SnapshotOptions;
   #timer: TimerHandle | undefined;
   #savedMs = Number.NEGATIVE_INFINITY;
+  #saveTookMs = 0;
   #dirty = false;
   #parked = 0;
   #stopped = false;
@@ -84,7 +87,8 @@ export class SnapshotSaver {
     }
     if (this.#timer !== undefined || this.#stopped) return;
     const { clock, timers } = this.#options.ports;
-    const waitMs = Math.max(SOON_MS, this.#savedMs + SAVE_EVERY_MS - clock.monotonicMs());
+    const pauseMs = Math.max(SAVE_EVERY_MS, this.#saveTookMs / SAVE_TIME_SHARE);
+    const waitMs = Math.max(SOON_MS, this.#savedMs + pauseMs - clock.monotonicMs());
     this.#timer = timers.after(waitMs, () => {
       this.#timer = undefined;
       this.save();
@@ -103,6 +107,7 @@ export class SnapshotSaver {
     };
     writeJson(ports.disk, FILE, saved);
     this.#options.journal.clear();
+    this.#saveTookMs = ports.clock.monotonicMs() - this.#savedMs;
   }
 
   stop(): void {

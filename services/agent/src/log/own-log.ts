@@ -196,8 +196,9 @@ export class OwnLog {
     return this.set([{ type, v: 1, key, at: this.#options.ports.clock.nowMs(), data } as RegisterEvent]);
   }
 
+  /** In turns: one lane's record is on its way before the next lane's is made durable, which blocks. */
   #kick(): void {
-    for (const { publisher } of this.#lanes.values()) publisher.kick();
+    for (const { publisher } of this.#lanes.values()) queueMicrotask(() => publisher.kick());
   }
 
   /** A peer wants a snapshot. A wish that comes too soon after the last one is granted when its time has come. */

@@ -1,6 +1,12 @@
 /** What the next build of the data plane has to look at. Pure bookkeeping. */
 import type { ClusterName } from "@hansa/core";
-import { affectedServices, type FederationReader, type RegisterRef, type ServiceKey } from "@hansa/model";
+import {
+  affectedServices,
+  type FederationReader,
+  isFlat,
+  type RegisterRef,
+  type ServiceKey,
+} from "@hansa/model";
 
 export interface Work {
   readonly all: boolean;
@@ -13,13 +19,22 @@ export interface Work {
   readonly sources: ReadonlyMap<string, number>;
 }
 
+/** Services that one build takes on while more are waiting: some 10 ms of work. */
+export const SERVICES_PER_BUILD_MAX = 32;
+
+interface DirtyService {
+  readonly key: ServiceKey;
+  /** Sources of the changes. */
+  readonly clusters: Set<string>;
+}
+
 export class Dirty {
   readonly #self: ClusterName;
   #all = true;
-  #services = new Map<string, ServiceKey>();
+  readonly #services = new Map<string, DirtyService>();
   #ownServices = new Set<string>();
   #proxies = new Set<string>();
-  #sources = new Map<string, number>();
+  readonly #sources = new Map<string, number>();
 
   constructor(self: ClusterName) {
     this.#self = self;
@@ -33,12 +48,22 @@ export class Dirty {
     this.#proxies.add(id);
   }
 
-  services(keys: Iterable<ServiceKey>): void {
-    for (const key of keys) this.#services.set(`${key.namespace}/${key.name}`, key);
+  services(keys: Iterable<ServiceKey>, cluster: string = this.#self): void {
+    for (const key of keys) {
+      const name = `${key.namespace}/${key.name}`;
+      const known = this.#services.get(name);
+      if (known === undefined) this.#services.set(name, { key, clusters: new Set([cluster]) });
+      else known.clusters.add(cluster);
+    }
   }
 
   get hasServices(): boolean {
     return this.#services.size > 0;
+  }
+
+  /** Sources of changes that no build has taken yet. */
+  behind(): ReadonlySet<string> {
+    return new Set([...this.#services.values()].flatMap(({ clusters }) => [...clusters]));
   }
 
   /** False where nothing of it concerns this cluster. */
@@ -47,8 +72,7 @@ export class Dirty {
     reader: FederationReader,
     atOf: (ref: RegisterRef) => number | undefined,
   ): boolean {
-    const relevant = refs.filter((ref) => concerns(ref, this.#self));
-    if (relevant.length === 0) return false;
+    const relevant = refs.filter((ref) => concerns(ref, this.#self, reader));
     for (const ref of relevant) {
       const atMs = atOf(ref);
       const known = this.#sources.get(ref.cluster);
@@ -57,34 +81,65 @@ export class Dirty {
         this.#ownServices.add(ref.key.slice("service/".length));
     }
     // A bundle decides which exporters are usable at all.
-    const affected = relevant.some(({ key }) => key === "bundle")
-      ? "all"
-      : affectedServices(relevant, reader);
+    if (relevant.some(({ key }) => key === "bundle")) this.#all = true;
+    else
+      for (const [cluster, own] of Map.groupBy(relevant, ({ cluster }) => cluster))
+        this.#touch(own, cluster, reader);
+    return relevant.length > 0;
+  }
+
+  #touch(refs: readonly RegisterRef[], cluster: string, reader: FederationReader): void {
+    const affected = affectedServices(refs, reader);
     if (affected === "all") this.#all = true;
-    else this.services(affected);
-    return true;
+    else this.services(affected, cluster);
   }
 
   take(): Work {
-    const work: Work = {
+    const services = this.#takeServices();
+    const behind = this.behind();
+    const sources = new Map([...this.#sources].filter(([source]) => !behind.has(source)));
+    for (const source of sources.keys()) this.#sources.delete(source);
+    const work = {
       all: this.#all,
-      services: [...this.#services.values()],
+      services,
       ownServices: this.#ownServices,
       proxies: this.#proxies,
-      sources: this.#sources,
+      sources,
     };
     this.#all = false;
-    this.#services = new Map();
     this.#ownServices = new Set();
     this.#proxies = new Set();
-    this.#sources = new Map();
     return work;
+  }
+
+  /**
+   * All of them, or of too many those first whose sources have the fewest waiting: a source that changes everything it
+   * has waits behind those that change little, and never the other way round.
+   */
+  #takeServices(): ServiceKey[] {
+    let chosen = [...this.#services.values()];
+    if (!this.#all && chosen.length > SERVICES_PER_BUILD_MAX) {
+      const counts = new Map<string, number>();
+      for (const { clusters } of chosen)
+        for (const cluster of clusters) counts.set(cluster, (counts.get(cluster) ?? 0) + 1);
+      const rank = ({ clusters }: DirtyService): number =>
+        Math.min(...[...clusters].map((cluster) => counts.get(cluster) ?? 0));
+      const ranked = chosen.map((service) => ({ service, rank: rank(service) }));
+      chosen = ranked
+        .sort((a, b) => a.rank - b.rank)
+        .slice(0, SERVICES_PER_BUILD_MAX)
+        .map(({ service }) => service);
+    }
+    for (const { key } of chosen) this.#services.delete(`${key.namespace}/${key.name}`);
+    return chosen.map(({ key }) => key);
   }
 }
 
 /** What other clusters hold of each other, or allow, changes nothing here. */
-function concerns({ cluster, key }: RegisterRef, self: ClusterName): boolean {
+function concerns({ cluster, key }: RegisterRef, self: ClusterName, reader: FederationReader): boolean {
   const [kind = ""] = key.split("/", 1);
+  // Behind its gateway a peer is its sums; its single endpoints are nobody's here.
+  if (kind === "endpoint") return cluster === self || isFlat(reader, self, cluster);
   if (kind === "link") return cluster === self;
   if (kind === "policy") return cluster === self || cluster === "hub";
   return kind !== "want" && kind !== "";

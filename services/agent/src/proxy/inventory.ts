@@ -1,7 +1,7 @@
 /** Which proxies this agent serves, from the document: one sidecar per replica that has one, and the gateways. Pure. */
 import { gatewayId, type SpiffeId, type TrustDomain, workloadId } from "@hansa/core";
 import { portKeyOf } from "@hansa/events";
-import type { SourceDocument, SourceReplica } from "../source/document.ts";
+import type { SourceDocument, SourceReplica, SourceService, SourceWorkload } from "../source/document.ts";
 
 export interface Sidecar {
   readonly kind: "sidecar";
@@ -36,47 +36,65 @@ export interface InventoryPlace {
   readonly gateways: readonly { readonly name: string; readonly address: string; readonly port: number }[];
 }
 
-function appsOf(
-  document: SourceDocument,
-  namespace: string,
-  services: readonly string[],
-  app: SourceReplica["app"],
-): Sidecar["apps"] {
+function appsOf(services: readonly SourceService[], app: SourceReplica["app"]): Sidecar["apps"] {
   const apps = new Map<string, { address: string; port: number }>();
   if (app === undefined) return apps;
-  for (const service of document.services) {
-    if (service.namespace !== namespace || !services.includes(service.name)) continue;
-    for (const port of service.ports) {
+  for (const { namespace, name, ports } of services)
+    for (const port of ports) {
       const key = portKeyOf(port);
-      apps.set(`${namespace}/${service.name}/${key}`, {
-        address: app.address,
-        port: app.ports[key] ?? app.port,
-      });
+      apps.set(`${namespace}/${name}/${key}`, { address: app.address, port: app.ports[key] ?? app.port });
     }
-  }
   return apps;
+}
+
+interface Known {
+  readonly services: readonly SourceService[];
+  readonly place: InventoryPlace;
+  readonly sidecars: readonly Sidecar[];
+}
+
+/** A workload that the document gives again, unchanged, with the same services has the same sidecars: the same objects. */
+const known = new WeakMap<SourceWorkload, Known>();
+
+function sidecarsOf(
+  workload: SourceWorkload,
+  services: readonly SourceService[],
+  place: InventoryPlace,
+): readonly Sidecar[] {
+  const before = known.get(workload);
+  const same = before?.services.length === services.length && before.place === place;
+  if (same && services.every((service, index) => service === before.services[index])) return before.sidecars;
+  const { namespace, name, serviceAccount } = workload;
+  const sidecars = workload.replicas
+    .filter((replica) => replica.sidecar)
+    .map(
+      (replica): Sidecar => ({
+        kind: "sidecar",
+        id: `${namespace}/${name}/${replica.id}`,
+        spiffeId: workloadId(place.trustDomain, namespace, serviceAccount),
+        namespace,
+        workload: name,
+        address: replica.address,
+        inboundPort: replica.port,
+        zone: replica.zone ?? place.zones[0] ?? "default",
+        apps: appsOf(services, replica.app),
+        services: workload.services,
+      }),
+    );
+  known.set(workload, { services, place, sidecars });
+  return sidecars;
 }
 
 export function proxiesOf(document: SourceDocument, place: InventoryPlace): ReadonlyMap<string, LocalProxy> {
   const proxies = new Map<string, LocalProxy>();
+  const services = new Map(
+    document.services.map((service) => [`${service.namespace}/${service.name}`, service]),
+  );
+  for (const workload of document.workloads) {
+    const served = workload.services.flatMap((name) => services.get(`${workload.namespace}/${name}`) ?? []);
+    for (const sidecar of sidecarsOf(workload, served, place)) proxies.set(sidecar.id, sidecar);
+  }
   const zone = place.zones[0] ?? "default";
-  for (const workload of document.workloads)
-    for (const replica of workload.replicas) {
-      if (!replica.sidecar) continue;
-      const id = `${workload.namespace}/${workload.name}/${replica.id}`;
-      proxies.set(id, {
-        kind: "sidecar",
-        id,
-        spiffeId: workloadId(place.trustDomain, workload.namespace, workload.serviceAccount),
-        namespace: workload.namespace,
-        workload: workload.name,
-        address: replica.address,
-        inboundPort: replica.port,
-        zone: replica.zone ?? zone,
-        apps: appsOf(document, workload.namespace, workload.services, replica.app),
-        services: workload.services,
-      });
-    }
   for (const gateway of document.gateways ?? place.gateways) {
     const id = `gateway/${gateway.name}`;
     const { address, port } = gateway;

@@ -2,13 +2,14 @@
  * The data plane of one cluster: keeps every local Envoy's resources equal to the view of the fold. A change is
  * computed and pushed at once, for the services it concerns; changes of one turn of the loop are taken together.
  */
-import type { ClusterName, FederationName, Span, SpiffeId, TrustDomain } from "@hansa/core";
+import type { AccountKey, ClusterName, FederationName, Span, SpiffeId, TrustDomain } from "@hansa/core";
 import type { Head, LinkValue } from "@hansa/events";
 import type { Svid } from "@hansa/identity";
-import { type RegisterRef, type ServiceKey, serviceKeys } from "@hansa/model";
+import { CandidateCache, type RegisterRef, type ServiceKey, serviceKeys } from "@hansa/model";
 import { ResourceLayer, type TrustBundles, TYPE_URL } from "@hansa/xds";
 import type { LocalReader } from "../local-reader.ts";
 import type { Disk, Ports } from "../ports.ts";
+import { Claims } from "./claims.ts";
 import { Dirty, type Work } from "./dirty.ts";
 import { replaceChecked } from "./gate.ts";
 import { gatewayEndpoints, gatewayLayer } from "./gateway-layer.ts";
@@ -39,6 +40,8 @@ export interface PlaneOptions {
   };
   readonly reader: LocalReader;
   readonly heads: () => readonly Head[];
+  /** Name of the source of a log, where it is known. */
+  readonly clusterOf: (account: AccountKey) => string | undefined;
   /** DER roots of the own trust domain, base64. */
   readonly ownRoots: () => readonly string[];
   readonly svid: (id: SpiffeId) => Svid;
@@ -62,22 +65,27 @@ export class DataPlane {
   readonly #zones = new Map<string, ZoneLayer>();
   readonly #served = new Map<string, Served>();
   readonly #serving = new ServingCache();
+  readonly #candidates = new CandidateCache();
   readonly #dirty: Dirty;
+  readonly #claims: Claims;
   #proxies: ReadonlyMap<string, LocalProxy> = new Map();
   #bundles: TrustBundles = new Map();
   /** Traces of what the next build takes in. */
   #pushes: Span[] = [];
   #open = false;
   #scheduled = false;
+  #continuing = false;
   #stops: (() => void)[] = [];
   #stopped = false;
 
   constructor(options: PlaneOptions) {
     this.#options = options;
     const { clock, metrics, disk } = options.ports;
-    this.propagation = new Propagation({ clock, metrics, importer: options.cluster, heads: options.heads });
-    this.tcpPorts = new TcpPorts(disk, options.tcpPortFirst);
     this.#dirty = new Dirty(options.cluster);
+    this.#claims = new Claims({ ...options, behind: () => this.#dirty.behind() });
+    const heads = () => this.#claims.heads();
+    this.propagation = new Propagation({ clock, metrics, importer: options.cluster, heads });
+    this.tcpPorts = new TcpPorts(disk, options.tcpPortFirst);
   }
 
   /** From here on sockets are open. Called once the state is worth serving: restored, or read to the stream's end. */
@@ -105,6 +113,7 @@ export class DataPlane {
   proxies(proxies: ReadonlyMap<string, LocalProxy>): void {
     for (const [id, proxy] of proxies) {
       const before = this.#proxies.get(id);
+      if (before === proxy) continue;
       if (before === undefined || JSON.stringify(flat(before)) !== JSON.stringify(flat(proxy)))
         this.#dirty.proxy(id);
     }
@@ -117,6 +126,7 @@ export class DataPlane {
     atOf: (ref: RegisterRef) => number | undefined,
     traceparent: string,
   ): void {
+    for (const ref of refs) this.#candidates.changed(ref);
     if (!this.#dirty.registers(refs, this.#options.reader, atOf)) return;
     const span = this.#options.ports.tracer?.below(traceparent, "push");
     if (span !== undefined && this.#pushes.length < TRACES_PER_BUILD_MAX) this.#pushes.push(span);
@@ -172,7 +182,7 @@ export class DataPlane {
   }
 
   #build(work: Work): void {
-    const { ports, heads, reader, cluster, trustDomain, ownRoots } = this.#options;
+    const { ports, reader, cluster, trustDomain, ownRoots } = this.#options;
     const startMs = ports.clock.monotonicMs();
     const services = work.all ? serviceKeys(reader, cluster) : work.services;
     if (work.all) this.#bundles = readBundles(reader, cluster, [trustDomain, ownRoots()]);
@@ -181,8 +191,19 @@ export class DataPlane {
     const own = this.#buildOwn(services, work);
     for (const [id, served] of this.#served) if (!this.#proxies.has(id)) this.#end(id, served);
     ports.metrics.observe("hansa_build_seconds", (ports.clock.monotonicMs() - startMs) / 1000);
-    this.propagation.built(Math.max(zones, own), heads(), work.sources, this.#traced());
+    this.propagation.built(Math.max(zones, own), this.#claims.heads(), work.sources, this.#traced());
     this.acked();
+    if (this.#dirty.hasServices) this.#continue();
+  }
+
+  /** More waits than one build takes on: what has come in meanwhile goes first. */
+  #continue(): void {
+    if (this.#continuing) return;
+    this.#continuing = true;
+    this.#options.ports.timers.after(0, () => {
+      this.#continuing = false;
+      this.#schedule();
+    });
   }
 
   /** What was built is on its way to the Envoys: from here on their answers are waited for. */
@@ -200,18 +221,23 @@ export class DataPlane {
     const sidecars = [...this.#proxies.values()].filter(({ kind }) => kind === "sidecar");
     const wanted = new Set(sidecars.map(({ zone }) => zone));
     for (const zone of this.#zones.keys()) if (!wanted.has(zone)) this.#zones.delete(zone);
-    const input = { fed: reader, evidence, monotonicMs: ports.clock.monotonicMs() };
+    const input = {
+      fed: reader,
+      evidence,
+      candidates: this.#candidates,
+      monotonicMs: ports.clock.monotonicMs(),
+    };
     let revision = 0;
     for (const name of wanted) {
       const known = this.#zones.get(name);
       const zone = known ?? new ZoneLayer({ cluster, region, zone: name }, ports.crypto, ports);
       this.#zones.set(name, zone);
       const whole = work.all || known === undefined;
-      const tcpBefore = tcpKey(zone);
+      const tcpBefore = zone.tcp().key;
       const keys = whole && !work.all ? serviceKeys(reader, cluster) : services;
       revision = Math.max(revision, zone.update(keys, whole, input, this.#bundles));
-      if (tcpKey(zone) === tcpBefore && known !== undefined) continue;
-      this.tcpPorts.ensure(tcpViews(zone).map(({ sni }) => sni));
+      if (zone.tcp().key === tcpBefore && known !== undefined) continue;
+      this.tcpPorts.ensure(zone.tcp().views.map(({ sni }) => sni));
       for (const proxy of sidecars) if (proxy.zone === name) work.proxies.add(proxy.id);
     }
     return revision;
@@ -267,7 +293,7 @@ export class DataPlane {
       trustDomain,
       outboundPort,
       serving: proxy.services.flatMap((name) => this.#serving.of(proxy.namespace, name)),
-      tcpViews: zone === undefined ? [] : tcpViews(zone),
+      tcpViews: zone?.tcp().views ?? [],
       tcpPorts: this.tcpPorts.all(),
       svid: svid(proxy.spiffeId),
       bundles: this.#bundles,
@@ -330,9 +356,3 @@ export class DataPlane {
 /** Maps do not show in JSON. */
 const flat = (proxy: LocalProxy): unknown =>
   proxy.kind === "sidecar" ? { ...proxy, apps: [...proxy.apps] } : proxy;
-
-const tcpViews = (zone: ZoneLayer) => zone.views().filter(({ port }) => port.protocol === "tcp");
-const tcpKey = (zone: ZoneLayer): string =>
-  tcpViews(zone)
-    .map(({ sni, exporters }) => `${sni} ${exporters.length > 0}`)
-    .join("\n");

@@ -35,6 +35,21 @@ const OWN_SECRETS: ReadonlySet<string> = new Set([SVID_SECRET]);
 
 const nameOf = ({ namespace, name }: ServiceKey): string => `${namespace}/${name}`;
 
+/** What a service was encoded from, besides its endpoints. */
+interface Made {
+  readonly routeKeys: string;
+  readonly clusterKeys: ReadonlyMap<string, string>;
+}
+
+const isTcp = ({ port }: ServicePortView): boolean => port.protocol === "tcp";
+
+/** What of a usable view its cluster depends on. */
+function clusterKey({ port, exporters, localities }: ServicePortView): string {
+  const direct = new Set(localities.flatMap(({ via, cluster }) => (via === "gateway" ? [] : [cluster])));
+  const viaGateway = localities.some(({ via }) => via === "gateway");
+  return JSON.stringify([port.protocol, exporters, [...direct].sort(), viaGateway]);
+}
+
 /** What of a view the route table depends on. */
 const routeKey = (view: ServicePortView, usable: boolean): string =>
   `${view.sni} ${view.host} ${view.port.port} ${view.port.protocol} ${usable}`;
@@ -43,10 +58,14 @@ export class ZoneLayer {
   readonly layer: ResourceLayer;
   readonly self: Vantage;
   readonly memory = new FailbackMemory();
+  /** By service, without localities: these are in the encoded endpoints, and `explain` computes its own. */
   readonly #views = new Map<string, readonly ServicePortView[]>();
   readonly #routeKeys = new Map<string, string>();
+  /** By SNI: what its cluster was encoded from. */
+  readonly #clusterKeys = new Map<string, string>();
   readonly #report: GateReport;
   #routesChanged = true;
+  #tcp: { readonly key: string; readonly views: readonly ServicePortView[] } | undefined;
 
   constructor(self: Vantage, crypto: Pick<Crypto, "sha256">, report: GateReport) {
     this.self = self;
@@ -59,8 +78,16 @@ export class ZoneLayer {
     return [...this.#views.values()].flat();
   }
 
-  viewsOf(namespace: string, name: string): readonly ServicePortView[] {
-    return this.#views.get(`${namespace}/${name}`) ?? [];
+  /** Views of TCP service ports, and a key that is another where they are. */
+  tcp(): { readonly key: string; readonly views: readonly ServicePortView[] } {
+    if (this.#tcp === undefined) {
+      const views = this.views().filter(isTcp);
+      this.#tcp = {
+        views,
+        key: views.map(({ sni, exporters }) => `${sni} ${exporters.length > 0}`).join("\n"),
+      };
+    }
+    return this.#tcp;
   }
 
   /** Services whose return to local is due by now. */
@@ -144,36 +171,49 @@ export class ZoneLayer {
     this.#keep(service, views, this.#encode(service, views, bundles, changes));
   }
 
-  /** Clusters and endpoints of the views, and removals of what was there before. Answers the route keys. */
+  /** Clusters and endpoints of the views, and removals of what was there before. */
   #encode(
     service: ServiceKey,
     views: readonly ServicePortView[],
     bundles: TrustBundles,
     changes: ReadonlyMap<string, Changes>,
-  ): string {
+  ): Made {
     const clusters = changes.get(TYPE_URL.cluster);
     const endpoints = changes.get(TYPE_URL.endpoint);
+    const clusterKeys = new Map<string, string>();
+    const routeKeys: string[] = [];
+    for (const view of views) {
+      const usable = usableView(view, bundles);
+      routeKeys.push(routeKey(view, usable !== undefined));
+      if (usable === undefined) continue;
+      const key = clusterKey(usable);
+      clusterKeys.set(view.sni, key);
+      if (this.#clusterKeys.get(view.sni) !== key) clusters?.set(view.sni, clusterFor(usable));
+      endpoints?.set(view.sni, loadAssignmentFor(usable));
+    }
     for (const { sni } of this.#views.get(nameOf(service)) ?? []) {
+      if (clusterKeys.has(sni)) continue;
       clusters?.set(sni, null);
       endpoints?.set(sni, null);
     }
-    const keys: string[] = [];
-    for (const view of views) {
-      const usable = usableView(view, bundles);
-      keys.push(routeKey(view, usable !== undefined));
-      if (usable === undefined) continue;
-      clusters?.set(view.sni, clusterFor(usable));
-      endpoints?.set(view.sni, loadAssignmentFor(usable));
-    }
-    return keys.join("\n");
+    return { routeKeys: routeKeys.join("\n"), clusterKeys };
   }
 
-  #keep(service: ServiceKey, views: readonly ServicePortView[], routeKeys: string): void {
+  #keep(service: ServiceKey, views: readonly ServicePortView[], { routeKeys, clusterKeys }: Made): void {
     const name = nameOf(service);
-    for (const { sni } of this.#views.get(name) ?? [])
+    const before = this.#views.get(name) ?? [];
+    if (before.some(isTcp) || views.some(isTcp)) this.#tcp = undefined;
+    for (const { sni } of before) {
+      this.#clusterKeys.delete(sni);
       if (!views.some((view) => view.sni === sni)) this.memory.forget(sni);
+    }
+    for (const [sni, key] of clusterKeys) this.#clusterKeys.set(sni, key);
     if (views.length === 0) this.#views.delete(name);
-    else this.#views.set(name, views);
+    else
+      this.#views.set(
+        name,
+        views.map((view) => ({ ...view, localities: [] })),
+      );
     if ((this.#routeKeys.get(name) ?? "") === routeKeys) return;
     this.#routesChanged = true;
     if (views.length === 0) this.#routeKeys.delete(name);

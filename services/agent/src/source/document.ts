@@ -7,9 +7,9 @@ import { isIP } from "node:net";
 import { isLabel, SYSTEM_NAMESPACE } from "@hansa/core";
 import { isPortName, type Protocol, portKeyOf } from "@hansa/events";
 import { nameTooLong } from "@hansa/model";
-import { parse } from "yaml";
 import { z } from "zod";
 import { PROBLEMS_MAX, problemsOf } from "./problems.ts";
+import { YamlParts } from "./yaml-parts.ts";
 
 export const DOCUMENT_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -126,11 +126,29 @@ const failover = z.strictObject({
 
 const gateway = z.strictObject({ name: label, address, port, ready: z.boolean().default(true) });
 
+/** An item that the reader gives again, unchanged, is checked once and gives the same value (yaml-parts.ts). */
+function once<Item extends z.ZodType>(item: Item) {
+  const checked = new WeakMap<object, z.output<Item>>();
+  return z.unknown().transform((raw, context): z.output<Item> => {
+    const known = typeof raw === "object" && raw !== null ? checked.get(raw) : undefined;
+    if (known !== undefined) return known;
+    const result = item.safeParse(raw);
+    if (!result.success) {
+      for (const issue of result.error.issues) context.addIssue({ ...issue });
+      return z.NEVER;
+    }
+    if (typeof raw === "object" && raw !== null) checked.set(raw, result.data);
+    return result.data;
+  });
+}
+
+export const ITEMS_MAX = 20_000;
+
 const schema = z.strictObject({
-  services: z.array(service).max(20_000).default([]),
-  workloads: z.array(workload).max(20_000).default([]),
-  allows: z.array(allow).max(20_000).default([]),
-  failover: z.array(failover).max(20_000).default([]),
+  services: z.array(once(service)).max(ITEMS_MAX).default([]),
+  workloads: z.array(once(workload)).max(ITEMS_MAX).default([]),
+  allows: z.array(allow).max(ITEMS_MAX).default([]),
+  failover: z.array(failover).max(ITEMS_MAX).default([]),
   /** Replaces the configured gateway where given. */
   gateways: z.array(gateway).max(64).optional(),
 });
@@ -250,23 +268,27 @@ const refuse = (problems: readonly string[]): ParsedSource => ({
 });
 
 /** JSON is YAML too, and its own parser is a hundred times as fast. */
-function readText(text: string): unknown {
+function readText(text: string, yaml: YamlParts): unknown {
   if (text.trimStart().startsWith("{"))
     try {
       return JSON.parse(text);
     } catch {
       // A flow mapping of YAML.
     }
-  return parse(text, { maxAliasCount: 0 });
+  return yaml.read(text);
 }
 
-/** Total: bad text is a list of problems with their places. */
-export function parseSource(text: string, context: SourceContext): ParsedSource {
+/** Total: bad text is a list of problems with their places. `yaml` knows the last reading of the same file. */
+export function parseSource(
+  text: string,
+  context: SourceContext,
+  yaml: YamlParts = new YamlParts(),
+): ParsedSource {
   if (text.length > DOCUMENT_BYTES_MAX)
     return refuse([`the file has ${text.length} characters, at most ${DOCUMENT_BYTES_MAX} are read`]);
   let parsed: unknown;
   try {
-    parsed = readText(text);
+    parsed = readText(text, yaml);
   } catch (error) {
     return refuse([`not YAML: ${(error as Error).message.split("\n")[0]}`]);
   }

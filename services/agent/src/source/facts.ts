@@ -105,6 +105,31 @@ function sumsOf(workloads: readonly SourceWorkload[], place: Place): Map<string,
   return zones;
 }
 
+interface Known {
+  readonly workloads: readonly SourceWorkload[];
+  readonly place: Place;
+  readonly facts: readonly Fact[];
+}
+
+/** A service and workloads that the document gives again, unchanged, have the same facts: the same objects. */
+const known = new WeakMap<SourceService, Known>();
+
+function knownFacts(
+  service: SourceService,
+  workloads: readonly SourceWorkload[],
+  place: Place,
+): readonly Fact[] {
+  const before = known.get(service);
+  if (before !== undefined && before.place === place && sameItems(before.workloads, workloads))
+    return before.facts;
+  const facts = serviceFacts(service, workloads, place);
+  known.set(service, { workloads, place, facts });
+  return facts;
+}
+
+const sameItems = (a: readonly unknown[], b: readonly unknown[]): boolean =>
+  a.length === b.length && a.every((item, index) => item === b[index]);
+
 function serviceFacts(service: SourceService, workloads: readonly SourceWorkload[], place: Place): Fact[] {
   const value: ServiceValue = {
     type: service.type,
@@ -161,11 +186,21 @@ function policyFacts(document: SourceDocument): Fact[] {
 
 export function factsOf(document: SourceDocument, place: Place): Facts {
   const facts: Fact[] = [];
+  const workloadsOf = Map.groupBy(
+    document.workloads.flatMap((workload) =>
+      [...new Set(workload.services)].map((name) => ({ service: `${workload.namespace}/${name}`, workload })),
+    ),
+    ({ service }) => service,
+  );
   for (const service of document.services) {
-    const workloads = document.workloads.filter(
-      (workload) => workload.namespace === service.namespace && workload.services.includes(service.name),
+    const workloads = workloadsOf.get(`${service.namespace}/${service.name}`) ?? [];
+    facts.push(
+      ...knownFacts(
+        service,
+        workloads.map(({ workload }) => workload),
+        place,
+      ),
     );
-    facts.push(...serviceFacts(service, workloads, place));
   }
   for (const { namespace, serviceAccount } of document.workloads) {
     const spiffeId = workloadId(place.trustDomain, namespace, serviceAccount);
@@ -188,7 +223,10 @@ const FROM_FILE: ReadonlySet<RegisterType> = new Set([
   "PolicySet",
 ]);
 
-/** Events that bring the own registers to what the document says: whole values, and tombstones for what is gone. */
+/**
+ * Events that bring the own registers to what the document says: whole values, and tombstones for what is gone. A fact
+ * that is the very object of the register is left out.
+ */
 export function factEvents(
   document: SourceDocument,
   place: Place,
@@ -198,7 +236,9 @@ export function factEvents(
   const facts = factsOf(document, place);
   const event = (type: RegisterType, key: string, data: unknown): RegisterEvent =>
     ({ type, v: 1, key, at: atMs, data }) as RegisterEvent;
-  const events = [...facts.values()].map(({ type, key, value }) => event(type, key, value));
+  const events = [...facts.values()].flatMap(({ type, key, value }) =>
+    own.get(key)?.data === value ? [] : [event(type, key, value)],
+  );
   for (const key of own.keys()) {
     const type = own.get(key)?.type;
     if (type !== undefined && FROM_FILE.has(type) && !facts.has(key)) events.push(event(type, key, null));

@@ -7,6 +7,7 @@ import { type FSWatcher, readFileSync, statSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { Log, Metrics, TimerHandle, Timers } from "@hansa/core";
 import { DOCUMENT_BYTES_MAX, parseSource, type SourceContext, type SourceDocument } from "./document.ts";
+import { YamlParts } from "./yaml-parts.ts";
 
 const POLL_MS = 1000;
 
@@ -33,6 +34,7 @@ export class FileSource {
   readonly #options: FileSourceOptions;
   #watcher: FSWatcher | undefined;
   #poll: TimerHandle | undefined;
+  readonly #yaml = new YamlParts();
   #seen = "";
   #stamp = "";
   #status: SourceStatus;
@@ -85,7 +87,7 @@ export class FileSource {
     const version = createHash("sha256").update(text).digest("hex").slice(0, 16);
     if (version === this.#seen) return;
     this.#seen = version;
-    const parsed = parseSource(text, this.#options.context);
+    const parsed = parseSource(text, this.#options.context, this.#yaml);
     if (parsed.kind === "problems") {
       this.#refuse(parsed.problems);
       return;
