@@ -1,0 +1,109 @@
+/**
+ * A change of one endpoint in us → the ACK of the last Envoy of eu, on the default lab: three clusters of real agents
+ * and Envoys, one real NATS that syncs each record to disk.
+ *
+ * The clock starts just before us's source file is replaced (write beside it, rename), with one replica's `ready`
+ * turned, and stops when eu's agent has taken in the ACKs of all its Envoys for the resources built from us's record of
+ * that change. Both are readings of CLOCK_MONOTONIC on one machine. The phase of the changes is random.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { root } from "../../../deploy/tools/paths.mjs";
+import type { Bench, BenchContext, Figure } from "../bench.ts";
+import { BenchLab } from "../support/lab.ts";
+import { monotonicMs, ms, quantile, seeded, sleep } from "../support/numbers.ts";
+import { type Change, type StageTimes, stagesOf } from "./stages.ts";
+
+const PROBE = join(root, "test/bench/propagation/probe.ts");
+const REPLICA = /(- id: pay-1\n(?: {8,}.*\n)*? +ready: )(true|false)/;
+const P50_MS = 10;
+const P99_MS = 25;
+const GAP_MIN_MS = 40;
+const GAP_SPREAD_MS = 80;
+const WARM_UP = 30;
+/** Beats and snapshots that the start still causes. */
+const QUIET_MS = 5000;
+
+async function run({ seed, quick, log }: BenchContext): Promise<readonly Figure[]> {
+  const changes = quick ? 40 : 400;
+  const lab = await BenchLab.start({
+    NODE_OPTIONS: `--disable-warning=ExperimentalWarning --import=${pathToFileURL(PROBE).href}`,
+    HANSA_BENCH_PROBE: probeFolder(),
+  });
+  try {
+    await lab.until(["lab", "call", "eu/shop/web", "pay", "-n", "20"], (json) => json.failed === 0);
+    await sleep(quick ? 1000 : QUIET_MS);
+    const made = await change(lab, changes + WARM_UP, seeded(seed));
+    await sleep(1000);
+    const times = stagesOf(made, readNotes("us"), readNotes("eu")).slice(WARM_UP);
+    return [figure(times, changes, log)];
+  } finally {
+    await lab.down();
+  }
+}
+
+let folder = "";
+function probeFolder(): string {
+  folder = join(process.env.TMPDIR ?? "/tmp", `hansa-probe-${process.pid}`);
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/** Turns one replica of us back and forth; answers when. */
+async function change(lab: BenchLab, count: number, random: () => number): Promise<Change[]> {
+  const file = lab.sourceFile("us");
+  let text = readFileSync(file, "utf8");
+  if (!REPLICA.test(text)) throw new Error(`${file}: no replica pay-1 with its readiness`);
+  const made: Change[] = [];
+  for (let number = 0; number < count; number++) {
+    text = text.replace(REPLICA, (_, head: string, ready: string) => `${head}${ready !== "true"}`);
+    const startMs = monotonicMs();
+    writeFileSync(`${file}.new`, text);
+    renameSync(`${file}.new`, file);
+    made.push({ startMs });
+    await sleep(GAP_MIN_MS + GAP_SPREAD_MS * random());
+  }
+  return made;
+}
+
+function readNotes(cluster: string) {
+  const file = join(folder, `${cluster}.jsonl`);
+  if (!existsSync(file)) throw new Error(`${file}: the agent wrote no notes`);
+  return readFileSync(file, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+}
+
+function figure(times: readonly StageTimes[], changes: number, log: (line: string) => void): Figure {
+  const total = times.map(({ totalMs }) => totalMs);
+  const [p50, p99] = [quantile(total, 0.5), quantile(total, 0.99)];
+  for (const [stage, text] of breakdown(times)) log(`  ${stage.padEnd(28)} ${text}`);
+  const missing = changes - times.length;
+  if (missing > 0) log(`  ${missing} changes were not acknowledged by themselves`);
+  return {
+    figure: `endpoint change in us's file → ACK of the last of eu's 5 Envoys, 3 clusters, ${times.length} changes at random phase`,
+    reach: `p50 ≤ ${P50_MS} ms, p99 ≤ ${P99_MS} ms`,
+    measured: `p10 ${ms(quantile(total, 0.1))}, p50 ${ms(p50)}, p99 ${ms(p99)}, max ${ms(Math.max(...total))}`,
+    peer: "not run: istiod's default debounce alone is 100 ms, Kuma's timers give 3 s",
+    kept: p50 <= P50_MS && p99 <= P99_MS && missing === 0,
+  };
+}
+
+function breakdown(times: readonly StageTimes[]): [string, string][] {
+  const stages = Object.keys(times[0]?.stagesMs ?? {});
+  return stages.map((stage) => {
+    const samples = times.map(({ stagesMs }) => stagesMs[stage] ?? Number.NaN);
+    return [
+      stage,
+      `p10 ${ms(quantile(samples, 0.1))}, p50 ${ms(quantile(samples, 0.5))}, p99 ${ms(quantile(samples, 0.99))}`,
+    ];
+  });
+}
+
+export const bench: Bench = {
+  name: "propagation",
+  about: "an endpoint changes in one cluster's file; when has the last Envoy of another acknowledged it?",
+  run,
+};

@@ -1,0 +1,71 @@
+/** From what two agents noted to how long each change spent where. Pure. */
+import type { Note, Stage } from "./probe.ts";
+
+/** The source file is being replaced. */
+export interface Change {
+  readonly startMs: number;
+}
+
+export interface StageTimes {
+  readonly totalMs: number;
+  /** In order, each from the end of the one before. */
+  readonly stagesMs: Readonly<Record<string, number>>;
+}
+
+/** Changes whose record another change shared, or which were never acknowledged, are left out. */
+export function stagesOf(
+  changes: readonly Change[],
+  writer: readonly Note[],
+  reader: readonly Note[],
+): StageTimes[] {
+  return changes.flatMap(({ startMs }, index) => {
+    const nextMs = changes[index + 1]?.startMs ?? Number.POSITIVE_INFINITY;
+    return stagesOfOne(startMs, nextMs, writer, reader) ?? [];
+  });
+}
+
+function stagesOfOne(
+  startMs: number,
+  nextMs: number,
+  writer: readonly Note[],
+  reader: readonly Note[],
+): StageTimes | undefined {
+  const first = (notes: readonly Note[], fromMs: number, fits: (note: Note) => boolean): Note | undefined =>
+    notes.find((note) => note.atMs >= fromMs && fits(note));
+  const is = (stage: Stage, of?: Note) => (note: Note) =>
+    note.stage === stage && (of === undefined || (note.log === of.log && note.seq === of.seq));
+  // The sums of the service travel on lane `sum`: what another network's Envoys are told of.
+  const facts = first(writer, startMs, is("facts"));
+  const signed = first(
+    writer,
+    startMs,
+    (note) => note.stage === "signed" && note.log?.endsWith(" sum") === true,
+  );
+  if (facts === undefined || signed === undefined || signed.atMs >= nextMs) return undefined;
+  const { log = "", seq = 0 } = signed;
+  const covers = (note: Note): boolean => (note.heads?.[log] ?? 0) >= seq;
+  const stored = first(writer, signed.atMs, is("stored", signed));
+  const heard = first(reader, signed.atMs, is("heard", signed));
+  const folded = heard && first(reader, heard.atMs, is("folded", signed));
+  const built = folded && first(reader, folded.atMs, (note) => note.stage === "built" && covers(note));
+  const reached = built && first(reader, built.atMs, (note) => note.stage === "reached" && covers(note));
+  if (stored === undefined || !heard || !folded || !built || !reached) return undefined;
+  const within = reader.filter(({ atMs }) => atMs >= folded.atMs && atMs <= reached.atMs);
+  const pushed = within.filter(({ stage }) => stage === "pushed");
+  const acks = within.filter(({ stage }) => stage === "ack");
+  // Nothing was pushed: the change concerned nobody, and the sample says nothing.
+  if (pushed.length === 0 || acks.length === 0) return undefined;
+  return {
+    totalMs: reached.atMs - startMs,
+    stagesMs: {
+      "file → facts read": facts.atMs - startMs,
+      "facts → record signed": signed.atMs - facts.atMs,
+      "signed → heard by eu": heard.atMs - signed.atMs,
+      "(signed → NATS's answer)": stored.atMs - signed.atMs,
+      "heard → folded": folded.atMs - heard.atMs,
+      "folded → first push": Math.min(...pushed.map(({ atMs }) => atMs)) - folded.atMs,
+      "first push → all built": built.atMs - Math.min(...pushed.map(({ atMs }) => atMs)),
+      "all built → ACK of 5 Envoys": reached.atMs - built.atMs,
+    },
+  };
+}
