@@ -93,18 +93,22 @@ class Call {
     this.ended = new Promise((resolve) => this.stream.on("close", () => resolve(last)));
   }
 
-  /** Of the messages that have come whole: the names in them. */
-  names(): string[][] {
+  /** The messages that have come whole. */
+  messages(): proto.DeltaDiscoveryResponse[] {
     const all = Buffer.concat(this.chunks);
-    const found: string[][] = [];
+    const found: proto.DeltaDiscoveryResponse[] = [];
     for (let at = 0; at + 5 <= all.length; ) {
       const end = at + 5 + all.readUInt32BE(at + 1);
       if (end > all.length) break;
-      const { resources } = proto.fromBinary(proto.DeltaDiscoveryResponseSchema, all.subarray(at + 5, end));
-      found.push(resources.map(({ name }) => name));
+      found.push(proto.fromBinary(proto.DeltaDiscoveryResponseSchema, all.subarray(at + 5, end)));
       at = end;
     }
     return found;
+  }
+
+  /** The names in them. */
+  names(): string[][] {
+    return this.messages().map(({ resources }) => resources.map(({ name }) => name));
   }
 }
 
@@ -116,15 +120,18 @@ function prefixed(message: Uint8Array, flag = 0): Buffer {
   return bytes;
 }
 
-const subscribe = (...names: string[]): Uint8Array =>
+const request = (names: string[], responseNonce = ""): Uint8Array =>
   proto.toBinary(
     proto.DeltaDiscoveryRequestSchema,
     proto.create(proto.DeltaDiscoveryRequestSchema, {
       node: { id: "n" },
       typeUrl: endpoint,
       resourceNamesSubscribe: names,
+      responseNonce,
     }),
   );
+
+const subscribe = (...names: string[]): Uint8Array => request(names);
 
 const put = (...names: string[]) =>
   layer.update(
@@ -302,6 +309,20 @@ describe("floods", () => {
     await client.closed;
     expect(client.goAwayCode()).toBe(code);
     expect(server.status().streams).toBe(0);
+  });
+
+  test("of PING are none where every one follows a push: grpc-go measures the bandwidth so", async () => {
+    await serve();
+    const one = session();
+    const call = new Call(one);
+    call.stream.write(prefixed(subscribe("a")));
+    for (let push = 1; push <= 300; push += 1) {
+      await expect.poll(() => call.messages().length, { interval: 1 }).toBe(push);
+      await new Promise<void>((resolve) => one.ping(() => resolve()));
+      // Asked for again, it is sent again; the nonce acknowledges the last answer.
+      call.stream.write(prefixed(request(["a"], call.messages().at(-1)?.nonce)));
+    }
+    expect(server.status().streams).toBe(1);
   });
 
   test("of streams that are opened and reset end the session (CVE-2023-44487)", async () => {

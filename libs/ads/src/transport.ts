@@ -31,12 +31,16 @@ export interface TransportOptions {
 /** A peer that vanished without FIN is noticed by HTTP/2 PING: asked every third turn, given up one turn later. */
 const TURN_MS = 10_000;
 const TURNS_BETWEEN_PINGS = 3;
-/** PING and SETTINGS of one peer in one turn; Envoy and gRPC clients send a handful. */
+/**
+ * PING and SETTINGS of one peer in one turn, beside one for each frame of data that it was sent: grpc-go answers data with
+ * a PING to estimate the bandwidth, as gRPC's own servers allow. Envoy sends a handful.
+ */
 const CONTROL_FRAMES_MAX = 200;
 export const HEADER_LIST_BYTES_MAX = 16_384;
 const CLOSE_GRACE_MS = 1000;
 /** Envoy's request after a reconnect is some 100 KB; the default window of 64 KB would stall it. */
 const WINDOW_BYTES = 1 << 20;
+const DATA_FRAME_BYTES = 16_384;
 const GRPC = /^application\/grpc(\+proto)?(;|$)/;
 
 interface Peer {
@@ -97,7 +101,7 @@ export class Transport {
     session.setLocalWindowSize(WINDOW_BYTES);
     const count = () => {
       peer.controlFrames += 1;
-      if (peer.controlFrames === CONTROL_FRAMES_MAX + 1) this.calmDown(session);
+      if (peer.controlFrames > CONTROL_FRAMES_MAX) this.calmDown(session);
     };
     session.on("ping", count);
     session.on("remoteSettings", count);
@@ -118,7 +122,14 @@ export class Transport {
     else if (headers[":path"] !== method) {
       const message = `HSA1005 ${headers[":path"]}: no such method; ${method} is the only one`;
       new Call(stream, headers, timers).end({ code: STATUS.UNIMPLEMENTED, message });
-    } else onCall(new Call(stream, headers, timers));
+    } else onCall(new Call(stream, headers, timers, this.allowance(stream.session)));
+  }
+
+  private allowance(session: ServerHttp2Session | undefined): (sentBytes: number) => void {
+    const peer = session && this.peers.get(session);
+    return (sentBytes) => {
+      if (peer !== undefined) peer.controlFrames -= Math.ceil(sentBytes / DATA_FRAME_BYTES);
+    };
   }
 
   private turn(): void {

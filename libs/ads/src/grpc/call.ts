@@ -27,10 +27,17 @@ export class Call {
   private readonly stream: ServerHttp2Stream;
   private readonly encoding: string | undefined;
   private readonly timers: Timers;
+  private readonly onSent: (sizeBytes: number) => void;
   private ended = false;
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, timers: Timers) {
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    timers: Timers,
+    onSent: (sizeBytes: number) => void = () => {},
+  ) {
     this.stream = stream;
+    this.onSent = onSent;
     const encoding = headers["grpc-encoding"];
     this.encoding = typeof encoding === "string" ? encoding : undefined;
     this.timers = timers;
@@ -60,6 +67,7 @@ export class Call {
   /** Takes a frame (frame.ts). False = no more before onDrain. */
   write(frame: Uint8Array): boolean {
     if (!this.stream.headersSent) this.stream.respond(HEADERS, { waitForTrailers: true });
+    this.onSent(frame.length);
     return this.stream.write(frame);
   }
 
