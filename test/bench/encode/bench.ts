@@ -45,7 +45,7 @@ export const bench: Bench = {
     const theirs: number[] = [];
     for (let turn = 0; turn < turns; turn += 1) {
       ours.push(cpuUsPerCall(quick ? 2000 : 10_000, () => encodeClusterLoadAssignment(assignment)));
-      theirs.push(cpuUsPerCall(quick ? 100 : 500, () => proto.toBinary(schema, message)));
+      theirs.push(cpuUsPerCall(quick ? 50 : 100, () => proto.toBinary(schema, message)));
     }
     log(`  hand encoder µs per turn: ${ours.map((us) => us.toFixed(1)).join(" ")}`);
     const own = Math.min(...ours);

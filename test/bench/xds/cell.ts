@@ -7,12 +7,24 @@ import { CLIENT_CORE, Program, SERVER_CORE } from "./program.ts";
 
 export type ServerKind = "hansa" | "linear" | "snapshot";
 
-export interface CellOptions {
-  readonly kind: ServerKind;
+export interface ServerOptions {
+  /** Load assignments. */
   readonly names: number;
+  /** Of each. */
   readonly endpoints: number;
-  readonly streams: number;
   readonly tls: TlsArguments;
+}
+
+export interface CellOptions extends ServerOptions {
+  readonly kind: ServerKind;
+  readonly streams: number;
+}
+
+export interface RunningServer {
+  readonly program: Program;
+  readonly address: string;
+  /** URL of its control API. */
+  readonly control: string;
 }
 
 /** Answer of the load generator to `rounds`. */
@@ -39,10 +51,10 @@ const hansaServer = fileURLToPath(new URL("hansa-server.ts", import.meta.url));
 
 export class Cell {
   readonly options: CellOptions;
-  private readonly server: Program;
+  private readonly server: RunningServer;
   private readonly load: Program;
 
-  private constructor(options: CellOptions, server: Program, load: Program) {
+  private constructor(options: CellOptions, server: RunningServer, load: Program) {
     this.options = options;
     this.server = server;
     this.load = load;
@@ -50,19 +62,18 @@ export class Cell {
 
   /** A server with all its streams connected. */
   static async start(options: CellOptions, programs: GoPrograms): Promise<Cell> {
-    const { names, streams, tls } = options;
-    const server = new Program(serverArgv(options, programs), SERVER_CORE);
-    let load: Program | undefined;
+    const { kind, names, streams, tls } = options;
+    const server =
+      kind === "hansa" ? await startHansa(options) : await startPeer(programs.peer, kind, options);
+    const to = ["--target", server.address, "--control", server.control];
+    const counts = ["--streams", `${streams}`, "--names", `${names}`];
+    const load = new Program([programs.load, ...to, ...counts, ...tls.client], CLIENT_CORE);
+    const cell = new Cell(options, server, load);
     try {
-      const { address, control } = (await server.answer()) as { address: string; control: string };
-      const to = ["--target", address, "--control", control];
-      const counts = ["--streams", `${streams}`, "--names", `${names}`];
-      load = new Program([programs.load, ...to, ...counts, ...tls.client], CLIENT_CORE);
-      const cell = new Cell(options, server, load);
       await cell.ask("connect");
       return cell;
     } catch (error) {
-      await Promise.all([load?.end(), server.end()]);
+      await cell.end();
       throw error;
     }
   }
@@ -78,7 +89,7 @@ export class Cell {
 
   async end(): Promise<void> {
     await this.load.end();
-    await this.server.end();
+    await this.server.program.end();
   }
 
   private async ask(command: string): Promise<unknown> {
@@ -87,8 +98,23 @@ export class Cell {
   }
 }
 
-function serverArgv({ kind, names, endpoints, tls }: CellOptions, { peer }: GoPrograms): Argv {
-  const args = ["--names", `${names}`, "--endpoints", `${endpoints}`, ...tls.server];
-  if (kind === "hansa") return [process.execPath, hansaServer, ...args];
-  return [peer, "--cache", kind, ...args];
+export const startHansa = (options: ServerOptions): Promise<RunningServer> =>
+  startServer([process.execPath, hansaServer, ...serverArguments(options)]);
+
+const startPeer = (peer: string, cache: string, options: ServerOptions): Promise<RunningServer> =>
+  startServer([peer, "--cache", cache, ...serverArguments(options)]);
+
+const serverArguments = ({ names, endpoints, tls }: ServerOptions): string[] => [
+  ...["--names", `${names}`, "--endpoints", `${endpoints}`],
+  ...tls.server,
+];
+
+async function startServer(argv: Argv): Promise<RunningServer> {
+  const program = new Program(argv, SERVER_CORE);
+  try {
+    return { program, ...((await program.answer()) as { address: string; control: string }) };
+  } catch (error) {
+    await program.end();
+    throw error;
+  }
 }
