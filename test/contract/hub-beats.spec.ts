@@ -52,7 +52,7 @@ describe("the hub's heartbeats", () => {
   it("are later in each term than in all before, although the wall clock was set back", async () => {
     const world = worldAt(5_000_000, 5_000_000);
     for (let epoch = 1; epoch <= 4; epoch += 1) {
-      const beats = new Beats(contextOf(world));
+      const beats = new Beats(contextOf(world), () => {});
       await beats.open(epoch);
       await beats.send([], [], []);
       await beats.send([], [], []);
@@ -65,11 +65,11 @@ describe("the hub's heartbeats", () => {
 
   it("are heard after a restore of an older archive", async () => {
     const world = worldAt(5_000_000, 5_000_000);
-    const before = new Beats(contextOf(world));
+    const before = new Beats(contextOf(world), () => {});
     await before.open(9);
     await before.send([], [], []);
     [world.nowMs, world.committedMs] = [6_000_000, 1_000_000];
-    const restored = new Beats(contextOf(world));
+    const restored = new Beats(contextOf(world), () => {});
     await restored.open(3);
     await restored.send([], [], []);
     expect(isLaterBeat(world.sent[1]!, world.sent[0]!)).toBe(true);
@@ -89,7 +89,7 @@ describe("a member's claim against the archive", () => {
     feed(other, service(twin, "shop", "other").write());
 
     const world = worldAt(1, 1);
-    const beats = new Beats(contextOf(world));
+    const beats = new Beats(contextOf(world), () => {});
     const claim = other.heads().find(({ source }) => source === eu.account)!;
     const said: Heartbeat = {
       source: us.account,

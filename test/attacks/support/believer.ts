@@ -27,7 +27,7 @@ export class Believer {
   }
 
   /** Knows heads by their position alone, and believes every contradiction. */
-  hear(beat: Heartbeat): void {
+  hear(beat: Pick<Heartbeat, "own" | "known">): void {
     for (const { source, lane, epoch, seq, head } of [...beat.own, ...beat.known]) {
       const place = `${source} ${lane} ${epoch}.${seq}`;
       const known = this.#heads.get(place) ?? head;

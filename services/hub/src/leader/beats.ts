@@ -6,6 +6,7 @@ import type { AccountKey } from "@hansa/core";
 import {
   type BusBeat,
   decodeHeartbeat,
+  HEARTBEAT_BYTES_MAX,
   type Head,
   type Heartbeat,
   isLaterBeat,
@@ -14,9 +15,12 @@ import {
 } from "@hansa/events";
 import type { Federation } from "@hansa/model";
 import type { LeaderContext } from "../context.ts";
+import { RateGuard } from "../membership/rate-guard.ts";
 import { Disputes } from "./disputes.ts";
 
 export const BEAT_EVERY_MS = 2000;
+/** Ten times what an agent sends; each one is verified by everybody. */
+const BEAT_RATE = { recordsPerSecond: 5, bytesPerSecond: 5 * HEARTBEAT_BYTES_MAX };
 /** Heads of one kind in one beat, so that it stays far below the bus's 64 KiB; a larger federation takes turns. */
 const HEADS_PER_BEAT = 100;
 
@@ -30,12 +34,17 @@ export interface SeenBeat {
 export class Beats {
   readonly #hub: LeaderContext;
   readonly #disputes: Disputes;
+  readonly #rates: RateGuard;
+  readonly #onFlood: (cluster: string) => void;
   #bootMs = 0;
   #counter = 0;
   readonly #seen = new Map<AccountKey, SeenBeat>();
 
-  constructor(hub: LeaderContext) {
+  /** `onFlood`: this member sends more beats than any agent does. */
+  constructor(hub: LeaderContext, onFlood: (cluster: string) => void) {
     this.#hub = hub;
+    this.#onFlood = onFlood;
+    this.#rates = new RateGuard(hub.clock);
     this.#disputes = new Disputes(hub);
   }
 
@@ -60,6 +69,11 @@ export class Beats {
   take({ account, bytes }: BusBeat, fed: Federation): Heartbeat | undefined {
     const source = fed.source(account);
     if (source === undefined || source.cluster === "hub" || !source.live) return undefined;
+    if (this.#rates.isAbove(account, 1, bytes.length, BEAT_RATE)) {
+      this.#rates.forget(account);
+      this.#onFlood(source.cluster);
+      return undefined;
+    }
     const signed = decodeHeartbeat(bytes);
     if (signed?.beat.source !== account) return undefined;
     const before = this.#seen.get(account)?.beat;

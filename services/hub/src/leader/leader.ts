@@ -56,7 +56,7 @@ export class Leader {
   constructor(hub: LeaderContext, leadership: Leadership, onCommit: (position: number) => void) {
     this.#hub = hub;
     this.epoch = leadership.epoch;
-    this.beats = new Beats(hub);
+    this.beats = new Beats(hub, (cluster) => this.#background("suspend", () => this.#suspend(cluster)));
     this.#rates = new RateGuard(hub.clock);
     this.#wishes = new SnapshotWishes(hub, () => this.#ownLane?.requestSnapshot());
     this.#onCommit = onCommit;
