@@ -125,8 +125,8 @@ export class Transport {
     } else onCall(new Call(stream, headers, timers, this.allowance(stream.session)));
   }
 
-  private allowance(session: ServerHttp2Session | undefined): (sentBytes: number) => void {
-    const peer = session && this.peers.get(session);
+  private allowance(session: ServerHttp2Stream["session"]): (sentBytes: number) => void {
+    const peer = this.peers.get(session as ServerHttp2Session);
     return (sentBytes) => {
       if (peer !== undefined) peer.controlFrames -= Math.ceil(sentBytes / DATA_FRAME_BYTES);
     };
