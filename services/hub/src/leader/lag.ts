@@ -1,5 +1,6 @@
-/** How old members' beats are, and what members have written that the archive does not hold yet. */
+/** How many members there are, how old their beats are, and what members have written that the archive does not hold yet. */
 import type { Head } from "@hansa/events";
+import type { Federation } from "@hansa/model";
 import type { LeaderContext } from "../context.ts";
 import type { SeenBeat } from "./beats.ts";
 
@@ -23,4 +24,15 @@ export function measureLag(
     }
   }
   metrics.gauge("hansa_hub_lag_records", behind);
+}
+
+export function measureMembers({ metrics }: Pick<LeaderContext, "metrics">, fed: Federation): void {
+  const states = new Map<string, number>([
+    ["active", 0],
+    ["draining", 0],
+    ["left", 0],
+    ["evicted", 0],
+  ]);
+  for (const { state } of fed.members()) states.set(state, (states.get(state) ?? 0) + 1);
+  for (const [state, members] of states) metrics.gauge("hansa_hub_members", members, { state });
 }

@@ -16,10 +16,11 @@ import { RateGuard } from "../membership/rate-guard.ts";
 import { resume, resumeAll, suspend } from "../membership/suspension.ts";
 import { Serial } from "../serial.ts";
 import { BEAT_EVERY_MS, Beats } from "./beats.ts";
-import { logName, measureLag } from "./lag.ts";
+import { logName, measureLag, measureMembers } from "./lag.ts";
 import { OwnLane } from "./own-lane.ts";
 import { type Committed, Projector } from "./projector.ts";
 import { recover } from "./recovery.ts";
+import { SnapshotAsks } from "./snapshot-asks.ts";
 import { SnapshotWishes } from "./snapshot-wishes.ts";
 
 const PUBLISH_WAIT_MS = 8000;
@@ -43,6 +44,7 @@ export class Leader {
   readonly #members = new Serial();
   readonly #rates: RateGuard;
   readonly #wishes: SnapshotWishes;
+  readonly #asks: SnapshotAsks;
   readonly #timers: TimerHandle[] = [];
   readonly #unsubscribes: (() => void)[] = [];
   #ownLane: OwnLane | null = null;
@@ -59,6 +61,7 @@ export class Leader {
     this.beats = new Beats(hub, (cluster) => this.#background("suspend", () => this.#suspend(cluster)));
     this.#rates = new RateGuard(hub.clock);
     this.#wishes = new SnapshotWishes(hub, () => this.#ownLane?.requestSnapshot());
+    this.#asks = new SnapshotAsks(hub.clock);
     this.#onCommit = onCommit;
     this.#projector = new Projector(hub, leadership.epoch, (committed) => this.#committed(committed));
     this.ended = new Promise((resolve) => {
@@ -124,9 +127,8 @@ export class Leader {
     const fed = await this.#projector.ready();
     if (cluster !== "hub" && fed.member(cluster) === undefined)
       throw new HansaError("HSA1005", `cluster ${cluster}: not known`);
-    const nonce = hex(this.#hub.random.bytes(8));
     if (cluster === "hub") this.#ownLane?.requestSnapshot();
-    return this.#published(await want(this.#hub, this.epoch, actor, cluster, nonce));
+    return this.#published(await want(this.#hub, this.epoch, actor, cluster, this.#nonce()));
   }
 
   /** Token orders need no log, only the right to write. */
@@ -275,14 +277,7 @@ export class Leader {
       const copied = await carryCommands(this.#hub, this.epoch, fed, this.#carried);
       for (const hash of copied) this.#carried.add(hash);
       if (copied.length > 0) this.#ownLane?.wake();
-      const states = new Map<string, number>([
-        ["active", 0],
-        ["draining", 0],
-        ["left", 0],
-        ["evicted", 0],
-      ]);
-      for (const { state } of fed.members()) states.set(state, (states.get(state) ?? 0) + 1);
-      for (const [state, members] of states) this.#hub.metrics.gauge("hansa_hub_members", members, { state });
+      measureMembers(this.#hub, fed);
     });
   }
 
@@ -306,6 +301,7 @@ export class Leader {
   #housekeeping(): void {
     if (!this.recovered) return;
     this.#background("gaps", () => this.#giveUpGaps());
+    this.#background("wants", () => this.#askForSnapshots());
     this.#background("accounts", () => this.#members.run(() => pushAccounts(this.#hub)));
   }
 
@@ -315,6 +311,17 @@ export class Leader {
     for (const head of await store.heads()) this.#heads.set(logName(head), head);
     const open = (await store.gaps()).filter(({ closed }) => closed === null);
     metrics.gauge("hansa_hub_gaps", open.length);
+  }
+
+  async #askForSnapshots(): Promise<void> {
+    const { fed } = this.#projector;
+    const due = fed === null ? [] : this.#asks.due(fed, this.beats.seen());
+    for (const cluster of due) await want(this.#hub, this.epoch, "hub", cluster, this.#nonce());
+    if (due.length > 0) this.#ownLane?.wake();
+  }
+
+  #nonce(): string {
+    return hex(this.#hub.random.bytes(8));
   }
 
   #published(outboxId: number): Promise<Head> {

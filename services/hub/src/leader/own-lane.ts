@@ -32,6 +32,8 @@ export class OwnLane {
   #waiters: Waiter[] = [];
   #running: Promise<void> | null = null;
   #again = false;
+  /** A record is in flight of which nobody knows yet whether the stream has it. */
+  #inDoubt = false;
   #stopped = false;
 
   private constructor(hub: LeaderContext, leaderEpoch: number, writer: LaneWriter, onFenced: () => void) {
@@ -171,8 +173,11 @@ export class OwnLane {
   /** False where nothing is left to send. */
   async #publishNext(): Promise<boolean> {
     const { bus, store, metrics, clock } = this.#hub;
+    // Whatever fails from here on leaves the doubt to the next attempt.
+    if (this.#inDoubt) await this.#settleDoubt();
     const next = this.#writer.next();
     if (next === null) return false;
+    this.#inDoubt = true;
     await store.saveOwnLane(this.#leaderEpoch, LANE, this.#writer.position());
     const startedMs = clock.monotonicMs();
     const outcome = await bus.publish(next.record, next.expectedStreamSeq);
@@ -180,12 +185,18 @@ export class OwnLane {
     if (outcome.kind === "stored") {
       metrics.count("hansa_published_total", { lane: LANE });
       this.#writer.stored(outcome.streamSeq);
+      this.#inDoubt = false;
       return true;
     }
     if (outcome.kind === "refused") metrics.count("hansa_publish_refused_total", { lane: LANE });
-    if (this.#writer.refused(await bus.lastOwn(LANE)) === "fenced")
-      throw new HansaError("HSA2003", "own log: another hub writes at a higher epoch");
+    await this.#settleDoubt();
     return true;
+  }
+
+  async #settleDoubt(): Promise<void> {
+    if (this.#writer.refused(await this.#hub.bus.lastOwn(LANE)) === "fenced")
+      throw new HansaError("HSA2003", "own log: another hub writes at a higher epoch");
+    this.#inDoubt = false;
   }
 
   /** Everything taken so far is in the log. */

@@ -52,7 +52,8 @@ export interface Known {
 interface Decision {
   readonly member: Member;
   readonly apiToken: string;
-  readonly outboxId: number | null;
+  /** What must be in the log before the account may write. */
+  readonly outboxId: number;
 }
 
 /** `publish` waits until the outbox row is in the hub's log: an account that could write before would be parked. */
@@ -68,7 +69,7 @@ export async function join(
   const decision = await hub.store.command(leaderEpoch, (tx) =>
     decide(hub, tx, body, request, known(request.cluster)),
   );
-  if (decision.outboxId !== null) await publish(decision.outboxId);
+  await publish(decision.outboxId);
   await pushAccounts(hub);
   hub.log.info("cluster joined", { cluster: request.cluster, incarnation: decision.member.incarnation });
   const { keys, config } = hub;
@@ -146,7 +147,8 @@ async function repeat(
   if (member?.membership.request !== body.request || member.state === "left")
     throw new HansaError("HSA3003", "join: the token was used");
   const apiToken = await renewAgentToken(hub, tx, member.cluster);
-  return { member, apiToken, outboxId: null };
+  // Whatever was decided earlier, that entry too: it may wait for the bus since then.
+  return { member, apiToken, outboxId: 0 };
 }
 
 async function admit(
