@@ -67,7 +67,7 @@ async function until(what: string, satisfied: () => Promise<boolean>): Promise<v
 }
 
 const onCopy: Fault = {
-  kind: "two agents, a copied folder",
+  kind: "two agents on a copied folder",
   hitsCalls: false,
   like: "duplicate agent of one cluster (§13.3)",
   run: async (run) => {
@@ -98,7 +98,7 @@ const onCopy: Fault = {
 };
 
 const inSameFolder: Fault = {
-  kind: "two agents, the same folder",
+  kind: "two agents in one folder",
   hitsCalls: false,
   like: "duplicate agent of one cluster (§13.3): the lock elects one, its death the other",
   run: async (run) => {

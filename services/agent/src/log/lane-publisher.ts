@@ -139,13 +139,18 @@ export class LanePublisher {
     while (!this.#stopped) {
       await this.#pause();
       let last: BusRecord | null;
+      let highest = 0;
       try {
         last = await bus.lastOwn(lane);
+        if ((last?.record.header.epoch ?? 0) < record.header.epoch) {
+          highest = await this.#options.highestEpoch("less");
+          // That takes seconds: behind a rival who writes all the time an old place is never free.
+          last = await bus.lastOwn(lane);
+        }
       } catch {
         continue;
       }
-      const lost = (last?.record.header.epoch ?? 0) < record.header.epoch;
-      const verdict = writer.refused(last, lost ? await this.#options.highestEpoch("less") : 0);
+      const verdict = writer.refused(last, highest);
       const fields = {
         lane,
         reason,
