@@ -11,6 +11,9 @@ const benches: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>
   durable: () => import("./durable/bench.ts"),
   xds: () => import("./xds/bench.ts"),
   encode: () => import("./encode/bench.ts"),
+  propagation: () => import("./propagation/bench.ts"),
+  scale: () => import("./scale/bench.ts"),
+  failover: () => import("./failover/bench.ts"),
 };
 
 const { values, positionals } = parseArgs({

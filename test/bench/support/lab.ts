@@ -12,7 +12,7 @@ const CLI = join(root, "services/cli/src/main.ts");
 export type Json = any;
 
 export class BenchLab {
-  readonly folder = mkdtempSync(join(tmpdir(), "hansa-bench-"));
+  readonly folder = mkdtempSync(join(tmpdir(), "hansa-lab-bench-"));
   readonly state = join(this.folder, "lab");
   readonly #env: NodeJS.ProcessEnv;
 
