@@ -42,11 +42,16 @@ export class Rig {
     // The CLI's own client of the control socket reads it.
     process.env.HANSA_LAB_STATE = lab.state;
     const rig = new Rig(lab);
-    for (const [index, cluster] of CLUSTERS.entries()) await rig.#layLine(cluster, index + 1);
-    await rig.kill("hub", "postgres");
-    rig.keepArchive();
-    await rig.act("start", "postgres", "hub");
-    rig.#load = new Load(await rig.place());
+    try {
+      for (const [index, cluster] of CLUSTERS.entries()) await rig.#layLine(cluster, index + 1);
+      await rig.kill("hub", "postgres");
+      rig.keepArchive();
+      await rig.act("start", "postgres", "hub");
+      rig.#load = new Load(await rig.place());
+    } catch (error) {
+      await rig.end(true);
+      throw error;
+    }
     return rig;
   }
 
