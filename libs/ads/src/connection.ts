@@ -5,7 +5,6 @@
 import type { Clock, Log, TimerHandle, Timers } from "@hansa/core";
 import { DeltaStream, decodeDeltaRequest, type Outcome, type StreamOptions } from "@hansa/xds";
 import type { Call, CallListener } from "./grpc/call.ts";
-import { frameOf } from "./grpc/frame.ts";
 import { STATUS, type Status } from "./grpc/status.ts";
 
 export interface ConnectionOptions {
@@ -80,9 +79,9 @@ export class Connection implements CallListener {
 
   private pump(): void {
     while (!this.blocked && !this.ended) {
-      const bytes = this.stream.pump();
-      if (bytes === undefined) break;
-      this.blocked = !this.call.write(frameOf(bytes));
+      const frame = this.stream.pump();
+      if (frame === undefined) break;
+      this.blocked = !this.call.write(frame);
     }
     this.schedule();
   }

@@ -64,7 +64,7 @@ export class Call {
     stream.on("close", () => listener.onGone());
   }
 
-  /** Takes a frame (frame.ts). False = no more before onDrain. */
+  /** Takes a whole frame: prefix and message. False = no more before onDrain. */
   write(frame: Uint8Array): boolean {
     if (!this.stream.headersSent) this.stream.respond(HEADERS, { waitForTrailers: true });
     this.onSent(frame.length);

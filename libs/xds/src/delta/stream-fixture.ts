@@ -16,8 +16,8 @@ export interface Received {
 
 export const message = (text: string): Uint8Array => utf8(text);
 
-export function decodeResponse(bytes: Uint8Array): Received {
-  const response = fromBinary(DeltaDiscoveryResponseSchema, bytes);
+export function decodeResponse(frame: Uint8Array): Received {
+  const response = fromBinary(DeltaDiscoveryResponseSchema, frame.subarray(5));
   const names = [...response.resources.map(({ name }) => name), ...response.removedResources];
   assert(new Set(names).size === names.length, "a name is never twice in one response");
   return {

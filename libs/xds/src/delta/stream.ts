@@ -63,7 +63,7 @@ export class DeltaStream {
     return outcome;
   }
 
-  /** The next response that may be sent now, encoded; undefined = nothing. Call until undefined, or until it blocks. */
+  /** The next response that may be sent now, as a gRPC frame; undefined = nothing. Call until undefined, or it blocks. */
   pump(): Uint8Array<ArrayBuffer> | undefined {
     if (this.closed) return undefined;
     do {
@@ -269,10 +269,10 @@ export class DeltaStream {
       if (typeUrl === TYPE_URL.cluster && entry !== undefined) this.warm(entry, held);
     }
     if (subscription.askedCount === 0) subscription.owesAnswer = false;
-    const { nonce, bytes } = sharedResponse(typeUrl, parts, subscription.lastNonce);
+    const { nonce, nonceText, frame } = sharedResponse(typeUrl, parts, subscription.lastNonce);
     subscription.lastNonce = nonce;
-    subscription.inFlight.push({ nonce: String(nonce), resources, since, changedAt });
-    return bytes;
+    subscription.inFlight.push({ nonce: nonceText, resources, since, changedAt });
+    return frame;
   }
 
   /**

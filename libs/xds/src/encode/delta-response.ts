@@ -32,12 +32,28 @@ export interface DeltaResponse {
   readonly removed: readonly string[];
 }
 
+/** The message alone. */
 export function encodeDeltaResponse(response: DeltaResponse): Uint8Array<ArrayBuffer> {
+  write(response);
+  return writer.finish();
+}
+
+const GRPC_PREFIX_BYTES = 5;
+const prefix = new DataView(new ArrayBuffer(GRPC_PREFIX_BYTES));
+
+/** The message as gRPC sends it: 0 for "not compressed", its length in 4 bytes, itself. */
+export function encodeResponseFrame(response: DeltaResponse): Uint8Array<ArrayBuffer> {
+  write(response);
+  prefix.setUint32(1, writer.written);
+  writer.raw(new Uint8Array(prefix.buffer));
+  return writer.finish();
+}
+
+function write(response: DeltaResponse): void {
   for (let index = response.removed.length - 1; index >= 0; index -= 1)
     writer.presentString(6, response.removed[index] as string);
   writer.string(5, response.nonce);
   writer.string(4, response.typeUrl);
   for (let index = response.resourceFields.length - 1; index >= 0; index -= 1)
     writer.raw(response.resourceFields[index] as Uint8Array);
-  return writer.finish();
 }

@@ -3,7 +3,7 @@
  * the bytes, so it is a number of the process, and what is kept may be used again by streams that have not had it.
  */
 import { isTypeUrl } from "../type-urls.ts";
-import { encodeDeltaResponse } from "./delta-response.ts";
+import { encodeResponseFrame } from "./delta-response.ts";
 
 /** A resource that is sent, or the name of one that is removed. */
 export type Part = { readonly field: Uint8Array } | string;
@@ -11,7 +11,9 @@ export type Part = { readonly field: Uint8Array } | string;
 export interface SharedResponse {
   /** Higher than that of every response made before. */
   readonly nonce: number;
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** As in the response. */
+  readonly nonceText: string;
+  readonly frame: Uint8Array<ArrayBuffer>;
 }
 
 let lastNonce = 0;
@@ -29,8 +31,9 @@ export function sharedResponse(typeUrl: string, parts: readonly Part[], after: n
     else resourceFields.push(part.field);
   }
   lastNonce += 1;
-  const bytes = encodeDeltaResponse({ typeUrl, nonce: String(lastNonce), resourceFields, removed });
-  const made = { nonce: lastNonce, bytes, parts };
+  const nonceText = String(lastNonce);
+  const frame = encodeResponseFrame({ typeUrl, nonce: nonceText, resourceFields, removed });
+  const made = { nonce: lastNonce, nonceText, frame, parts };
   // Clients may name any type; only those that are served are kept.
   if (isTypeUrl(typeUrl)) newest.set(typeUrl, made);
   return made;
