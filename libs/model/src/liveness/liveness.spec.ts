@@ -233,6 +233,16 @@ describe("a restart", () => {
     expect(eu.state("us")).toBe("normal");
   });
 
+  it("in the middle of a doubt blames nobody for the failures of before", () => {
+    const eu = new Importer(...TWO).run(5, TWO, TWO).run(5, TWO, []);
+    const links = TWO.map((peer) => ({ peer, previous: eu.liveness.link(peer) }));
+    expect(links.map(({ previous }) => previous)).toMatchObject([{ selfDoubt: true }, { selfDoubt: true }]);
+    const restarted = new Importer();
+    for (const link of links) restarted.step({ kind: "follow", ...link });
+    restarted.run(10, TWO, []);
+    expect(restarted.transitions.map(({ value }) => value.state)).not.toContain("unreachable");
+  });
+
   it("and a forgotten peer is gone; unknown peers change nothing", () => {
     const eu = new Importer("us");
     eu.step({ kind: "forget", peer: "us" });

@@ -175,10 +175,12 @@ export class Liveness {
       rttMs: null,
       selfDoubt: false,
     };
+    const probe = { ...NEW_PROBE, state: value.probe, stage: value.stage, rttMs: value.rttMs };
     return {
       lease: newLease(nowMs, lost ? 0 : this.#settings.leaseExpiryMs),
       leaseState: value.lease,
-      probe: { ...NEW_PROBE, state: value.probe, stage: value.stage, rttMs: value.rttMs },
+      // Failures of an importer that doubted itself say nothing after its restart either.
+      probe: value.selfDoubt ? startAnew(probe) : probe,
       value,
       told: previous !== undefined,
     };

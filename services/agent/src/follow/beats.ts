@@ -15,9 +15,11 @@ import {
 } from "@hansa/events";
 import type { BeatFindings, Federation } from "@hansa/model";
 import type { Ports } from "../ports.ts";
-import { nextBoot } from "./boot.ts";
+import { bootAbove, nextBoot } from "./boot.ts";
 
 export const BEAT_MS = 2000;
+/** So long after the last beat of another agent of this cluster this one speaks above it. */
+const RIVAL_MS = 3 * BEAT_MS;
 
 export interface BeatsOptions {
   readonly fed: Federation;
@@ -34,7 +36,8 @@ export interface BeatsOptions {
 
 export class Beats {
   readonly #options: BeatsOptions;
-  readonly #bootMs: number;
+  #bootMs: number;
+  #rival: { readonly bootMs: number; readonly heardMs: number } | undefined;
   readonly #last = new Map<AccountKey, Pick<Heartbeat, "bootMs" | "counter">>();
   #counter = 0;
   #stops: (() => void)[] = [];
@@ -72,6 +75,7 @@ export class Beats {
 
   async send(): Promise<void> {
     const { bus, account, signer, fingerprint, fed, ports } = this.#options;
+    this.#outlive();
     const evidence = fed.evidence(this.#counter);
     const beat: Heartbeat = {
       source: account,
@@ -90,8 +94,27 @@ export class Beats {
     }
   }
 
+  /** A beat in the own name of a start that counts as later than this one. */
+  #recall(bytes: Uint8Array, live: boolean): void {
+    const { account, signer, fingerprint, ports } = this.#options;
+    const signed = decodeHeartbeat(bytes);
+    if (signed?.beat.source !== account || signed.beat.bootMs <= this.#bootMs) return;
+    if (!verifyHeartbeat(signed, signer.publicKey, fingerprint, ports.crypto)) return;
+    if (live) this.#rival = { bootMs: signed.beat.bootMs, heardMs: ports.clock.monotonicMs() };
+    else this.#bootMs = bootAbove(ports, signed.beat.bootMs);
+  }
+
+  /** Another agent of this cluster was heard instead of this one, and is heard no more. */
+  #outlive(): void {
+    const { ports } = this.#options;
+    if (this.#rival === undefined || ports.clock.monotonicMs() - this.#rival.heardMs < RIVAL_MS) return;
+    if (this.#rival.bootMs > this.#bootMs) this.#bootMs = bootAbove(ports, this.#rival.bootMs);
+    this.#rival = undefined;
+  }
+
   #receive({ account, bytes }: BusBeat, live: boolean): void {
     const { fed, fingerprint, ports } = this.#options;
+    if (account === this.#options.account) this.#recall(bytes, live);
     if (account === this.#options.account && live) return;
     const source = fed.source(account);
     const signed = decodeHeartbeat(bytes);

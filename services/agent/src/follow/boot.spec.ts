@@ -3,7 +3,7 @@ import { utf8 } from "@hansa/core";
 import { isLaterBeat } from "@hansa/events";
 import { describe, expect, it } from "vitest";
 import type { Disk } from "../ports.ts";
-import { nextBoot } from "./boot.ts";
+import { bootAbove, nextBoot } from "./boot.ts";
 
 function memoryDisk(): Disk {
   const files = new Map<string, Uint8Array>();
@@ -35,5 +35,12 @@ describe("the number of a start", () => {
       disk.write("boot.json", utf8(text));
       expect(nextBoot({ clock: clockAt(7), disk })).toBe(7);
     }
+  });
+
+  it("goes above the one that the bus remembers, also at the next start", () => {
+    const disk = memoryDisk();
+    expect(nextBoot({ clock: clockAt(500), disk })).toBe(500);
+    expect(bootAbove({ disk }, 9000)).toBe(9001);
+    expect(nextBoot({ clock: clockAt(600), disk })).toBe(9002);
   });
 });

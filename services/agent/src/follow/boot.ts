@@ -8,7 +8,13 @@ const FILE = "boot.json";
 export function nextBoot({ clock, disk }: Pick<Ports, "clock" | "disk">): number {
   const stored = (readJson(disk, FILE) as { bootMs?: unknown } | undefined)?.bootMs;
   const nowMs = clock.nowMs();
-  const bootMs = Number.isSafeInteger(stored) ? Math.max((stored as number) + 1, nowMs) : nowMs;
+  return take(disk, Number.isSafeInteger(stored) ? Math.max((stored as number) + 1, nowMs) : nowMs);
+}
+
+/** For a start that finds a higher one in the own last beat on the bus: its disk was lost, and its clock set back. */
+export const bootAbove = ({ disk }: Pick<Ports, "disk">, heardMs: number): number => take(disk, heardMs + 1);
+
+function take(disk: Ports["disk"], bootMs: number): number {
   writeJson(disk, FILE, { bootMs });
   return bootMs;
 }

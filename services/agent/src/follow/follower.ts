@@ -127,7 +127,7 @@ export class Follower {
     if (outcome.kind !== "duplicate" && outcome.kind !== "stale") this.#options.onFolded(record);
     const source = this.#nameOf(record.account);
     ports.metrics.count("hansa_records_total", { source, outcome: outcome.kind });
-    if (outcome.kind === "applied" || outcome.kind === "duplicate") this.#options.onHeard(record);
+    if (outcome.kind === "applied") this.#options.onHeard(record);
     if (outcome.kind === "applied") this.#log(record).rewindWaitMs = REWIND_FIRST_MS;
     if (outcome.kind === "quarantined") {
       ports.metrics.count("hansa_quarantined_total", { source, code: outcome.code });
