@@ -221,7 +221,7 @@ function mergeAddresses(listed: readonly ViewEndpoint[]): {
  * No cluster weighs more than this, whatever it says: Envoy sums a priority's weights in 32 bits. Its own proportions
  * stay.
  */
-const CLUSTER_WEIGHT_MAX = 100_000;
+export const CLUSTER_WEIGHT_MAX = 100_000;
 
 export function capWeight(candidate: Candidate): Candidate {
   const weight = weightOf(candidate.endpoints) + candidate.missingWeight;

@@ -149,4 +149,4 @@ export function scaleOf(gatewayCounts: readonly number[]): number {
   return Math.min(lcm, SCALE_MAX);
 }
 
-const SCALE_MAX = 5040;
+export const SCALE_MAX = 5040;

@@ -5,7 +5,7 @@
 import type { Clock, Metrics, Span } from "@hansa/core";
 import type { Head } from "@hansa/events";
 
-const WAITING_MAX = 10_000;
+export const WAITING_MAX = 10_000;
 
 interface Built {
   readonly revision: number;

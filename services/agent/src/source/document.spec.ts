@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseSource } from "./document.ts";
+import { DOCUMENT_BYTES_MAX, ITEMS_MAX, parseSource } from "./document.ts";
 
 const context = { cluster: "eu", federation: "lab.hansa" };
 const problems = (text: string): readonly string[] => {
@@ -153,4 +153,27 @@ test("many problems are cut, with their number", () => {
     ",",
   );
   expect(problems(`services: [${many}]`).at(-1)).toMatch(/^and \d+ more$/);
+});
+
+test("a file at the limit of its size is read, a larger one is not", () => {
+  const text = " ".repeat(DOCUMENT_BYTES_MAX);
+  expect(parseSource(text, context).kind).toBe("document");
+  expect(first(`${text} `)).toBe(
+    `the file has ${DOCUMENT_BYTES_MAX + 1} characters, at most ${DOCUMENT_BYTES_MAX} are read`,
+  );
+});
+
+test("a list at the limit of its length is taken, a longer one is not", () => {
+  const allows = (count: number): string =>
+    JSON.stringify({
+      services: [{ namespace: "shop", name: "pay", ports: [{ name: "http", port: 80 }] }],
+      allows: Array.from({ length: count }, (_, index) => ({
+        name: `a${index}`,
+        namespace: "shop",
+        service: "pay",
+        from: [{ cluster: "*", namespace: "*", serviceAccount: "*" }],
+      })),
+    });
+  expect(problems(allows(ITEMS_MAX))).toEqual([]);
+  expect(first(allows(ITEMS_MAX + 1))).toMatch(/^allows: /);
 });
