@@ -1,18 +1,12 @@
 /** One cluster of a simulated federation: its facts, its machine, the process that runs and what that leaves behind. */
 import type { AccountKey, Signer } from "@hansa/core";
 import type { AgentCore } from "../../services/agent/src/core.ts";
+import { accountOf } from "./hub/application.ts";
 import type { Machine, Seeded } from "./kernel.ts";
 import { Truth } from "./ledger.ts";
 import { type Held, Left } from "./left.ts";
 import type { SimLogBus } from "./sim-bus.ts";
-import { simCrypto, simSigner } from "./sim-crypto.ts";
-
-const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-
-export function account(name: string): AccountKey {
-  const bytes = simCrypto.sha256(new TextEncoder().encode(name));
-  return `A${Array.from({ length: 55 }, (_, index) => BASE32[(bytes[index % 32] ?? 0) % 32]).join("")}` as AccountKey;
-}
+import { simSigner } from "./sim-crypto.ts";
 
 /** One agent process. */
 export interface Running {
@@ -37,7 +31,6 @@ export interface Cluster {
   hadTwin: boolean;
   /** False where it joins only after everything else. */
   started: boolean;
-  incarnation: number;
   member: boolean;
   gatewayUp: boolean;
   /** Virtual ms at which the gateway last came up. */
@@ -48,7 +41,7 @@ export interface Cluster {
 
 export const newCluster = (name: string, random: Seeded): Cluster => ({
   name,
-  account: account(name),
+  account: accountOf(name),
   signer: simSigner(name),
   truth: new Truth(),
   skewMs: (random.float() - 0.5) * 60_000,
@@ -57,7 +50,6 @@ export const newCluster = (name: string, random: Seeded): Cluster => ({
   twin: undefined,
   hadTwin: false,
   started: false,
-  incarnation: 1,
   member: true,
   gatewayUp: true,
   gatewayUpMs: Number.NEGATIVE_INFINITY,

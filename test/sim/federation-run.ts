@@ -3,8 +3,11 @@
 import type { Cluster } from "./cluster.ts";
 import { CALM, type Faults } from "./faults.ts";
 import { World } from "./federation-world.ts";
+import { HUB_FAULTS } from "./hub/hub-faults.ts";
 
 const TURBULENT_MS = 90_000;
+/** Of all faults, how many are the hub's and its archive's. */
+const HUB_SHARE = 0.25;
 /** Snapshots on a want come at most every 30 s; two rounds of them, and leases. */
 const QUIET_MAX_MS = 120_000;
 
@@ -164,7 +167,8 @@ function turbulence({ random }: World): Faults {
 function scheduleFaults(world: World): void {
   const next = (): void => {
     if (world.kernel.nowMs > TURBULENT_MS) return;
-    const fault = FAULTS[world.random.below(FAULTS.length)]!;
+    const faults = world.random.chance(HUB_SHARE) ? HUB_FAULTS : FAULTS;
+    const fault = faults[world.random.below(faults.length)]!;
     fault(world, 200 + world.random.float() ** 2 * 30_000);
     world.kernel.schedule(500 + world.random.float() * 6000, next);
   };
@@ -182,8 +186,6 @@ function calm(world: World): void {
     world.startAgent(cluster);
     cluster.running?.bus.heal();
   }
-  world.hubMachine?.resume();
-  if (world.hub === undefined) world.startHub();
-  world.hub?.bus.heal();
+  world.headquarters.calm();
   for (const cluster of world.present) if (!world.isAdmitted(cluster)) world.admit(cluster);
 }

@@ -1,8 +1,15 @@
 /**
- * A whole federation in virtual time: the agents' real core (own log, follower, heartbeats, liveness, disk snapshot), a hub
- * double and the bus. Chance kills, stops and cuts them off; the ledger watches.
+ * A whole federation in virtual time: the agents' real core (own log, follower, heartbeats, liveness, disk snapshot), the
+ * real hub on an archive in memory, and the bus. Chance kills, stops and cuts them off; the ledger watches.
  */
-import { type AccountKey, base64, type FederationName, noMetrics, silentLog } from "@hansa/core";
+import {
+  type AccountKey,
+  base64,
+  type ClusterName,
+  type FederationName,
+  noMetrics,
+  silentLog,
+} from "@hansa/core";
 import {
   fingerprintOf,
   type Genesis,
@@ -10,21 +17,21 @@ import {
   type Lane,
   type LinkValue,
   linkKey,
-  membershipKey,
   type RegisterEvent,
 } from "@hansa/events";
 import type { Federation, RegisterRef } from "@hansa/model";
-import { AgentCore } from "../../services/agent/src/core.ts";
+import { AgentCore, HUB_SILENT_MS } from "../../services/agent/src/core.ts";
 import type { Prober } from "../../services/agent/src/liveness/watch.ts";
-import { memoryOutbox } from "../../services/agent/src/log/outbox.ts";
+import { LateRecords } from "../../services/agent/src/log/late-records.ts";
 import { alwaysElected } from "../../services/agent/src/log/writer-lock.ts";
 import type { Disk, Ports } from "../../services/agent/src/ports.ts";
-import { membershipOf } from "./admission.ts";
-import { account, type Cluster, newCluster, type Running } from "./cluster.ts";
+import { type Cluster, newCluster, type Running } from "./cluster.ts";
 import { difference } from "./difference.ts";
 import { endpointFact, loadFact, serviceFact } from "./facts.ts";
 import { Hostile } from "./hostile.ts";
-import { clusterName, HubDouble, type HubStore } from "./hub-double.ts";
+import { type Applicant, accountOf } from "./hub/application.ts";
+import { Headquarters } from "./hub/headquarters.ts";
+import type { SimHub } from "./hub/sim-hub.ts";
 import { Kernel, Machine, type Seeded } from "./kernel.ts";
 import { Ledger, Observer, type Truth } from "./ledger.ts";
 import { hold, Left } from "./left.ts";
@@ -35,12 +42,7 @@ import { simCrypto, simSigner } from "./sim-crypto.ts";
 const FILE_DELAY_MS = 20;
 const FILE_LATE_MS = 10_000;
 
-const HUB_ACCOUNT = account("hub");
-
-function memoryDisk(): Disk {
-  const files = new Map<string, Uint8Array>();
-  return { read: (name) => files.get(name), write: (name, content) => void files.set(name, content) };
-}
+const HUB_ACCOUNT = accountOf("hub");
 
 export interface WorldSize {
   readonly clusters: number;
@@ -59,15 +61,7 @@ export class World {
   readonly genesis: Genesis;
   readonly #truths: ReadonlyMap<string, Truth>;
   readonly #hubSigner = simSigner("hub");
-  readonly #store: HubStore = {
-    archive: [],
-    memberships: new Map(),
-    outbox: memoryOutbox(),
-    disk: memoryDisk(),
-    checkpoint: { incarnation: "", streamSeq: 0 },
-  };
-  hub: HubDouble | undefined;
-  hubMachine: Machine | undefined;
+  readonly headquarters: Headquarters;
   /** The first broken invariant. */
   failure: unknown;
 
@@ -91,43 +85,41 @@ export class World {
     this.clusters = Array.from({ length: size.clusters }, (_, index) => newCluster(`c${index}`, this.random));
     for (const source of [HUB_ACCOUNT, ...this.clusters.map((cluster) => cluster.account)])
       this.ledger.honest.add(source);
+    this.headquarters = new Headquarters({
+      kernel: this.kernel,
+      broker: this.broker,
+      genesis: this.genesis,
+      signer: this.#hubSigner,
+      onBroken: (error) => this.#broke(error),
+    });
     this.#truths = new Map(this.clusters.map(({ name, truth }) => [name, truth]));
   }
 
   // === processes ===
 
+  get hub(): SimHub | undefined {
+    return this.headquarters.hubs[0];
+  }
+
+  get hubMachine(): Machine | undefined {
+    return this.hub?.machine;
+  }
+
   startHub(): void {
-    const machine = new Machine(this.kernel, "hub");
-    const bus = new SimLogBus({ machine, broker: this.broker, account: HUB_ACCOUNT });
-    const ports = this.#ports(machine, this.#store.disk);
-    const { genesis, broker } = this;
-    this.hubMachine = machine;
-    this.hub = new HubDouble({
-      genesis,
-      account: HUB_ACCOUNT,
-      signer: this.#hubSigner,
-      machine,
-      broker,
-      bus,
-      ports,
-      store: this.#store,
-    });
-    void this.hub.start().catch((error: unknown) => this.#broke(error));
+    if (this.hub === undefined) this.headquarters.start();
   }
 
   killHub(): void {
-    this.hubMachine?.kill();
-    if (this.hub !== undefined) this.broker.detach(this.hub.bus);
-    this.hub = undefined;
+    if (this.hub !== undefined) this.headquarters.kill(this.hub);
   }
 
   /** A member of the name `evil` that lies wherever it may. */
   startHostile(): void {
     const machine = new Machine(this.kernel, "evil");
-    const own = account("evil");
+    const own = accountOf("evil");
     const bus = new SimLogBus({ machine, broker: this.broker, account: own });
     const fingerprint = fingerprintOf(this.genesis, simCrypto);
-    this.admit({ name: "evil", account: own, signer: simSigner("evil") });
+    this.admit({ name: "evil", signer: simSigner("evil") });
     const hostile = new Hostile({ machine, bus, signer: simSigner("evil"), fingerprint, hub: HUB_ACCOUNT });
     void hostile.start().catch((error: unknown) => this.#broke(error));
   }
@@ -189,7 +181,7 @@ export class World {
     const observer = new Observer(name, this.ledger, this.#truths, left.served);
     const core: AgentCore = new AgentCore({
       genesis: this.genesis,
-      cluster: clusterName(cluster.name),
+      cluster: cluster.name as ClusterName,
       account: cluster.account,
       signer: cluster.signer,
       bus,
@@ -207,6 +199,13 @@ export class World {
     });
     this.#guard(() => observer.restarted(core.fed, cluster.name, this.#rivals()));
     const running = { machine, bus, core, held };
+    new LateRecords({
+      bus,
+      outbox: held.outbox,
+      ports: this.#ports(machine, held.disk),
+      hubIsAlive: () => core.busUp && core.hubSilentMs < HUB_SILENT_MS,
+      send: (records) => this.headquarters.bringLate(cluster.name, records, machine),
+    }).start();
     void core.start().catch((error: unknown) => this.#broke(error));
     // A file may be slow to come, and nothing may be concluded from that.
     const fileMs = this.random.chance(0.2) ? this.random.float() * FILE_LATE_MS : FILE_DELAY_MS;
@@ -298,20 +297,19 @@ export class World {
       );
   }
 
-  admit(cluster: Pick<Cluster, "name" | "account" | "signer">, membership = {}): void {
-    this.hub?.admit(membershipOf(this.genesis, cluster, this.#hubSigner, membership));
+  admit(cluster: Applicant): void {
+    this.headquarters.wish(cluster, true);
   }
 
-  isAdmitted(cluster: Cluster): boolean {
-    return this.#store.memberships.has(membershipKey(cluster.name));
+  isAdmitted({ name }: Cluster): boolean {
+    return this.headquarters.isAdmitted(name);
   }
 
-  /** Leaves, or comes back under the same key; nothing where the hub is down. */
+  /** Leaves, or comes back under the same key, as soon as a hub lets it. */
   setMember(cluster: Cluster, member: boolean): void {
-    if (this.hub === undefined || cluster.member === member || !this.isAdmitted(cluster)) return;
+    if (cluster.member === member || !this.isAdmitted(cluster)) return;
     cluster.member = member;
-    if (member) cluster.incarnation += 1;
-    this.admit(cluster, { incarnation: cluster.incarnation, state: member ? "active" : "left" });
+    this.headquarters.wish(cluster, member);
   }
 
   // === the end ===
@@ -323,19 +321,21 @@ export class World {
 
   /** undefined where every fold holds exactly the facts of every cluster, and nobody is thought to be away. */
   divergence(): string | undefined {
-    const { hub } = this;
-    if (hub === undefined) return "the hub is down";
+    const { fed } = this.headquarters;
+    if (fed === null) return "no hub leads";
+    for (const { name } of this.present)
+      if (!this.headquarters.isSettled(name)) return `the hub has not let ${name} in`;
     for (const { name, running } of this.present) {
       if (running === undefined) return `${name} is down`;
       const other = this.#honest().find(([source, lane]) => {
-        const [mine, theirs] = [running.core.fed, hub.fed];
+        const [mine, theirs] = [running.core.fed, fed];
         return mine.laneDigest(source, lane) !== theirs.laneDigest(source, lane);
       });
       if (other !== undefined)
-        return `${name} has another digest of ${other.join(" ")} than the hub: ${difference(running.core.fed, hub.fed)}`;
+        return `${name} has another digest of ${other.join(" ")} than the hub: ${difference(running.core.fed, fed)}`;
     }
     for (const cluster of this.present) {
-      const problem = this.#untrue(cluster, hub.fed) ?? this.#wrongLinks(cluster, hub.fed);
+      const problem = this.#untrue(cluster, fed) ?? this.#wrongLinks(cluster, fed);
       if (problem !== undefined) return problem;
     }
     return undefined;
@@ -371,6 +371,6 @@ export class World {
   }
 
   digest(): string {
-    return this.hub?.fed.digest() ?? "";
+    return this.headquarters.fed?.digest() ?? "";
   }
 }

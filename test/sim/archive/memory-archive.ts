@@ -24,6 +24,10 @@ interface Session {
   readonly end: () => void;
 }
 
+interface Held extends Session {
+  readonly epoch: number;
+}
+
 export class ArchiveServer {
   readonly nowMs: () => number;
   tables: Tables = emptyTables();
@@ -34,25 +38,26 @@ export class ArchiveServer {
   }
 
   /** The session lock: one leader at a time, until its session ends. */
-  lead(): (Leadership & Session) | null {
+  lead(onEnd: () => void): Held | null {
     if (this.#leader !== undefined) return null;
-    let end = (): void => {};
-    const lost = new Promise<void>((resolve) => {
-      end = resolve;
-    });
-    const session: Session = {
+    this.tables.leaderEpoch += 1;
+    const session: Held = {
+      epoch: this.tables.leaderEpoch,
       end: () => {
         if (this.#leader === session) this.#leader = undefined;
-        end();
+        onEnd();
       },
     };
     this.#leader = session;
-    this.tables.leaderEpoch += 1;
-    const resign = async (): Promise<void> => session.end();
-    return { epoch: this.tables.leaderEpoch, lost, resign, end: session.end };
+    return session;
   }
 
-  /** The lock is free although its holder believes to have it. */
+  /** The server restarts: it knows no sessions, and each client hears so. */
+  endSessions(): void {
+    this.#leader?.end();
+  }
+
+  /** The lock is free although its holder still believes to have it. */
   forgetLeader(): void {
     this.#leader = undefined;
   }
@@ -73,12 +78,15 @@ export interface ArchiveLink {
   write<Result>(work: () => Result): Promise<Result>;
   /** Part of a decision: the client's code runs between the server's steps. */
   decide<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** News of the server's own. */
+  later(run: () => void): void;
 }
 
 export const atOnce: ArchiveLink = {
   read: async (work) => work(),
   write: async (work) => work(),
   decide: (work) => work(),
+  later: (run) => run(),
 };
 
 /** As Postgres gives back what it keeps as jsonb: a copy, keys in an order of its own. */
@@ -113,10 +121,16 @@ export class MemoryArchive implements Archive {
   }
 
   lead(): Promise<Leadership | null> {
-    return this.#link.write(() => {
-      const leadership = this.#server.lead();
-      if (leadership !== null) this.#session = leadership;
-      return leadership;
+    // A session whose client never learned of it would hold the lock for ever: asked as a question, it has no answer to lose.
+    return this.#link.read(() => {
+      let end = (): void => {};
+      const lost = new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      const session = this.#server.lead(() => this.#link.later(end));
+      if (session === null) return null;
+      this.#session = session;
+      return { epoch: session.epoch, lost, resign: async () => session.end() };
     });
   }
 
