@@ -6,7 +6,7 @@ import { utf8 } from "@hansa/core";
 import type { BusRecord, LogBus } from "@hansa/events";
 import { encodeUser } from "@nats-io/jwt";
 import { createUser, fromSeed } from "@nats-io/nkeys";
-import { connect, jwtAuthenticator, type Msg, type NatsConnection } from "nats";
+import { type ConnectionOptions, connect, jwtAuthenticator, type Msg, type NatsConnection } from "nats";
 import { someRecord } from "./log-bus.contract.ts";
 import { type Member, NatsWorld } from "./log-bus.world.ts";
 
@@ -21,21 +21,26 @@ export async function close(): Promise<void> {
   await world.close();
 }
 
-export async function connectWith(jwt: string, seed: string): Promise<NatsConnection> {
+export async function connectWith(
+  jwt: string,
+  seed: string,
+  options: ConnectionOptions = {},
+): Promise<NatsConnection> {
   const connection = await connect({
     servers: `127.0.0.1:${world.port}`,
     authenticator: jwtAuthenticator(jwt, utf8(seed)),
     maxReconnectAttempts: -1,
+    ...options,
   });
   open.push(connection);
   return connection;
 }
 
 /** A user that the member signed itself, without any restriction. */
-export async function connectRaw(member: Member): Promise<NatsConnection> {
+export async function connectRaw(member: Member, options: ConnectionOptions = {}): Promise<NatsConnection> {
   const user = createUser();
   const jwt = await encodeUser("self-made", user.getPublicKey(), fromSeed(utf8(member.accountSeed)));
-  return connectWith(jwt, new TextDecoder().decode(user.getSeed()));
+  return connectWith(jwt, new TextDecoder().decode(user.getSeed()), options);
 }
 
 export async function codeOf(work: Promise<Msg>): Promise<string> {
