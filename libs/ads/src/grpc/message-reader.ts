@@ -15,7 +15,8 @@ const FIRST_BUFFER_BYTES = 16_384;
 export class MessageReader {
   private readonly sizeBytesMax: number;
   private readonly onMessage: (message: Uint8Array) => void;
-  private readonly prefix = new DataView(new ArrayBuffer(PREFIX_BYTES));
+  /** Of one that came in pieces. */
+  private readonly prefix = new Uint8Array(PREFIX_BYTES);
   private prefixBytes = 0;
   private size = 0;
   private body: Uint8Array | undefined;
@@ -37,9 +38,13 @@ export class MessageReader {
     let at = 0;
     while (at < piece.length) {
       if (this.prefixBytes < PREFIX_BYTES) {
-        this.prefix.setUint8(this.prefixBytes++, piece[at++] as number);
-        if (this.prefixBytes < PREFIX_BYTES) continue;
-        const fault = this.readPrefix();
+        const taken = Math.min(PREFIX_BYTES - this.prefixBytes, piece.length - at);
+        const whole = taken === PREFIX_BYTES;
+        if (!whole) this.prefix.set(piece.subarray(at, at + taken), this.prefixBytes);
+        this.prefixBytes += taken;
+        at += taken;
+        if (this.prefixBytes < PREFIX_BYTES) break;
+        const fault = whole ? this.readPrefix(piece, at - PREFIX_BYTES) : this.readPrefix(this.prefix, 0);
         if (fault !== undefined) return fault;
       }
       at += this.readBody(piece, at);
@@ -47,10 +52,12 @@ export class MessageReader {
     return undefined;
   }
 
-  private readPrefix(): Fault | undefined {
-    const flag = this.prefix.getUint8(0);
+  private readPrefix(bytes: Uint8Array, at: number): Fault | undefined {
+    const flag = bytes[at] as number;
     if (flag !== 0) return { kind: "flag", flag };
-    this.size = this.prefix.getUint32(1);
+    this.size = 0;
+    for (let index = at + 1; index < at + PREFIX_BYTES; index += 1)
+      this.size = 256 * this.size + (bytes[index] as number);
     return this.size > this.sizeBytesMax ? { kind: "too-large", sizeBytes: this.size } : undefined;
   }
 

@@ -53,9 +53,10 @@ export class DeltaStream {
   /** Takes one request. After "refused" the stream is to be ended with that status; nothing of the request counts. */
   onRequest(request: DeltaRequest): Outcome {
     assert(!this.closed, "no request after close");
-    const refused = this.refuse(request);
+    const known = this.subscriptions.get(request.typeUrl);
+    const refused = this.refuse(request, known);
     if (refused !== undefined) return refused;
-    const subscription = this.subscriptionOf(request.typeUrl);
+    const subscription = known ?? this.open(request.typeUrl);
     const outcome = this.answerTo(subscription, request);
     subscription.request(request.subscribe, request.unsubscribe, request.initialVersions);
     if (request.typeUrl === TYPE_URL.endpoint)
@@ -80,7 +81,7 @@ export class DeltaStream {
   wakeAtMs(): number | undefined {
     let at = Number.POSITIVE_INFINITY;
     for (const { untilMs } of this.awaited.values()) at = Math.min(at, untilMs);
-    for (const { isolation } of this.subscriptions.values()) at = Math.min(at, isolation.atMs ?? at);
+    for (const { isolation } of this.ordered) at = Math.min(at, isolation.atMs ?? at);
     return at === Number.POSITIVE_INFINITY ? undefined : at;
   }
 
@@ -103,7 +104,10 @@ export class DeltaStream {
     for (const subscription of this.subscriptions.values()) subscription.close();
   }
 
-  private refuse(request: DeltaRequest): Extract<Outcome, { kind: "refused" }> | undefined {
+  private refuse(
+    request: DeltaRequest,
+    subscription: Subscription | undefined,
+  ): Extract<Outcome, { kind: "refused" }> | undefined {
     const { owner } = this.options;
     const known = this.nodeId;
     if (known === undefined || request.nodeId !== undefined) {
@@ -118,7 +122,6 @@ export class DeltaStream {
       const message = "type_url: missing; an aggregated stream needs it in every request";
       return { kind: "refused", status: "INVALID_ARGUMENT", code: "HSA1004", message };
     }
-    const subscription = this.subscriptions.get(request.typeUrl);
     if (subscription === undefined && this.subscriptions.size >= this.limits.typesMax)
       return tooLarge(`type_url: more than ${this.limits.typesMax} types on one stream`);
     let wanted = subscription?.named.size ?? 0;
@@ -130,13 +133,10 @@ export class DeltaStream {
     return undefined;
   }
 
-  private subscriptionOf(typeUrl: string): Subscription {
-    let subscription = this.subscriptions.get(typeUrl);
-    if (subscription === undefined) {
-      subscription = new Subscription(typeUrl, this.stack, this.memory, this.owner);
-      this.subscriptions.set(typeUrl, subscription);
-      this.ordered = [...this.subscriptions.values()].sort((a, b) => rank(a.typeUrl) - rank(b.typeUrl));
-    }
+  private open(typeUrl: string): Subscription {
+    const subscription = new Subscription(typeUrl, this.stack, this.memory, this.owner);
+    this.subscriptions.set(typeUrl, subscription);
+    this.ordered = [...this.subscriptions.values()].sort((a, b) => rank(a.typeUrl) - rank(b.typeUrl));
     return subscription;
   }
 
@@ -154,8 +154,8 @@ export class DeltaStream {
     this.accept(subscription, answered);
     const revision = subscription.ackedRevision();
     let streamRevision = revision;
-    for (const other of this.subscriptions.values())
-      streamRevision = Math.min(streamRevision, other.ackedRevision());
+    for (const other of this.ordered)
+      if (other !== subscription) streamRevision = Math.min(streamRevision, other.ackedRevision());
     return { kind: "ack", typeUrl, revision, streamRevision };
   }
 
