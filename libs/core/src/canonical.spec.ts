@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { base64, fromBase64, fromHex, fromUtf8, hex, utf8 } from "./bytes.ts";
-import { canonicalJson } from "./canonical.ts";
+import { canonicalJson, sameJson } from "./canonical.ts";
 import { CODES } from "./codes.ts";
 
 describe("canonical JSON", () => {
@@ -13,6 +13,37 @@ describe("canonical JSON", () => {
         expect(JSON.parse(canonicalJson(normal))).toEqual(normal);
       }),
     );
+  });
+
+  it("is the same text whether or not the members were in order", () => {
+    const shuffled = (value: unknown): unknown => {
+      if (Array.isArray(value)) return value.map(shuffled);
+      if (typeof value !== "object" || value === null) return value;
+      const members = Object.entries(value).sort(([a], [b]) => (a < b ? 1 : -1));
+      return Object.fromEntries(members.map(([name, member]) => [name, shuffled(member)]));
+    };
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => {
+        const normal = JSON.parse(JSON.stringify(value));
+        expect(canonicalJson(shuffled(normal))).toBe(canonicalJson(normal));
+        expect(sameJson(shuffled(normal), normal)).toBe(true);
+      }),
+    );
+    expect(canonicalJson({ a: undefined, b: new Date(0) })).toBe('{"b":{}}');
+  });
+
+  it("equals another value exactly where the texts do", () => {
+    const small = fc.jsonValue({ maxDepth: 2, stringUnit: fc.constantFrom("a", "b") });
+    fc.assert(
+      fc.property(small, small, (left, right) => {
+        const [a, b] = [left, right].map((value) => JSON.parse(JSON.stringify(value)));
+        expect(sameJson(a, b)).toBe(canonicalJson(a) === canonicalJson(b));
+      }),
+    );
+    expect(sameJson({ a: 1, b: undefined }, { a: 1 })).toBe(true);
+    expect(sameJson({ a: 1 }, { a: 1, b: undefined })).toBe(true);
+    expect(sameJson({ a: 1 }, { a: 1, b: null })).toBe(false);
+    expect(sameJson([1], { 0: 1 })).toBe(false);
   });
 
   it("refuses what JSON cannot carry", () => {

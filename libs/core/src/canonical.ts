@@ -52,4 +52,21 @@ function slowly(value: unknown): string {
   throw new TypeError(`canonicalJson: cannot encode ${typeof value}`);
 }
 
+/** Whether two plain values have the same canonical JSON, without making it. */
+export function sameJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a) || Array.isArray(b))
+    return (
+      Array.isArray(a) &&
+      Array.isArray(b) &&
+      a.length === b.length &&
+      a.every((item, index) => sameJson(item, b[index]))
+    );
+  const left = a as Record<string, unknown>;
+  const right = b as Record<string, unknown>;
+  for (const key of Object.keys(left)) if (!sameJson(left[key], right[key])) return false;
+  return Object.keys(right).every((key) => right[key] === undefined || left[key] !== undefined);
+}
+
 export const canonicalBytes = (value: unknown): Uint8Array => utf8(canonicalJson(value));

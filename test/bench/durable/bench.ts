@@ -21,8 +21,9 @@ import type { Acked, Order, Told } from "./talk.ts";
 const REACH_PER_SECOND = 15_000;
 const CLUSTERS = ["c1", "c2", "c3"];
 const ENDPOINTS = 2000;
-const FULL = { changes: 400_000, peerSeconds: 5 };
-const QUICK = { changes: 20_000, peerSeconds: 1 };
+/** `warm`: changes before the measurement, so that compilers and caches have settled. */
+const FULL = { warm: 60_000, changes: 400_000, peerSeconds: 5 };
+const QUICK = { warm: 6_000, changes: 20_000, peerSeconds: 1 };
 
 class Member {
   readonly cluster: string;
@@ -82,7 +83,7 @@ async function measure(
   members: readonly Member[],
   folder: string,
 ): Promise<Figure[]> {
-  const { changes, peerSeconds } = quick ? QUICK : FULL;
+  const { warm, changes, peerSeconds } = quick ? QUICK : FULL;
   const servers = [rig.nats.url];
   const { caPem } = rig.target();
   await Promise.all(
@@ -93,12 +94,17 @@ async function measure(
       await member.ask({ do: "join", cluster, folder: at, servers, caPem, token, endpoints: ENDPOINTS });
     }),
   );
+  const load = (count: number): Promise<Told[]> =>
+    Promise.all(
+      members.map((member) => member.ask({ do: "load", changes: Math.round(count / members.length) })),
+    );
+  log(`  ${CLUSTERS.length} clusters have joined`);
+  await load(warm);
   const from = (await archiveNow(rig.store.db)).position;
   const processes = await processesOf(rig, members);
   const used = () => processes.map(({ pids }) => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0));
   const before = used();
-  const share = Math.round(changes / members.length);
-  const loaded = await Promise.all(members.map((member) => member.ask({ do: "load", changes: share })));
+  const loaded = await load(changes);
   const after = used();
   const { perSecond, events, seconds } = await rateSince(rig, from);
   log(`  ${events} events in ${seconds.toFixed(1)} s, ${CLUSTERS.length} clusters of ${ENDPOINTS} endpoints`);

@@ -31,8 +31,11 @@ type Join = Extract<Order, { do: "join" }>;
 
 /** Changes that wait in the lane: every record is full, and none waits long enough to be coalesced away. */
 const WAITING = 300;
-/** Records that the hub has not committed: beyond it this cluster holds back, far inside what the stream keeps. */
-const UNCOMMITTED_MAX = 1200;
+/**
+ * Records that the hub has not committed: beyond it this cluster holds back. Several times what it writes between two
+ * beats of the hub, which tell it, and far inside what the stream keeps.
+ */
+const UNCOMMITTED_MAX = 500;
 const PER_SERVICE = 50;
 const LOOK_MS = 200;
 

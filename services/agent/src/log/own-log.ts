@@ -2,7 +2,7 @@
  * This cluster's log: both lanes, their writers and what they want to say. The one place that turns facts into own
  * events. Writes nothing before the facts are complete and this replica is elected.
  */
-import { type AccountKey, canonicalJson, type Signer, type TimerHandle } from "@hansa/core";
+import { type AccountKey, type Signer, sameJson, type TimerHandle } from "@hansa/core";
 import {
   type BusRecord,
   type Head,
@@ -273,4 +273,4 @@ export class OwnLog {
 }
 
 const sameData = (a: RegisterEvent, b: RegisterEvent): boolean =>
-  a.type === b.type && canonicalJson(a.data) === canonicalJson(b.data);
+  a.type === b.type && sameJson(a.data, b.data);
