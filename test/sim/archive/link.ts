@@ -42,6 +42,10 @@ export class SimArchiveLink implements ArchiveLink {
     this.#trap = { writes, takesEffect, die };
   }
 
+  live(): void {
+    this.#trap = undefined;
+  }
+
   /** True where the write that arrives now is the last thing, and does not take effect. */
   #springs(): boolean {
     const trap = this.#trap;

@@ -89,9 +89,10 @@ export class Headquarters {
     this.calmArchive();
     for (const hub of this.#hubs.slice(1)) this.kill(hub);
     this.startOne();
-    for (const { machine, bus } of this.#hubs) {
-      machine.resume();
-      bus.heal();
+    for (const hub of this.#hubs) {
+      hub.live();
+      hub.machine.resume();
+      hub.bus.heal();
     }
     for (const { applicant } of [...this.#wishes.values()]) this.wish(applicant, true);
   }

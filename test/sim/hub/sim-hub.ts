@@ -93,6 +93,11 @@ export class SimHub {
     this.#link.dieAtWrite(writes, takesEffect, () => this.#onDeath(this));
   }
 
+  /** It does not die at a write after all. */
+  live(): void {
+    this.#link.live();
+  }
+
   kill(): void {
     this.machine.kill();
     this.archive.disconnect();
