@@ -101,7 +101,7 @@ export class Transport {
     session.setLocalWindowSize(WINDOW_BYTES);
     const count = () => {
       peer.controlFrames += 1;
-      if (peer.controlFrames > CONTROL_FRAMES_MAX) this.calmDown(session);
+      if (peer.controlFrames > CONTROL_FRAMES_MAX && !session.destroyed) this.calmDown(session);
     };
     session.on("ping", count);
     session.on("remoteSettings", count);
