@@ -55,7 +55,8 @@ export async function runRound(rig: Rig, seed: number, round: number): Promise<R
   rig.load.take();
   const inFlight = rig.load.inFlight();
   try {
-    await fault.run(runOf(rig, random, (note) => notes.push(note)));
+    const note = (what: string) => notes.push(`${Math.round(performance.now() - startMs)} ms: ${what}`);
+    await fault.run(runOf(rig, random, note));
     // A call that is lost now may take a while to say so.
     const [quiet] = await Promise.all([waitForQuiet(rig), sleep(fault.hitsCalls ? OBSERVED_MS : 0)]);
     const load = rig.load.take();

@@ -1,6 +1,8 @@
 /** Storage is lost or older than it was: NATS's streams, its accounts, the hub's archive. */
 import { rmSync } from "node:fs";
-import { type Fault, moment } from "./fault.ts";
+import { callApi } from "@hansa/identity";
+import { CLUSTERS } from "../facts.ts";
+import { type Fault, moment, pick } from "./fault.ts";
 
 const wiped = (kind: string, like: string, folders: readonly string[]): Fault => ({
   kind,
@@ -26,6 +28,9 @@ const restored: Fault = {
   run: async (run) => {
     run.note("kill -9 hub postgres, older copy put back");
     await run.change();
+    // A record of the hub's own that the older copy does not hold.
+    const cluster = pick(run, CLUSTERS);
+    await callApi(run.rig.context().hub, { method: "POST", path: "/v1/wants", body: { cluster } });
     await run.rig.kill("hub", "postgres");
     await run.change();
     const newer = run.random.chance(0.3);
