@@ -102,7 +102,7 @@ export class NatsLogBus implements LogBus {
   }
 
   beats(handle: (beat: BusBeat) => void): Promise<Unsubscribe> {
-    return this.#connection.subscribe(subjects.TAIL_SUBJECTS, (live) => {
+    return this.#connection.subscribe(subjects.TAIL_BEATS, (live) => {
       const at = subjects.parseSubject(live.subject);
       if (at?.kind === "beat") handle({ account: at.account, bytes: message.ownBytes(live) });
     });

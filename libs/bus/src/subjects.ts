@@ -22,6 +22,8 @@ export const TAIL_INCARNATION = "tail.-.incarnation";
 export const TAIL_FED = "tail.{{wildcard(1)}}.{{wildcard(2)}}";
 export const TAIL_BEAT = "tail.{{wildcard(1)}}.beat";
 export const TAIL_SUBJECTS = "tail.*.*";
+/** Beats alone: who asks for them must not be sent every record as well. */
+export const TAIL_BEATS = "tail.*.beat";
 export const directGetSubject = (stream: string): string => `$JS.API.DIRECT.GET.${stream}`;
 
 /** Local names of a cluster's imports. */
