@@ -17,6 +17,7 @@ export class CandidateCache {
 
   /** A register changed, or its effect. */
   changed({ cluster, key }: { readonly cluster: string; readonly key: string }): void {
+    if (this.#entries.size === 0) return;
     const [kind = "", namespace = "", name = ""] = key.split("/", 3);
     if (kind === "service" || kind === "load" || kind === "endpoint")
       this.#entries.delete(`${cluster} ${namespace}/${name}`);

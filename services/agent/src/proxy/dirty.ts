@@ -73,6 +73,8 @@ export class Dirty {
     atOf: (ref: RegisterRef) => number | undefined,
   ): boolean {
     const relevant = refs.filter((ref) => concerns(ref, this.#self, reader));
+    // Everything is made again anyway; a bootstrap's changes say nothing of propagation.
+    if (this.#all) return relevant.length > 0;
     for (const ref of relevant) {
       const atMs = atOf(ref);
       const known = this.#sources.get(ref.cluster);
