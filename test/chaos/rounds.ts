@@ -56,11 +56,15 @@ export async function runRound(rig: Rig, seed: number, round: number): Promise<R
   const inFlight = rig.load.inFlight();
   try {
     const note = (what: string) => notes.push(`${Math.round(performance.now() - startMs)} ms: ${what}`);
-    await fault.run(runOf(rig, random, note));
+    let struckMs = Number.NEGATIVE_INFINITY;
+    const struck = (): void => {
+      struckMs = performance.now();
+    };
+    await fault.run({ rig, random, note, struck, change: changer(rig, random, note) });
     // A call that is lost now may take a while to say so.
     const [quiet] = await Promise.all([waitForQuiet(rig), sleep(fault.hitsCalls ? OBSERVED_MS : 0)]);
     const load = rig.load.take();
-    const wrong = wrongFailures(fault, load.failures);
+    const wrong = load.failures.filter((failure) => !isExcused(failure, struckMs));
     if (wrong.length > 0)
       throw new Error(`${wrong.length} of ${load.sent} calls failed: ${told(wrong, startMs)}`);
     if (rig.load.oldestMs() > 5000) throw new Error(`a call has had no answer for ${rig.load.oldestMs()} ms`);
@@ -77,26 +81,19 @@ export async function runRound(rig: Rig, seed: number, round: number): Promise<R
   }
 }
 
-function runOf(rig: Rig, random: Seeded, note: (what: string) => void): FaultRun {
-  return {
-    rig,
-    random,
-    note,
-    change: async ({ cluster, agentLives = true } = {}) => {
-      const at = cluster ?? CLUSTERS[random.below(CLUSTERS.length)] ?? "eu";
-      note(await changeFact(rig, random, at, agentLives));
-    },
+const changer =
+  (rig: Rig, random: Seeded, note: (what: string) => void): FaultRun["change"] =>
+  async ({ cluster, agentLives = true } = {}) => {
+    const at = cluster ?? CLUSTERS[random.below(CLUSTERS.length)] ?? "eu";
+    note(await changeFact(rig, random, at, agentLives));
   };
-}
 
-/** Of one flow, where it is not repeated: what can be in flight on one proxy at this rate, on a busy machine. */
-const LOST_IN_FLIGHT_MAX = 8;
+/** Until a caller's proxy has heard that a connection is broken, it sends on it. */
+const HEARD_MS = 500;
 
-/** None may fail that are repeated, and none at all where nothing died that carries calls. */
-function wrongFailures(fault: Fault, failures: readonly Failure[]): readonly Failure[] {
-  const excused = failures.filter(({ flow }) => fault.hitsCalls && !flow.retried);
-  return excused.length <= LOST_IN_FLIGHT_MAX ? failures.filter((one) => !excused.includes(one)) : failures;
-}
+/** In flight on what died, and not to be sent again. All else is a call lost for nothing. */
+const isExcused = ({ flow, atMs }: Failure, struckMs: number): boolean =>
+  !flow.retried && atMs <= struckMs + HEARD_MS;
 
 const told = (failures: readonly Failure[], startMs: number): string =>
   failures

@@ -22,6 +22,7 @@ const killed = (kind: string, like: string, targetOf: (run: FaultRun) => string)
     await moment(run, 0, 200);
     run.note(`kill -9 ${target}; in flight ${JSON.stringify(run.rig.load.inFlight())}`);
     await run.rig.kill(target);
+    run.struck();
     await moment(run, 0, 700);
     await run.change();
     await run.rig.act("start", target);

@@ -9,6 +9,8 @@ export interface FaultRun {
   readonly random: Seeded;
   /** Says what was done, for whoever reads a failure. */
   note(what: string): void;
+  /** What carries calls has just died: from here on others answer. */
+  struck(): void;
   /** Changes a fact, of any cluster unless named; `agentLives` where its agent can bootstrap a new sidecar. */
   change(of?: { readonly cluster?: Cluster; readonly agentLives?: boolean }): Promise<void>;
 }
