@@ -60,6 +60,10 @@ export function databaseError(error: unknown): unknown {
   return away ? unreachable(error) : error;
 }
 
+/** What was planned before a migration changed its columns fails for ever on this connection; another plans it anew. */
+const isStalePlan = (error: unknown): error is Error =>
+  error instanceof Error && "code" in error && error.code === "0A000";
+
 const over = (client: pg.ClientBase): Tx => ({
   async query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     return (await client.query<Row>(text, values as unknown[])).rows;
@@ -116,6 +120,7 @@ export function openDb(options: DbOptions): Db {
     } catch (error) {
       const known = databaseError(error);
       if (known instanceof HansaError && known.code === "HSA2011") broken ??= known;
+      if (isStalePlan(error)) broken ??= error;
       throw known;
     } finally {
       client.off("error", onError);
