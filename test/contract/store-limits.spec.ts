@@ -25,13 +25,23 @@ afterAll(() => rig?.stop());
 const command = <Result>(decide: (tx: CommandTx) => Promise<Result>): Promise<Result> =>
   rig.store.command(epoch, decide);
 
-test("a commit takes a thousand full records of events, and no more", async () => {
+test("a commit takes a thousand records, and no more", async () => {
   const log = chain(account("L"));
   const keys = Array.from({ length: 3 }, (_, index) => `want/w${index}`);
   const records = Array.from({ length: COMMIT_RECORDS_MAX }, () => log.next(...keys));
   const outcome = await rig.store.commit(batch(epoch, records));
   expect(outcome).toMatchObject({ recordsNew: COMMIT_RECORDS_MAX, eventsNew: 3 * COMMIT_RECORDS_MAX });
   expect(() => rig.store.commit(batch(epoch, [...records, log.next()]))).toThrow("at most 1000 records");
+});
+
+test("a hole that is filled moves the head over more records than are read at once", async () => {
+  const log = chain(account("F"));
+  const [first, ...rest] = Array.from({ length: COMMIT_RECORDS_MAX + 3 }, () => log.next());
+  for (const part of [rest.slice(0, COMMIT_RECORDS_MAX), rest.slice(COMMIT_RECORDS_MAX)])
+    expect((await rig.store.commit(batch(epoch, part))).heads).toEqual([]);
+  const { heads } = await rig.store.commit(batch(epoch, first === undefined ? [] : [first]));
+  expect(heads).toMatchObject([{ seq: COMMIT_RECORDS_MAX + 3 }]);
+  expect((await rig.store.gaps()).filter(({ closed }) => closed === null)).toEqual([]);
 });
 
 test("a page of events ends at its bound, and the next goes on after it", async () => {
