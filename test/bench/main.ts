@@ -14,6 +14,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>
   propagation: () => import("./propagation/bench.ts"),
   scale: () => import("./scale/bench.ts"),
   failover: () => import("./failover/bench.ts"),
+  wipe: () => import("./wipe/bench.ts"),
 };
 
 const { values, positionals } = parseArgs({
