@@ -25,7 +25,13 @@ import {
   textLike,
 } from "./check.ts";
 import type { Head, Heartbeat, RecordEvidence } from "./event.ts";
-import { EVIDENCE_PER_BEAT_MAX, HEADS_PER_BEAT_MAX, HEARTBEAT_BYTES_MAX, POSITION_MAX } from "./limits.ts";
+import {
+  EVIDENCE_PER_BEAT_MAX,
+  HEADS_PER_BEAT_MAX,
+  HEADS_TOLD_MAX,
+  HEARTBEAT_BYTES_MAX,
+  POSITION_MAX,
+} from "./limits.ts";
 import { isHash, isKeyId, isSignature, keyIdOf } from "./record.ts";
 
 export interface SignedHeartbeat {
@@ -38,6 +44,13 @@ export interface SignedHeartbeat {
 
 const beatBytes = (payload: string, fingerprint: string): Uint8Array =>
   utf8(`hansa-beat-v1\n${fingerprint}\n${payload}`);
+
+/** One list of a beat: where there are more heads than it tells, beats take turns. */
+export function headsInTurn(heads: readonly Head[], counter: number): readonly Head[] {
+  if (heads.length <= HEADS_TOLD_MAX) return heads;
+  const start = (counter * HEADS_TOLD_MAX) % heads.length;
+  return [...heads, ...heads].slice(start, start + HEADS_TOLD_MAX);
+}
 
 export function signHeartbeat(
   beat: Heartbeat,

@@ -4,10 +4,10 @@ import { describe, expect, it } from "vitest";
 import { decodeCommand, encodeCommand } from "./command.ts";
 import { decodeBody, prepareEvent } from "./decode.ts";
 import type { Head, RegisterEvent } from "./event.ts";
-import { decodeHeartbeat } from "./heartbeat.ts";
+import { decodeHeartbeat, headsInTurn, signHeartbeat } from "./heartbeat.ts";
 import * as limits from "./limits.ts";
 import { isRecordHeader, ZERO_HASH } from "./record.ts";
-import { rigCrypto } from "./rig.ts";
+import { rigCrypto, rigSigner } from "./rig.ts";
 import { Batch } from "./writer/batch.ts";
 
 const { EVENTS_PER_RECORD_MAX, RECORD_BYTES_MAX, EVENT_BYTES_MAX, KEY_LENGTH_MAX, DEPTH_MAX } = limits;
@@ -83,6 +83,40 @@ it("a heartbeat is read up to its bound of bytes", () => {
   const read = (sizeBytes: number) => decodeHeartbeat(utf8(text.padEnd(sizeBytes)));
   expect(read(limits.HEARTBEAT_BYTES_MAX)?.beat.known).toEqual([head]);
   expect(read(limits.HEARTBEAT_BYTES_MAX + 1)).toBeUndefined();
+});
+
+describe("heads in a heartbeat", () => {
+  const most = limits.POSITION_MAX;
+  const many: Head[] = Array.from({ length: limits.HEADS_TOLD_MAX + 1 }, (_, seq) => ({
+    source: account,
+    lane: "sum",
+    epoch: most,
+    seq: most - seq,
+    head: ZERO_HASH,
+  }));
+  const evidence = Array(limits.EVIDENCE_PER_BEAT_MAX).fill({
+    source: account,
+    lane: "sum",
+    epoch: most,
+    seq: most,
+    prev: ZERO_HASH,
+    key: "0".repeat(16),
+    sig,
+    body: ZERO_HASH,
+  });
+  const beatOf = (known: readonly Head[], acked: readonly Head[]) => {
+    const own = many.slice(0, 2).map((head) => ({ ...head, digest: ZERO_HASH }));
+    const beat = { source: account, bootMs: 1, counter: 1, own, known, acked, committed: [], evidence };
+    return decodeHeartbeat(signHeartbeat(beat, rigSigner(1), ZERO_HASH, rigCrypto))?.beat;
+  };
+
+  it("are told in turns where there are more than it holds, and such a beat is read", () => {
+    const turns = [0, 1].map((counter) => headsInTurn(many, counter));
+    expect(new Set(turns.flat())).toEqual(new Set(many));
+    expect(turns.map(({ length }) => length)).toEqual(Array(2).fill(limits.HEADS_TOLD_MAX));
+    expect(headsInTurn(turns[0] ?? [], 7)).toBe(turns[0]);
+    expect(beatOf(turns[0] ?? [], turns[1] ?? [])).toMatchObject({ known: turns[0], acked: turns[1] });
+  });
 });
 
 describe("what operators sign", () => {

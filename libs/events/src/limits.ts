@@ -11,7 +11,10 @@ export const DEPTH_MAX = 16;
 /** Epochs and sequences stay far inside safe integers, so that "1 + the highest" is always a number. */
 export const POSITION_MAX = 2 ** 48;
 export const HEARTBEAT_BYTES_MAX = 262_144;
+/** Of one list, as it is read. */
 export const HEADS_PER_BEAT_MAX = 2048;
+/** Of one list, as it is written: two full ones and all evidence stay below HEARTBEAT_BYTES_MAX. */
+export const HEADS_TOLD_MAX = 400;
 /** About 450 bytes each. */
 export const EVIDENCE_PER_BEAT_MAX = 8;
 export const OPERATORS_MAX = 16;

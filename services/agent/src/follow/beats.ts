@@ -8,6 +8,7 @@ import {
   decodeHeartbeat,
   type Head,
   type Heartbeat,
+  headsInTurn,
   isLaterBeat,
   type LogBus,
   signHeartbeat,
@@ -76,14 +77,18 @@ export class Beats {
   async send(): Promise<void> {
     const { bus, account, signer, fingerprint, fed, ports } = this.#options;
     this.#outlive();
-    const evidence = fed.evidence(this.#counter);
+    const turn = this.#counter;
+    const evidence = fed.evidence(turn);
     const beat: Heartbeat = {
       source: account,
       bootMs: this.#bootMs,
       counter: this.#counter++,
       own: this.#options.own(),
-      known: fed.heads().filter((head) => head.source !== account),
-      acked: this.#options.acked(),
+      known: headsInTurn(
+        fed.heads().filter((head) => head.source !== account),
+        turn,
+      ),
+      acked: headsInTurn(this.#options.acked(), turn),
       committed: [],
       ...(evidence.length === 0 ? {} : { evidence }),
     };
