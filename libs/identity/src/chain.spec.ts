@@ -1,10 +1,11 @@
 import { base64, type SpiffeId, systemClock, type TrustDomain } from "@hansa/core";
 import { expect, test } from "vitest";
 import { createAuthority } from "./authority.ts";
-import { bundleMap, rootsOf, toBundle } from "./bundle.ts";
+import { BUNDLE_ROOTS_MAX, bundleMap, rootsOf, toBundle } from "./bundle.ts";
 import { verifyChain } from "./chain.ts";
 import { craftCertificate } from "./craft-certificate.ts";
 import { nodeRandom } from "./node-crypto.ts";
+import { CERTIFICATE_BYTES_MAX, parseCertificate } from "./parse-certificate.ts";
 import { newSvid } from "./svid.ts";
 
 const authorityOf = (domain: string) =>
@@ -57,6 +58,16 @@ test("a bundle gives its roots, without what is no root of its domain", () => {
   expect(rootsOf(bundle)).toEqual([eu.rootDer]);
   const mixed = { ...bundle, roots: [...bundle.roots, "@@", base64(us.rootDer), base64(svid.certDer)] };
   expect(rootsOf(mixed)).toEqual([eu.rootDer]);
+});
+
+test("a bundle has at most so many roots, and a certificate so many bytes", () => {
+  const root = base64(eu.rootDer);
+  const rootsIn = (count: number) => rootsOf({ ...toBundle(eu, 1), roots: Array(count).fill(root) }).length;
+  expect([rootsIn(BUNDLE_ROOTS_MAX), rootsIn(BUNDLE_ROOTS_MAX + 1)]).toEqual(Array(2).fill(BUNDLE_ROOTS_MAX));
+  const large = (sizeBytes: number) => parseCertificate(new Uint8Array(sizeBytes));
+  const tooLarge = { kind: "malformed", message: expect.stringContaining("bytes, more than") };
+  expect(large(CERTIFICATE_BYTES_MAX)).not.toMatchObject(tooLarge);
+  expect(large(CERTIFICATE_BYTES_MAX + 1)).toMatchObject(tooLarge);
 });
 
 test("the bundle map holds each domain once with x5c, use, sequence and hint", () => {

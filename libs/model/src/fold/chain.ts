@@ -13,8 +13,8 @@ import {
 import { comparePlaces, type Place, type Rank } from "./place.ts";
 
 /** Records remembered per log, to tell a repetition from a second version and to show what was signed. */
-const RECENT_MAX = 256;
-const GAPS_MAX = 64;
+export const RECENT_MAX = 256;
+export const GAPS_MAX = 64;
 
 export interface ChainHead extends Place {
   readonly hash: string;

@@ -1,5 +1,6 @@
 /** What the fold may hold, at each limit; registers per lane and parked records per source: chain.spec.ts, quotas: effect.spec.ts. */
 import { describe, expect, it } from "vitest";
+import { Chain, GAPS_MAX, RECENT_MAX } from "./chain.ts";
 import { admit, command, feed, newFederation, type RigSource, rigCluster, rigHub, service } from "./rig.ts";
 
 const member = (number: number): RigSource => rigCluster(`c${number}`, 50 + number);
@@ -56,5 +57,32 @@ describe("a fold at its limits", () => {
         .filter(({ code }) => code === "HSA2004")
         .map(({ key }) => key),
     ).toEqual(["sum@1.3", "sum@1.4"]);
+  });
+
+  it("remembers so many records of a log; an older one is stale, never a second history", () => {
+    const fed = newFederation();
+    const [hub, source] = [rigHub(), member(1)];
+    feed(fed, admit(hub, source).write());
+    const records = Array.from({ length: RECENT_MAX + 1 }, (_, index) =>
+      service(source, "shop", `s${index}`).write(),
+    ).flat();
+    feed(fed, records);
+    const again = records
+      .slice(-RECENT_MAX - 1)
+      .slice(0, 2)
+      .map((record) => fed.apply(record).kind);
+    expect(again).toEqual(["stale", "duplicate"]);
+  });
+
+  it("keeps so many gaps of a log apart; beyond it the two oldest are one", () => {
+    const chain = new Chain(() => 0);
+    const header = (seq: number) =>
+      ({ source: "A", lane: "sum", key: "k", epoch: 1, seq, prev: "" }) as never;
+    const hashes = { record: "r", body: "b" } as never;
+    for (let seq = 2; seq <= 2 * (GAPS_MAX + 1); seq += 2) chain.advance(header(seq), hashes, true);
+    const { gaps } = chain.dump();
+    expect(gaps).toHaveLength(GAPS_MAX);
+    expect([gaps[0]?.after.seq, gaps[0]?.before.seq]).toEqual([0, 4]);
+    expect(chain.step(header(1), "other", false)).toEqual({ kind: "late" });
   });
 });

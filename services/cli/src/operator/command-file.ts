@@ -7,7 +7,7 @@ import { writeAtomically } from "@hansa/identity";
 import { API_VERSION } from "../shell/output.ts";
 
 const KIND = "OperatorCommand";
-const FILE_BYTES_MAX = 1024 * 1024;
+export const FILE_BYTES_MAX = 1024 * 1024;
 
 /** Throws HSA1004 where the file is not there or not such a file. */
 export function readCommand(file: string): CommandValue {

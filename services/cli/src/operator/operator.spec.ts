@@ -6,6 +6,7 @@ import { encodeCommand } from "@hansa/events";
 import { newSigningKey } from "@hansa/identity";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FakeApi, items, nobody, type Routes, runCli, type World, world } from "../shell/api-fixture.ts";
+import { FILE_BYTES_MAX, parseCommand } from "./command-file.ts";
 import { parseOrder } from "./orders.ts";
 
 const keys = [newSigningKey(), newSigningKey(), newSigningKey()];
@@ -173,6 +174,20 @@ describe("operator sign", () => {
     expect(none.stderr).toContain("HSA1001");
     expect(none.status).toBe(64);
   });
+});
+
+it("a command's file is read up to its bound", () => {
+  const text = JSON.stringify({ kind: "OperatorCommand", payload: PAYLOAD, signatures: [] });
+  const told = (sizeBytes: number) => {
+    try {
+      parseCommand(text.padEnd(sizeBytes), "f");
+      return "read";
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  expect(told(FILE_BYTES_MAX)).toBe("read");
+  expect(told(FILE_BYTES_MAX + 1)).toContain("too large");
 });
 
 describe("operator send", () => {

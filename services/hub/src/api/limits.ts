@@ -2,7 +2,7 @@
 import type { Clock } from "@hansa/core";
 
 /** Callers remembered at once; the table starts anew beyond it, which forgives at most one burst each. */
-const CALLERS_MAX = 10_000;
+export const CALLERS_MAX = 10_000;
 
 interface Bucket {
   tokens: number;
