@@ -36,6 +36,7 @@ import {
   type LogBus,
   type MembershipValue,
   membershipKey,
+  type Quotas,
   type RegisterEvent,
   signRequest,
 } from "@hansa/events";
@@ -132,7 +133,7 @@ export class ScaleWorld {
   }
 
   /** A member in the hub's log, with an account on the bus. */
-  async admit(name: string, number: number): Promise<Member> {
+  async admit(name: string, number: number, quotas: Quotas = GRANTED): Promise<Member> {
     const cluster = name as ClusterName;
     const account = newAccountKeys();
     const user = newUserKeys();
@@ -145,7 +146,8 @@ export class ScaleWorld {
       userKey: user.publicKey,
       name: "agent",
     });
-    const membership = this.#membership(cluster, number, account.publicKey, user.publicKey, key);
+    const grant = grantOf(number, quotas);
+    const membership = this.#membership(cluster, grant, account.publicKey, user.publicKey, key);
     await this.#announce(cluster, membership);
     return {
       cluster,
@@ -161,20 +163,11 @@ export class ScaleWorld {
 
   #membership(
     cluster: ClusterName,
-    number: number,
+    grant: Grant,
     accountKey: AccountKey,
     userKey: string,
     key: SigningKey,
   ): MembershipValue {
-    const grant: Grant = {
-      namespaces: ["*"],
-      cidrs: [`10.${number}.0.0/16`],
-      region: REGION,
-      zones: ZONES,
-      network: "flat",
-      claims: [],
-      quotas: GRANTED,
-    };
     const request = {
       fingerprint: this.fingerprint,
       cluster,
@@ -232,8 +225,18 @@ export class ScaleWorld {
   }
 }
 
-/** What a hub grants where its operators name nothing else. */
-export const GRANTED = {
+const grantOf = (number: number, quotas: Quotas): Grant => ({
+  namespaces: ["*"],
+  cidrs: [`10.${number}.0.0/16`],
+  region: REGION,
+  zones: ZONES,
+  network: "flat",
+  claims: [],
+  quotas,
+});
+
+/** What an agent asks for where its configuration says nothing. */
+export const GRANTED: Quotas = {
   services: 10_000,
   endpoints: 100_000,
   identities: 10_000,
