@@ -1,4 +1,7 @@
-/** All resources of one sidecar. Composes; every decision is in the builder of its kind. */
+/**
+ * All resources of one sidecar: what it has for itself, and what all callers of its zone share. Composes; every decision
+ * is in the builder of its kind.
+ */
 import { assert } from "@hansa/core";
 import type { ServicePortView, ServingPort } from "@hansa/model";
 import { servingPolicyFor } from "./access-policy.ts";
@@ -24,18 +27,18 @@ import { outboundListenerFor, tcpListenerFor } from "./outbound-listener.ts";
 import { routesFor } from "./outbound-routes.ts";
 import { appClusterFor, blackHoleCluster } from "./plain-cluster.ts";
 import { bundleSecretFor, bundlesSecretFor, callerDomains, pickBundles, svidSecretFor } from "./secrets.ts";
-import type { Resources, SidecarInput, TrustBundles } from "./types.ts";
+import type { OwnInput, Resources, SidecarInput } from "./types.ts";
 import { usableView } from "./usable-view.ts";
 
 type Entry = readonly [string, Uint8Array];
 
 /** Served ports that have an application; one per SNI. */
-export function servedBy(input: SidecarInput): readonly ServingPort[] {
+function servedBy(input: OwnInput): readonly ServingPort[] {
   const bySni = new Map(input.serving.map((port) => [port.sni, port]));
   return [...bySni.values()].filter((port) => input.proxy.apps.has(port.sni));
 }
 
-function appClusters(input: SidecarInput, served: readonly ServingPort[]): Entry[] {
+function appClusters(input: OwnInput, served: readonly ServingPort[]): Entry[] {
   return served.map((port) => {
     const app = input.proxy.apps.get(port.sni);
     assert(app !== undefined, `${port.sni}: no application`);
@@ -43,70 +46,77 @@ function appClusters(input: SidecarInput, served: readonly ServingPort[]): Entry
   });
 }
 
-function tcpListeners(input: SidecarInput, usable: readonly ServicePortView[]): Entry[] {
-  return usable.flatMap((view): Entry[] => {
+function listeners(input: OwnInput, served: readonly ServingPort[]): Entry[] {
+  const { listen, trustDomain } = input.proxy;
+  const { address, inboundPort, outboundPort } = listen;
+  const inbound = { address, port: inboundPort, trustDomain, serving: served };
+  const tcp = input.views.flatMap((view): Entry[] => {
     const port = isHttp(view.port.protocol) ? undefined : input.tcpPorts.get(view.sni);
-    if (port === undefined) return [];
-    return [[tcpListenerName(view.sni), tcpListenerFor(view.sni, input.proxy.listen.address, port)]];
+    if (port === undefined || usableView(view, input.bundles) === undefined) return [];
+    return [[tcpListenerName(view.sni), tcpListenerFor(view.sni, address, port)]];
   });
-}
-
-function secrets(
-  input: SidecarInput,
-  usable: readonly ServicePortView[],
-  served: readonly ServingPort[],
-): Entry[] {
-  const { trustDomain } = input.proxy;
-  const exporters = new Set(usable.flatMap((view) => view.exporters.map((exporter) => exporter.trustDomain)));
-  const rootsFor = (ports: readonly ServingPort[]): TrustBundles =>
-    pickBundles(input.bundles, callerDomains(trustDomain, ports));
   return [
-    [SVID_SECRET, svidSecretFor(input.svid)],
-    [CALLERS_SECRET, bundlesSecretFor(CALLERS_SECRET, rootsFor(served))],
-    ...served
-      .filter((port) => !isHttp(port.port.protocol))
-      .map((port): Entry => {
-        const name = tcpCallersSecretName(port.sni);
-        return [name, bundlesSecretFor(name, rootsFor([port]))];
-      }),
-    ...[...pickBundles(input.bundles, exporters)].map(
-      ([domain, roots]): Entry => [bundleSecretName(domain), bundleSecretFor(domain, roots)],
-    ),
+    [OUTBOUND_LISTENER, outboundListenerFor(address, outboundPort)],
+    [INBOUND_LISTENER, inboundListenerFor(inbound)],
+    ...tcp,
   ];
 }
 
-/** Throws a broken invariant where the own trust domain has no roots: such a proxy must not be served at all. */
-export function sidecarResources(input: SidecarInput): Resources {
-  const usable = input.views.flatMap((view) => usableView(view, input.bundles) ?? []);
+function ownSecrets(input: OwnInput, served: readonly ServingPort[]): Entry[] {
+  const callers = (name: string, ports: readonly ServingPort[]): Entry => {
+    const domains = callerDomains(input.proxy.trustDomain, ports);
+    return [name, bundlesSecretFor(name, pickBundles(input.bundles, domains))];
+  };
+  return [
+    [SVID_SECRET, svidSecretFor(input.svid)],
+    callers(CALLERS_SECRET, served),
+    ...served
+      .filter((port) => !isHttp(port.port.protocol))
+      .map((port) => callers(tcpCallersSecretName(port.sni), [port])),
+  ];
+}
+
+/**
+ * Listeners, applications, certificate and the policies that it enforces. Throws a broken invariant where the own trust
+ * domain has no roots: such a proxy must not be served at all.
+ */
+export function ownSidecarResources(input: OwnInput): Resources {
   const served = servedBy(input);
-  const { listen, trustDomain } = input.proxy;
-  const routed = input.views.map((view) => usableView(view, input.bundles) ?? { ...view, exporters: [] });
+  const policed = served.filter((port) => isHttp(port.port.protocol));
   return {
+    clusters: sortedMap(appClusters(input, served)),
+    endpoints: new Map(),
+    listeners: sortedMap(listeners(input, served)),
+    routes: new Map(),
+    secrets: sortedMap(ownSecrets(input, served)),
+    extensionConfigs: sortedMap(
+      policed.map(
+        (port): Entry => [accessPolicyName(port.sni), servingPolicyFor(port, input.proxy.trustDomain)],
+      ),
+    ),
+  };
+}
+
+/** Both parts in one: for a proxy that shares with nobody. */
+export function sidecarResources(input: SidecarInput): Resources {
+  const own = ownSidecarResources(input);
+  const usable = input.views.flatMap((view) => usableView(view, input.bundles) ?? []);
+  const routed = input.views.map((view) => usableView(view, input.bundles) ?? { ...view, exporters: [] });
+  const exporters = new Set(usable.flatMap((view) => view.exporters.map((exporter) => exporter.trustDomain)));
+  return {
+    ...own,
     clusters: sortedMap<Uint8Array>([
       [BLACK_HOLE, blackHoleCluster()],
       ...usable.map((view): Entry => [view.sni, clusterFor(view)]),
-      ...appClusters(input, served),
+      ...own.clusters,
     ]),
     endpoints: sortedMap(usable.map((view): Entry => [view.sni, loadAssignmentFor(view)])),
-    listeners: sortedMap<Uint8Array>([
-      [OUTBOUND_LISTENER, outboundListenerFor(listen.address, listen.outboundPort)],
-      [
-        INBOUND_LISTENER,
-        inboundListenerFor({
-          address: listen.address,
-          port: listen.inboundPort,
-          trustDomain,
-          serving: served,
-        }),
-      ],
-      ...tcpListeners(input, usable),
-    ]),
     routes: new Map([[OUTBOUND_ROUTES, routesFor(routed)]]),
-    secrets: sortedMap(secrets(input, usable, served)),
-    extensionConfigs: sortedMap(
-      served
-        .filter((port) => isHttp(port.port.protocol))
-        .map((port): Entry => [accessPolicyName(port.sni), servingPolicyFor(port, trustDomain)]),
-    ),
+    secrets: sortedMap([
+      ...own.secrets,
+      ...[...pickBundles(input.bundles, exporters)].map(
+        ([domain, roots]): Entry => [bundleSecretName(domain), bundleSecretFor(domain, roots)],
+      ),
+    ]),
   };
 }

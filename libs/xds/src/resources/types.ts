@@ -51,11 +51,10 @@ export interface SidecarProxy {
   readonly apps: ReadonlyMap<string, AppTarget>;
 }
 
-export interface SidecarInput {
-  readonly federation: FederationName;
-  readonly self: Vantage;
-  readonly proxy: SidecarProxy;
-  /** What this proxy may call. */
+/** What a sidecar's own resources follow from. */
+export interface OwnInput {
+  readonly proxy: Pick<SidecarProxy, "trustDomain" | "listen" | "apps">;
+  /** What this proxy may call; its own part holds the TCP listeners of these. */
   readonly views: readonly ServicePortView[];
   /** What this proxy's workload serves. */
   readonly serving: readonly ServingPort[];
@@ -63,6 +62,12 @@ export interface SidecarInput {
   readonly tcpPorts: ReadonlyMap<string, number>;
   readonly svid: TlsIdentity;
   readonly bundles: TrustBundles;
+}
+
+export interface SidecarInput extends OwnInput {
+  readonly federation: FederationName;
+  readonly self: Vantage;
+  readonly proxy: SidecarProxy;
 }
 
 export interface GatewayInput {

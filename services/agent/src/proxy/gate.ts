@@ -12,7 +12,7 @@ import {
   type ResourceLayer,
   TYPE_URL,
 } from "@hansa/xds";
-import type { ResourceSet } from "./sidecar-layer.ts";
+import type { ResourceSet } from "./resource-set.ts";
 
 const SHOWN_MAX = 3;
 

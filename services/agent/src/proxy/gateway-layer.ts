@@ -3,15 +3,13 @@ import type { ClusterName, FederationName } from "@hansa/core";
 import type { ServingPort } from "@hansa/model";
 import {
   gatewayResources,
-  type gatewayResources as generate,
   passthroughAssignmentFor,
   passthroughClusterName,
   type TlsIdentity,
   type TrustBundles,
-  TYPE_URL,
 } from "@hansa/xds";
 import type { Gateway } from "./inventory.ts";
-import type { ResourceSet } from "./sidecar-layer.ts";
+import { type ResourceSet, resourceSet } from "./resource-set.ts";
 
 export interface GatewayLayerInput {
   readonly federation: FederationName;
@@ -22,16 +20,6 @@ export interface GatewayLayerInput {
   readonly svid: TlsIdentity;
   readonly bundles: TrustBundles;
 }
-
-export const resourceSet = (resources: ReturnType<typeof generate>): ResourceSet =>
-  new Map<string, ReadonlyMap<string, Uint8Array>>([
-    [TYPE_URL.cluster, resources.clusters],
-    [TYPE_URL.endpoint, resources.endpoints],
-    [TYPE_URL.listener, resources.listeners],
-    [TYPE_URL.route, resources.routes],
-    [TYPE_URL.secret, resources.secrets],
-    [TYPE_URL.extensionConfig, resources.extensionConfigs],
-  ]);
 
 export const gatewayLayer = ({ proxy, ...input }: GatewayLayerInput): ResourceSet =>
   resourceSet(gatewayResources({ ...input, listen: { address: proxy.address, port: proxy.port } }));

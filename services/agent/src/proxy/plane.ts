@@ -15,8 +15,9 @@ import { replaceChecked } from "./gate.ts";
 import { gatewayEndpoints, gatewayLayer } from "./gateway-layer.ts";
 import type { Gateway, LocalProxy, Sidecar } from "./inventory.ts";
 import { Propagation } from "./propagation.ts";
+import type { ResourceSet } from "./resource-set.ts";
 import { readBundles, ServingCache } from "./serving-cache.ts";
-import { type ResourceSet, sidecarLayer } from "./sidecar-layer.ts";
+import { sidecarLayer } from "./sidecar-layer.ts";
 import { TcpPorts } from "./tcp-ports.ts";
 import { ZoneLayer } from "./zone-layer.ts";
 
