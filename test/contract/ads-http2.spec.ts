@@ -1,143 +1,23 @@
 // What the ADS server does with HTTP/2 and gRPC that no well-behaved client sends, and with clients that just go away.
-import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { constants, type OutgoingHttpHeaders } from "node:http2";
+import { systemTimers, type Timers } from "@hansa/core";
+import { beforeEach, describe, expect, test } from "vitest";
 import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  connect,
-  constants,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
-} from "node:http2";
-import { connect as connectTcp } from "node:net";
-import { connect as connectTls } from "node:tls";
-import { type AdsOptions, type AdsServer, serveAds } from "@hansa/ads";
-import {
-  noMetrics,
-  silentLog,
-  systemClock,
-  systemTimers,
-  type Timers,
-  trustDomainOf,
-  workloadId,
-} from "@hansa/core";
-import { createAuthority, createTlsAuthority, newSvid, nodeRandom, toPem } from "@hansa/identity";
-import { proto, ResourceLayer, TYPE_URL } from "@hansa/xds";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { FLAG, FRAME, FrameClient, frame, headerBlock } from "./http2-frames.ts";
-
-const METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
-const { endpoint } = TYPE_URL;
-let layer: ResourceLayer;
-let server: AdsServer;
-const open: { close(): unknown }[] = [];
-
-beforeEach(() => {
-  layer = new ResourceLayer({ sha256: (data) => createHash("sha256").update(data).digest() });
-});
-
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
-
-async function serve(more: Partial<AdsOptions> = {}): Promise<void> {
-  server = await serveAds({
-    listen: { host: "127.0.0.1", port: 0 },
-    layers: [layer],
-    clock: systemClock,
-    timers: systemTimers,
-    log: silentLog,
-    metrics: noMetrics,
-    ...more,
-  });
-  open.push(server);
-}
-
-function session(options = {}): ClientHttp2Session {
-  const one = connect(`http://${server.address}`, options);
-  one.on("error", () => {});
-  open.push({ close: () => one.destroy() });
-  return one;
-}
-
-async function frames(): Promise<FrameClient> {
-  const client = await FrameClient.open(server.address);
-  open.push(client);
-  return client;
-}
-
-const HEADERS = {
-  ":method": "POST",
-  ":scheme": "http",
-  ":authority": "ads",
-  ":path": METHOD,
-  "content-type": "application/grpc",
-  te: "trailers",
-};
-
-/** One call, and all that came of it. */
-class Call {
-  readonly stream: ClientHttp2Stream;
-  readonly ended: Promise<IncomingHttpHeaders>;
-  private readonly chunks: Buffer[] = [];
-
-  constructor(on: ClientHttp2Session, headers: OutgoingHttpHeaders = {}) {
-    this.stream = on.request({ ...HEADERS, ...headers });
-    const last: IncomingHttpHeaders = {};
-    const note = (more: IncomingHttpHeaders) => Object.assign(last, more);
-    this.stream
-      .on("response", note)
-      .on("trailers", note)
-      .on("error", () => {});
-    this.stream.on("data", (chunk: Buffer) => this.chunks.push(chunk));
-    this.ended = new Promise((resolve) => this.stream.on("close", () => resolve(last)));
-  }
-
-  /** The messages that have come whole. */
-  messages(): proto.DeltaDiscoveryResponse[] {
-    const all = Buffer.concat(this.chunks);
-    const found: proto.DeltaDiscoveryResponse[] = [];
-    for (let at = 0; at + 5 <= all.length; ) {
-      const end = at + 5 + all.readUInt32BE(at + 1);
-      if (end > all.length) break;
-      found.push(proto.fromBinary(proto.DeltaDiscoveryResponseSchema, all.subarray(at + 5, end)));
-      at = end;
-    }
-    return found;
-  }
-
-  /** The names in them. */
-  names(): string[][] {
-    return this.messages().map(({ resources }) => resources.map(({ name }) => name));
-  }
-}
-
-function prefixed(message: Uint8Array, flag = 0): Buffer {
-  const bytes = Buffer.alloc(5 + message.length);
-  bytes[0] = flag;
-  bytes.writeUInt32BE(message.length, 1);
-  bytes.set(message, 5);
-  return bytes;
-}
-
-const request = (names: string[], responseNonce = ""): Uint8Array =>
-  proto.toBinary(
-    proto.DeltaDiscoveryRequestSchema,
-    proto.create(proto.DeltaDiscoveryRequestSchema, {
-      node: { id: "n" },
-      typeUrl: endpoint,
-      resourceNamesSubscribe: names,
-      responseNonce,
-    }),
-  );
-
-const subscribe = (...names: string[]): Uint8Array => request(names);
-
-const put = (...names: string[]) =>
-  layer.update(
-    endpoint,
-    names.map((name) => [name, Buffer.from(name)] as const),
-  );
+  Call,
+  endpoint,
+  frames,
+  HEADERS,
+  layer,
+  prefixed,
+  put,
+  request,
+  serve,
+  server,
+  session,
+  subscribe,
+} from "./ads-http2-rig.ts";
+import { FLAG, FRAME, frame, headerBlock } from "./http2-frames.ts";
 
 const ping = frame(FRAME.ping, 0, 0, Buffer.alloc(8));
 const repeated = (bytes: Uint8Array, times: number) => Buffer.concat(Array<Uint8Array>(times).fill(bytes));
@@ -409,81 +289,5 @@ describe("the end", () => {
     for (let index = 0; index < 6; index += 1) await turn();
     expect(server.status().streams).toBe(1);
     alive.stream.close();
-  });
-});
-
-describe("TLS", () => {
-  let nowMs: () => number;
-  let files: { ca: string; cert: string; key: string };
-
-  beforeEach(async () => {
-    const ports = { clock: systemClock, random: nodeRandom };
-    const authority = createTlsAuthority("test", ports);
-    const { certPem, keyPem } = authority.issueServer(["localhost"]);
-    const domain = trustDomainOf("eu", "test.hansa");
-    const members = createAuthority({ trustDomain: domain, ...ports });
-    const svid = newSvid(members, workloadId(domain, "shop", "web"));
-    files = { ca: authority.certPem, cert: svid.certPem, key: svid.keyPem };
-    nowMs = () => Date.now();
-    const tls = { certPem, keyPem, clientCaPem: toPem(members.rootDer) };
-    const clock = { ...systemClock, nowMs: () => nowMs() };
-    await serve({ listen: { host: "127.0.0.1", port: 0, tls }, clock });
-  });
-
-  /** One connection; answers whether the server has answered a PING on it, and what it may be resumed with. */
-  async function dial(options: object): Promise<{ spoke: boolean; reused: boolean; ticket?: Buffer }> {
-    const port = Number(server.address.split(":")[1]);
-    const socket = connectTls({
-      host: "127.0.0.1",
-      port,
-      servername: "localhost",
-      ALPNProtocols: ["h2"],
-      ...files,
-      ...options,
-    });
-    socket.on("error", () => {});
-    let [spoke, reused, ticket]: [boolean, boolean, Buffer | undefined] = [false, false, undefined];
-    socket.on("session", (session: Buffer) => {
-      ticket = session;
-    });
-    socket.on("secureConnect", () => {
-      reused = socket.isSessionReused();
-      socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-      socket.write(Buffer.concat([frame(FRAME.settings, 0, 0), ping]));
-    });
-    socket.on("data", (bytes: Buffer) => {
-      spoke ||= bytes.includes(frame(FRAME.ping, FLAG.ack, 0, Buffer.alloc(8)));
-      if (spoke) setTimeout(() => socket.destroy(), 50);
-    });
-    await new Promise<void>((resolve) => socket.on("close", () => resolve()));
-    return { spoke, reused, ...(ticket === undefined ? {} : { ticket }) };
-  }
-
-  test("speaks HTTP/2 to members only, from TLS 1.2 on", async () => {
-    expect((await dial({})).spoke).toBe(true);
-    expect((await dial({ maxVersion: "TLSv1.2" })).spoke).toBe(true);
-    expect(
-      (await dial({ minVersion: "TLSv1.1", maxVersion: "TLSv1.1", ciphers: "ALL:@SECLEVEL=0" })).spoke,
-    ).toBe(false);
-    expect((await dial({ cert: undefined, key: undefined })).spoke).toBe(false);
-    expect((await dial({ ALPNProtocols: ["http/1.1"] })).spoke).toBe(false);
-  });
-
-  test("who never finishes a handshake does not hold up close", async () => {
-    const socket = connectTcp(Number(server.address.split(":")[1]), "127.0.0.1");
-    socket.on("error", () => {});
-    await once(socket, "connect");
-    const startMs = performance.now();
-    await server.close();
-    expect(performance.now() - startMs).toBeLessThan(3000);
-    socket.destroy();
-  });
-
-  test("a ticket does not outlive the certificate that it was given for", async () => {
-    const { ticket } = await dial({});
-    expect(ticket).toBeDefined();
-    expect(await dial({ session: ticket })).toMatchObject({ spoke: true, reused: true });
-    nowMs = () => Date.now() + 2 * 3_600_000;
-    expect(await dial({ session: ticket })).toMatchObject({ spoke: false });
   });
 });
