@@ -163,3 +163,4 @@ process.on("message", (order: Order) => {
     process.exit(1);
   });
 });
+process.on("disconnect", () => process.exit(0));

@@ -17,7 +17,10 @@ export function askEnvoy(place: AdminPlace, path: string, limits: AdminLimits): 
       response.on("data", (part: Buffer) => {
         parts.push(part);
         sizeBytes += part.length;
-        if (sizeBytes > limits.answerBytesMax) asked.destroy();
+        if (sizeBytes <= limits.answerBytesMax) return;
+        // What has arrived by now still comes to its end.
+        resolve(null);
+        asked.destroy();
       });
       response.on("end", () => resolve(parse(Buffer.concat(parts).toString("utf8"))));
       response.on("error", () => resolve(null));

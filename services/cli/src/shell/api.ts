@@ -29,7 +29,7 @@ export interface Question {
 }
 
 export const READ_TIMEOUT_MS = 5000;
-const PAGES_MAX = 200;
+export const PAGES_MAX = 200;
 const PAGE_ITEMS = 1000;
 
 /** Codes by which a server says that it cannot answer at all now. */

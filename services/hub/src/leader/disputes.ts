@@ -13,7 +13,7 @@ import {
 import type { Federation } from "@hansa/model";
 import type { LeaderContext } from "../context.ts";
 
-const SHOWN_MAX = 64;
+export const SHOWN_MAX = 64;
 
 export class Disputes {
   readonly #hub: LeaderContext;
