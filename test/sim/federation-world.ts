@@ -33,8 +33,9 @@ import { type Applicant, accountOf } from "./hub/application.ts";
 import { Headquarters } from "./hub/headquarters.ts";
 import type { SimHub } from "./hub/sim-hub.ts";
 import { Kernel, Machine, type Seeded } from "./kernel.ts";
-import { Ledger, Observer, type Truth } from "./ledger.ts";
+import { Ledger, Observer, Truth } from "./ledger.ts";
 import { hold, Left } from "./left.ts";
+import { LinkJudge } from "./link-judge.ts";
 import { SimBroker } from "./sim-broker.ts";
 import { SimLogBus } from "./sim-bus.ts";
 import { simCrypto, simSigner } from "./sim-crypto.ts";
@@ -53,6 +54,7 @@ export interface WorldSize {
 
 export class World {
   readonly twins: boolean;
+  readonly recordsPerLogMax: number;
   readonly kernel: Kernel;
   readonly random: Seeded;
   readonly broker: SimBroker;
@@ -62,11 +64,14 @@ export class World {
   readonly #truths: ReadonlyMap<string, Truth>;
   readonly #hubSigner = simSigner("hub");
   readonly headquarters: Headquarters;
+  /** All faults have ended. */
+  quiet = false;
   /** The first broken invariant. */
   failure: unknown;
 
   constructor(seed: number, size: WorldSize) {
     this.twins = size.twins;
+    this.recordsPerLogMax = size.recordsPerLogMax;
     this.kernel = new Kernel(seed);
     this.random = this.kernel.fork();
     this.broker = new SimBroker(this.kernel, size.recordsPerLogMax);
@@ -92,7 +97,12 @@ export class World {
       signer: this.#hubSigner,
       onBroken: (error) => this.#broke(error),
     });
-    this.#truths = new Map(this.clusters.map(({ name, truth }) => [name, truth]));
+    const evil = new Truth();
+    evil.set(Hostile.kept, 1);
+    this.#truths = new Map([
+      ["evil", evil],
+      ...this.clusters.map(({ name, truth }) => [name, truth] as const),
+    ]);
   }
 
   // === processes ===
@@ -119,6 +129,8 @@ export class World {
     const own = accountOf("evil");
     const bus = new SimLogBus({ machine, broker: this.broker, account: own });
     const fingerprint = fingerprintOf(this.genesis, simCrypto);
+    this.ledger.keys.set(own, simSigner("evil").publicKey);
+    this.ledger.fingerprint = fingerprint;
     this.admit({ name: "evil", signer: simSigner("evil") });
     const hostile = new Hostile({ machine, bus, signer: simSigner("evil"), fingerprint, hub: HUB_ACCOUNT });
     void hostile.start().catch((error: unknown) => this.#broke(error));
@@ -179,6 +191,7 @@ export class World {
       },
     });
     const observer = new Observer(name, this.ledger, this.#truths, left.served);
+    const links = new LinkJudge();
     const core: AgentCore = new AgentCore({
       genesis: this.genesis,
       cluster: cluster.name as ClusterName,
@@ -193,7 +206,7 @@ export class World {
       acked: () => [],
       onChanged: (changed) =>
         this.#guard(() => {
-          if (machine.alive) this.#judge(observer, core, left, cluster, changed);
+          if (machine.alive) this.#judge(observer, core, links, cluster, changed);
         }),
       onSynced: () => {},
     });
@@ -234,17 +247,19 @@ export class World {
   #judge(
     observer: Observer,
     core: AgentCore,
-    left: Left,
-    { name }: Cluster,
+    links: LinkJudge,
+    self: Cluster,
     changed: readonly RegisterRef[],
   ): void {
+    const { name } = self;
     // Own facts act before they are written: they are not the fold's.
     const others = changed.filter(({ cluster }) => cluster !== name);
     observer.judge(core.fed, others, this.#rivals());
     for (const { cluster, key } of changed) {
       const peer = cluster === name && this.clusters.find((each) => key === linkKey(each.name));
       const link = core.own.registers.get(key)?.data as LinkValue | undefined;
-      if (peer && link !== undefined) left.links.judge(name, peer, link, this.kernel.nowMs);
+      if (peer && link !== undefined)
+        links.judge(self, peer, link, this.kernel.nowMs, core.watch.peers().length);
     }
   }
 
@@ -336,6 +351,15 @@ export class World {
     }
     for (const cluster of this.present) {
       const problem = this.#untrue(cluster, fed) ?? this.#wrongLinks(cluster, fed);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  }
+
+  /** undefined where every fold still holds what this cluster said. */
+  forgotten(cluster: Cluster): string | undefined {
+    for (const { running } of this.present) {
+      const problem = running && this.#untrue(cluster, running.core.fed);
       if (problem !== undefined) return problem;
     }
     return undefined;

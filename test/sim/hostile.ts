@@ -15,6 +15,7 @@ import {
   type WireRecord,
   ZERO_HASH,
 } from "@hansa/events";
+import { serviceFact } from "./facts.ts";
 import type { Machine } from "./kernel.ts";
 import type { SimLogBus } from "./sim-bus.ts";
 import { simCrypto } from "./sim-crypto.ts";
@@ -40,8 +41,15 @@ export class Hostile {
     this.#options = options;
   }
 
+  /** What it never withdraws, whatever its snapshots claim. */
+  static readonly kept = serviceFact("kept", 1);
+
   async start(): Promise<void> {
     const { machine, bus } = this.#options;
+    machine.timers.after(
+      1000,
+      () => void this.#write(this.#signed(encodeBody([Hostile.kept]))).catch(() => {}),
+    );
     await bus.tail((record) => {
       if (record.account === bus.account) return;
       this.#overheard.push(record);
@@ -57,6 +65,7 @@ export class Hostile {
       () => this.#write(this.#signed(utf8("[{"))),
       () => this.#write(this.#signed(encodeBody([this.#eviction()]))),
       () => this.#write(this.#unsigned()),
+      () => this.#write(this.#signed(this.#falseSnapshot())),
       () => this.#accuse(),
     ];
     await lies[random.below(lies.length)]?.();
@@ -95,8 +104,17 @@ export class Hostile {
   }
 
   #unsigned(): WireRecord {
-    const { header, body } = this.#signed(utf8("[]"));
+    const { header, body } = this.#signed(encodeBody([serviceFact("forged", 1)]));
     return { header: { ...header, epoch: 2 ** 40, sig: `${"A".repeat(86)}==` }, body };
+  }
+
+  /** Whole and in order, but of another state than it claims: it sweeps nothing. */
+  #falseSnapshot(): Uint8Array {
+    const id = `${this.#epoch}.false`;
+    return encodeBody([
+      { type: "SnapshotBegin", v: 1, key: "", at: 1, data: { id } },
+      { type: "SnapshotComplete", v: 1, key: "", at: 1, data: { id, digest: "0".repeat(64), count: 0 } },
+    ]);
   }
 
   /** The end of a membership, by somebody who is not the hub. */

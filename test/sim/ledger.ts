@@ -3,8 +3,15 @@
  * of a cluster's facts. Judges what an observer's fold shows against it, at every change.
  */
 import { canonicalJson } from "@hansa/core";
-import { type BusRecord, decodeBody, type RegisterEvent, recordHash, type WireRecord } from "@hansa/events";
-import type { Federation, RegisterRef } from "@hansa/model";
+import {
+  type BusRecord,
+  decodeBody,
+  type RegisterEvent,
+  recordHash,
+  verifyRecord,
+  type WireRecord,
+} from "@hansa/events";
+import type { Federation } from "@hansa/model";
 import type { Served } from "./served.ts";
 import { simCrypto } from "./sim-crypto.ts";
 
@@ -50,6 +57,9 @@ interface Stored {
 export class Ledger {
   /** Accounts of writers that mean well. */
   readonly honest = new Set<string>();
+  /** Of the others: what they write under a bad signature is not written. */
+  readonly keys = new Map<string, Uint8Array>();
+  fingerprint = "";
   /** `account key epoch.seq` → values that this record gave the key. */
   readonly #written = new Map<string, Set<string>>();
   /** `account lane epoch.seq` → hash of the one record there. */
@@ -75,6 +85,8 @@ export class Ledger {
   /** Throws where a writer broke its own log. */
   record({ account, record }: BusRecord): void {
     this.#stored += 1;
+    const key = this.keys.get(account);
+    if (key !== undefined && !verifyRecord(record, key, this.fingerprint, simCrypto)) return;
     const body = decodeBody(record.body);
     if (body.kind === "poison") return;
     for (const event of body.events) {
@@ -134,7 +146,8 @@ export class Observer {
       const truth = this.#truths.get(cluster);
       const source = fed.sourceByCluster(cluster);
       if (truth === undefined || source === undefined) continue;
-      if (source.frozen && !rivals.has(cluster)) throw new Error(`${this.#name}: ${cluster} is frozen`);
+      if (source.frozen && !rivals.has(cluster) && this.#ledger.honest.has(source.account))
+        throw new Error(`${this.#name}: ${cluster} is frozen`);
       const view = fed.get(cluster, key);
       if (view !== undefined) {
         const { epoch, seq } = view.position;

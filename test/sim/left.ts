@@ -2,12 +2,11 @@
  * What an agent's process leaves behind when it dies: outbox, journal, files. A process may die at any one write; a power
  * cut takes the end of the journal, which is not synced, and never what is.
  */
-import type { WireRecord } from "@hansa/events";
+import { LANES, type WireRecord } from "@hansa/events";
 import { fromLines, type Journal, toLine, wholeLength } from "../../services/agent/src/follow/journal.ts";
 import { memoryOutbox, type Outbox } from "../../services/agent/src/log/outbox.ts";
 import type { Disk } from "../../services/agent/src/ports.ts";
 import type { Machine, Seeded } from "./kernel.ts";
-import { LinkJudge } from "./link-judge.ts";
 import { Served } from "./served.ts";
 
 export class Left {
@@ -16,7 +15,19 @@ export class Left {
   journal: string[] = [];
   /** What it showed its Envoys last. */
   served = new Served();
-  readonly links = new LinkJudge();
+
+  /** A backup of the whole machine. What the machine went on to show is not known to it. */
+  static copyOf(left: Left): Left {
+    const copy = new Left();
+    copy.files = new Map(left.files);
+    copy.journal = [...left.journal];
+    for (const lane of LANES) {
+      const position = left.outbox.position(lane);
+      for (const record of left.outbox.oldest(lane, Number.POSITIVE_INFINITY))
+        if (position !== undefined) copy.outbox.append(record, position);
+    }
+    return copy;
+  }
 
   /** The machine lost power: what was not synced is gone, and half a line may be left. */
   powerCut(random: Seeded): void {

@@ -11,13 +11,17 @@ const takesAway = (state: LinkValue["state"] | undefined): boolean =>
 export class LinkJudge {
   readonly #states = new Map<string, LinkValue["state"]>();
 
-  judge(observer: string, peer: Cluster, { state, probe }: LinkValue, nowMs: number): void {
+  /** `peers`: how many the observer follows. */
+  judge(observer: Cluster, peer: Cluster, { state, probe }: LinkValue, nowMs: number, peers: number): void {
     const before = this.#states.get(peer.name);
     this.#states.set(peer.name, state);
-    if (!takesAway(state) || takesAway(before)) return;
+    // What a start finds is what the last run had told, which may be old.
+    if (before === undefined || !takesAway(state) || takesAway(before)) return;
     if (probe !== "fail")
-      throw new Error(`${observer} calls ${peer.name} ${state} although its gateway answers`);
-    if (peer.gatewayUp && nowMs - peer.gatewayUpMs > MEMORY_MS)
-      throw new Error(`${observer} calls ${peer.name} ${state} although its gateway has long been up`);
+      throw new Error(`${observer.name} calls ${peer.name} ${state} although its gateway answers`);
+    // With one peer alone nobody can tell whose way is cut.
+    const away = !peer.gatewayUp || nowMs - peer.gatewayUpMs <= MEMORY_MS || (peers < 2 && !observer.netUp);
+    if (!away)
+      throw new Error(`${observer.name} calls ${peer.name} ${state} although its gateway has long been up`);
   }
 }

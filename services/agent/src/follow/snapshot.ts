@@ -44,8 +44,8 @@ export function restoreFederation(
   const cursors = new Cursors(fed === undefined ? undefined : saved?.cursors);
   const later = journal.read();
   for (const record of later) {
-    // What was served over a hole is served over it again.
-    restored.apply(record, { trusted: true, acceptGap: true });
+    // What was served over a hole is served over it again. The journal also holds what was refused: nothing is trusted.
+    restored.apply(record, { acceptGap: true });
     cursors.heard(record);
   }
   // Without a snapshot the journal does not know which stream it is of: then everything is read again.

@@ -1,0 +1,4 @@
+/** The odd seeds. */
+import { federationSpec } from "./federation-seeds.ts";
+
+federationSpec(1);

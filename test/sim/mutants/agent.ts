@@ -1,0 +1,167 @@
+/** Mutants of the agent: own log, follower, disk, wants. */
+import type { Mutant } from "./mutant.ts";
+
+const PUBLISHER = "services/agent/src/log/lane-publisher.ts";
+const EPOCHS = "services/agent/src/log/known-epochs.ts";
+const FOLLOWER = "services/agent/src/follow/follower.ts";
+const CORE = "services/agent/src/core.ts";
+
+export const AGENT_MUTANTS: readonly Mutant[] = [
+  {
+    name: "an epoch is taken before the own membership is known",
+    file: EPOCHS,
+    from: "    await this.#admitted;\n",
+    to: "",
+    also: [
+      {
+        file: CORE,
+        from: "    if (this.fed.member(this.#options.cluster) === undefined) return;\n",
+        to: "",
+      },
+    ],
+    promise: "no position is given twice",
+    seedsMax: 200,
+  },
+  {
+    name: "links are recovered before the own membership is known",
+    file: CORE,
+    from: "    if (this.fed.member(this.#options.cluster) === undefined) return;\n",
+    to: "",
+    promise: "a restart withdraws nothing",
+    seedsMax: 200,
+  },
+  {
+    name: "on an empty stream the first to speak is believed",
+    file: EPOCHS,
+    from: "this.#until(this.#everybody())",
+    to: "this.#until(() => this.#heardMs.size > 0)",
+    promise: "no position is given twice",
+    seedsMax: 200,
+  },
+  {
+    name: "a link that only another run wrote is not taken over",
+    file: CORE,
+    from: "    if (folded !== undefined) this.#recoverOne(folded);\n",
+    to: "",
+    promise: "a restart withdraws nothing",
+    seedsMax: 300,
+  },
+  {
+    name: "a start's number in heartbeats follows the wall clock",
+    file: "services/agent/src/follow/boot.ts",
+    from: "Math.max((stored as number) + 1, nowMs)",
+    to: "nowMs",
+    promise: "no verdict is wrong after quiet",
+    seedsMax: 60,
+  },
+  {
+    name: "an agent is not heard again after its replacement has died",
+    file: "services/agent/src/follow/beats.ts",
+    from: "    this.#outlive();\n",
+    to: "",
+    promise: "no verdict is wrong after quiet",
+    seedsMax: 200,
+  },
+  {
+    name: "others' word on own epochs is ignored",
+    file: EPOCHS,
+    from: "return claimed <= known + EPOCH_LEAP_MAX ? Math.max(known, claimed) : known;",
+    to: "return known;",
+    promise: "no position is given twice",
+    seedsMax: 60,
+  },
+  {
+    name: "a writer below what its peers hold goes on in vain",
+    file: PUBLISHER,
+    from: "    this.#claim = position;\n",
+    to: "",
+    promise: "folds agree after quiet",
+    seedsMax: 200,
+  },
+  {
+    name: "a record is published before the outbox holds it",
+    file: PUBLISHER,
+    from: "      outbox.append(next.record, writer.position());\n",
+    to: "",
+    also: [
+      {
+        file: PUBLISHER,
+        from: '      if (outcome.kind === "stored") {\n',
+        to: '      outbox.append(next.record, writer.position());\n      if (outcome.kind === "stored") {\n',
+      },
+    ],
+    promise: "what was sent survives a crash",
+    seedsMax: 20,
+  },
+  {
+    name: "the outbox forgets what the hub has only heard of",
+    file: CORE,
+    from: `for (const head of beat.committed)`,
+    to: `for (const head of this.own.heads())`,
+    also: [
+      {
+        file: CORE,
+        from: `if (head.source === this.#options.account) this.own.committed(head.lane, head);`,
+        to: `this.own.committed(head.lane, head);`,
+      },
+    ],
+    promise: "what is acknowledged is archived",
+    seedsMax: 200,
+  },
+  {
+    name: "live records that skip others are taken as they come",
+    file: FOLLOWER,
+    from: "if (this.#cursors.skips(record) || !this.#apply(record)) {",
+    to: "if (!this.#apply(record, true)) {",
+    promise: "holes are filled",
+    seedsMax: 60,
+  },
+  {
+    name: "a fill reads nothing",
+    file: FOLLOWER,
+    from: "        // The stream itself is contiguous: what the fold still misses has left it for good.\n",
+    to: "        records = [];\n",
+    promise: "holes are filled",
+    seedsMax: 60,
+  },
+  {
+    name: "a log whose heads go further than the stream is not read again",
+    file: FOLLOWER,
+    from: "    if (nowMs < log.rewindAtMs) return false;",
+    to: "    if (nowMs >= 0) return false;",
+    promise: "folds agree after quiet",
+    seedsMax: 200,
+  },
+  {
+    name: "a new stream is not told everything again",
+    file: CORE,
+    from: "onNewStream: () => this.own.announce(),",
+    to: "onNewStream: () => {},",
+    promise: "folds agree after the stream is lost",
+    seedsMax: 60,
+  },
+  {
+    name: "wants are not granted",
+    file: CORE,
+    from: "if (changed.some((ref) => ref.cluster !== cluster && ref.key === wantKey(cluster))) this.own.wanted();",
+    to: "",
+    promise: "folds agree after quiet",
+    seedsMax: 200,
+  },
+  {
+    name: "a degraded source is not asked for a snapshot",
+    file: "services/agent/src/follow/wants.ts",
+    from: "    this.ask(name);\n",
+    to: "",
+    promise: "folds agree after quiet",
+    seedsMax: 200,
+  },
+  {
+    name: "own links are not recovered at a start",
+    file: CORE,
+    from: "    this.#recover();\n",
+    to: "",
+    promise: "a restart withdraws nothing",
+    seedsMax: 20,
+  },
+];
