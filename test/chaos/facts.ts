@@ -3,10 +3,7 @@
  * against which archive and agents are compared.
  */
 import type { Seeded } from "../sim/kernel.ts";
-import type { Rig } from "./rig.ts";
-
-export const CLUSTERS = ["eu", "us", "ap"] as const;
-export type Cluster = (typeof CLUSTERS)[number];
+import type { Cluster, Rig } from "./rig.ts";
 
 /** One replica is always ready: an export without any is a finding of `hansa check`. */
 const STOCK_REPLICAS = [2, 3];

@@ -16,9 +16,12 @@ import {
   labPlace,
 } from "../../services/cli/src/shell/lab-client.ts";
 import { startLab, type TestLab } from "../e2e/support/lab.ts";
-import { CLUSTERS, type Cluster } from "./facts.ts";
 import { Load } from "./load.ts";
 import { type LineFault, type LineProxy, lineProxy } from "./tcp-proxy.ts";
+
+/** Of the topology. */
+export const CLUSTERS = ["eu", "us", "ap"] as const;
+export type Cluster = (typeof CLUSTERS)[number];
 
 const TOPOLOGY = join(root, "test/chaos/topology.yaml");
 /** Beside NATS's and the hub's own: one line per agent. */

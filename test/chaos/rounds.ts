@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { type Seeded, seeded } from "../sim/kernel.ts";
-import { CLUSTERS, changeFact } from "./facts.ts";
+import { changeFact } from "./facts.ts";
 import { dataPlaneFaults } from "./faults/data-plane.ts";
 import { type Fault, type FaultRun, sleep } from "./faults/fault.ts";
 import { lineFaults } from "./faults/lines.ts";
@@ -14,7 +14,7 @@ import { rivalFaults } from "./faults/rivals.ts";
 import { storageFaults } from "./faults/storage.ts";
 import type { Failure, LoadSince } from "./load.ts";
 import { type Quiet, waitForQuiet } from "./measure.ts";
-import type { Rig } from "./rig.ts";
+import { CLUSTERS, type Rig } from "./rig.ts";
 
 export const FAULTS: readonly Fault[] = [
   ...processFaults,

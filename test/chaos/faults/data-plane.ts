@@ -1,5 +1,5 @@
 /** What carries calls dies: a gateway, the sidecar of one of several replicas, a workload. */
-import { CLUSTERS } from "../facts.ts";
+import { CLUSTERS } from "../rig.ts";
 import { type Fault, type FaultRun, moment, pick } from "./fault.ts";
 
 /** Each has a sibling that can answer instead. */

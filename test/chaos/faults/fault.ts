@@ -1,7 +1,6 @@
 /** What a fault is: something that is done to the rig and undone before it returns. */
 import type { Seeded } from "../../sim/kernel.ts";
-import type { Cluster } from "../facts.ts";
-import type { Rig } from "../rig.ts";
+import type { Cluster, Rig } from "../rig.ts";
 
 export interface FaultRun {
   readonly rig: Rig;

@@ -1,5 +1,5 @@
 /** The line between one agent and the shared parts is slow, cut, or closed one way. */
-import { CLUSTERS } from "../facts.ts";
+import { CLUSTERS } from "../rig.ts";
 import type { LineFault } from "../tcp-proxy.ts";
 import { type Fault, type FaultRun, moment, pick } from "./fault.ts";
 

@@ -1,6 +1,7 @@
 /** Several parts are away for a while, and the rest goes on without them. */
-import { CLUSTERS } from "../facts.ts";
+
 import { wrongFacts } from "../measure.ts";
+import { CLUSTERS } from "../rig.ts";
 import { type Fault, moment, pick, sleep } from "./fault.ts";
 
 const HEARD_WITHIN_MS = 10_000;

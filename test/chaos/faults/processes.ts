@@ -1,5 +1,5 @@
 /** Processes die without warning, one at a time, and are started again. */
-import { CLUSTERS } from "../facts.ts";
+import { CLUSTERS } from "../rig.ts";
 import { type Fault, type FaultRun, moment, pick } from "./fault.ts";
 
 const sharedPart = (name: string, like: string): Fault => ({

@@ -6,8 +6,7 @@ import { type ApiTarget, callApi } from "@hansa/identity";
 import { stringify } from "yaml";
 import { type Child, startChild } from "../../../deploy/tools/child.ts";
 import { root } from "../../../deploy/tools/paths.mjs";
-import { CLUSTERS, type Cluster } from "../facts.ts";
-import { copyFolder } from "../rig.ts";
+import { CLUSTERS, type Cluster, copyFolder } from "../rig.ts";
 import { type Fault, type FaultRun, moment, pick, sleep } from "./fault.ts";
 
 const MAIN = join(root, "services/agent/src/main.ts");

@@ -1,7 +1,7 @@
 /** Storage is lost or older than it was: NATS's streams, its accounts, the hub's archive. */
 import { rmSync } from "node:fs";
 import { callApi } from "@hansa/identity";
-import { CLUSTERS } from "../facts.ts";
+import { CLUSTERS } from "../rig.ts";
 import { type Fault, moment, pick } from "./fault.ts";
 
 const wiped = (kind: string, like: string, folders: readonly string[]): Fault => ({
