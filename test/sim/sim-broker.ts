@@ -3,7 +3,6 @@ import { type AccountKey, HansaError } from "@hansa/core";
 import type { BusBeat, BusRecord, Lane, PublishOutcome, WireRecord } from "@hansa/events";
 import { CALM, type Faults } from "./faults.ts";
 import type { Kernel, Seeded } from "./kernel.ts";
-import type { SimLogBus } from "./sim-bus.ts";
 
 /** Messages of the past that can be heard once more. */
 const PAST_MAX = 300;
@@ -19,6 +18,15 @@ interface Stream {
   records: BusRecord[];
 }
 
+/** A client as its broker sees it. */
+interface Client {
+  readonly account: AccountKey;
+  drop(): void;
+  reconsider(): void;
+  republish(record: BusRecord): void;
+  rebeat(beat: BusBeat): void;
+}
+
 export class SimBroker {
   readonly kernel: Kernel;
   readonly random: Seeded;
@@ -29,7 +37,7 @@ export class SimBroker {
   onWiped: () => void = () => {};
   #stream: Stream | undefined;
   readonly #beats = new Map<AccountKey, Uint8Array>();
-  readonly #clients = new Set<SimLogBus>();
+  readonly #clients = new Set<Client>();
   readonly #suspended = new Set<AccountKey>();
   /** Of the present stream, the latest last. */
   readonly #past: BusRecord[] = [];
@@ -98,11 +106,11 @@ export class SimBroker {
     return !this.#suspended.has(account);
   }
 
-  attach(client: SimLogBus): void {
+  attach(client: Client): void {
     this.#clients.add(client);
   }
 
-  detach(client: SimLogBus): void {
+  detach(client: Client): void {
     this.#clients.delete(client);
   }
 
