@@ -67,11 +67,21 @@ describe.each([
 });
 
 /** `| what | \`NAME\` in \`file\` | \`value\` | beyond | \`test\`: "title" |` */
-const ROW = /^\| [^|]+ \| `(\w+)` in `([^`]+)` \| `([^`]+)` \| [^|]+ \| `([^`]+)`: "(.+)" \|$/;
+const ROW = /^\| [^|]+ \| `(\w+)` in `([^`]+)` +\| `([^`]+)` +\| [^|]+ \| `([^`]+)`: "(.+)" +\|$/;
 const rows = page("limits")
   .split("\n")
-  .filter((line) => line.startsWith("| ") && !/^\| (?:what grows|---) /.test(line))
-  .map((line) => [line.split(" | ", 2).join(": ").slice(2), ROW.exec(line)] as const);
+  .filter((line) => line.startsWith("| ") && !/^\| (?:what grows|-+) /.test(line))
+  .map(
+    (line) =>
+      [
+        line
+          .slice(2)
+          .split(" | ", 2)
+          .map((cell) => cell.trim())
+          .join(": "),
+        ROW.exec(line),
+      ] as const,
+  );
 
 describe("limits", () => {
   it("are listed", () => expect(rows.length).toBeGreaterThan(40));

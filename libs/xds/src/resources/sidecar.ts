@@ -3,7 +3,7 @@
  * is in the builder of its kind.
  */
 import { assert } from "@hansa/core";
-import type { ServicePortView, ServingPort } from "@hansa/model";
+import type { ServingPort } from "@hansa/model";
 import { servingPolicyFor } from "./access-policy.ts";
 import { clusterFor } from "./client-cluster.ts";
 import { isHttp } from "./http-protocol.ts";
