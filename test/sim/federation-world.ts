@@ -11,6 +11,7 @@ import {
   silentLog,
 } from "@hansa/core";
 import {
+  commandKey,
   fingerprintOf,
   type Genesis,
   LANES,
@@ -313,7 +314,7 @@ export class World {
   }
 
   admit(cluster: Applicant): void {
-    this.headquarters.wish(cluster, true);
+    this.headquarters.wish(cluster, "member");
   }
 
   isAdmitted({ name }: Cluster): boolean {
@@ -324,7 +325,18 @@ export class World {
   setMember(cluster: Cluster, member: boolean): void {
     if (cluster.member === member || !this.isAdmitted(cluster)) return;
     cluster.member = member;
-    this.headquarters.wish(cluster, member);
+    this.headquarters.wish(cluster, member ? "member" : "left");
+  }
+
+  /** Operators put it out: through the hub, and in half of the cases through another member's log too. */
+  evict(cluster: Cluster): void {
+    if (!cluster.member || !this.isAdmitted(cluster)) return;
+    cluster.member = false;
+    this.headquarters.wish(cluster, "evicted");
+    const carrier = this.present[this.random.below(this.present.length)];
+    const core = carrier === cluster ? undefined : carrier?.running?.core;
+    const command = core && this.headquarters.commandOf(core.fed, cluster.name, "evict");
+    if (command && this.random.chance(0.5)) core?.put("CommandSet", commandKey(command.id), command.value);
   }
 
   // === the end ===

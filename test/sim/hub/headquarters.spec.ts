@@ -37,11 +37,11 @@ const applicant = (name: string) => ({ name, signer: simSigner(name) });
 test("a hub leads, lets clusters in, and the next one knows them", async () => {
   const { kernel, headquarters, members, problems } = begin();
   const first = headquarters.start();
-  headquarters.wish(applicant("eu"), true);
+  headquarters.wish(applicant("eu"), "member");
   await kernel.runUntil("eu is a member", () => members().includes("eu"));
   headquarters.kill(first);
   headquarters.start();
-  headquarters.wish(applicant("us"), true);
+  headquarters.wish(applicant("us"), "member");
   await kernel.runUntil("us is a member", () => members().includes("us"));
   expect(members()).toEqual(["eu", "us"]);
   expect(headquarters.leading?.leader?.epoch).toBe(2);
@@ -51,11 +51,11 @@ test("a hub leads, lets clusters in, and the next one knows them", async () => {
 test("without its archive nobody leads; with it again somebody does, and what was decided holds", async () => {
   const { kernel, headquarters, members } = begin();
   headquarters.start();
-  headquarters.wish(applicant("eu"), true);
+  headquarters.wish(applicant("eu"), "member");
   await kernel.runUntil("eu is a member", () => members().includes("eu"));
   headquarters.archiveFaults.up = false;
   headquarters.server.endSessions();
-  headquarters.wish(applicant("us"), true);
+  headquarters.wish(applicant("us"), "member");
   await kernel.runFor(20_000);
   expect(headquarters.leading).toBeUndefined();
   headquarters.archiveFaults.up = true;
@@ -73,7 +73,7 @@ test("of two hubs one leads; the one that lost the lock in its sleep writes noth
   first.machine.pause();
   headquarters.server.forgetLeader();
   await kernel.runUntil("the other leads", () => second.leader !== null);
-  headquarters.wish(applicant("eu"), true);
+  headquarters.wish(applicant("eu"), "member");
   await kernel.runUntil("eu is a member", () => members().includes("eu"));
   first.machine.resume();
   await kernel.runUntil("it knows", () => first.leader === null);
@@ -85,19 +85,19 @@ test("a publish of which nobody knows whether it arrived is settled when the bus
   const hub = headquarters.start();
   await kernel.runUntil("it writes", () => hub.leader?.recovered === true);
   broker.onStored = () => broker.stop();
-  headquarters.wish(applicant("eu"), true);
+  headquarters.wish(applicant("eu"), "member");
   await kernel.runFor(12_000);
   broker.onStored = () => {};
   broker.start();
   await kernel.runUntil("eu is a member", () => members().includes("eu"));
-  headquarters.wish(applicant("us"), true);
+  headquarters.wish(applicant("us"), "member");
   await kernel.runUntil("us is a member", () => members().includes("us"), 20_000);
 });
 
 test("a member that claims to hold what the hub never wrote does not stop the hub", async () => {
   const { kernel, broker, headquarters, members } = begin();
   const first = headquarters.start();
-  headquarters.wish(applicant("eu"), true);
+  headquarters.wish(applicant("eu"), "member");
   await kernel.runUntil("eu is a member", () => members().includes("eu"));
   const own = { source: accountOf("eu"), lane: "sum" as const };
   const known = [{ ...own, source: accountOf("hub"), epoch: 900_000, seq: 1, head: "0".repeat(64) }];
@@ -108,6 +108,6 @@ test("a member that claims to hold what the hub never wrote does not stop the hu
   headquarters.kill(first);
   const second = headquarters.start();
   await kernel.runUntil("it leads", () => second.leader?.recovered === true, 20_000);
-  headquarters.wish(applicant("us"), true);
+  headquarters.wish(applicant("us"), "member");
   await kernel.runUntil("us is a member", () => members().includes("us"));
 });

@@ -2,8 +2,16 @@
  * The hub's side of a simulated federation: the archive, which survives, the hub processes on it, and those who call
  * them over HTTPS. Calls find whichever hub leads; a call may get lost on either way.
  */
-import { HansaError, isHansaError, type Signer } from "@hansa/core";
-import type { Genesis } from "@hansa/events";
+import { base64, HansaError, isHansaError, type Signer } from "@hansa/core";
+import {
+  type CommandValue,
+  encodeCommand,
+  fingerprintOf,
+  type Genesis,
+  signCommand,
+  toHeaders,
+  type WireRecord,
+} from "@hansa/events";
 import type { Federation } from "@hansa/model";
 import type { LateRecord } from "../../../services/agent/src/log/late-records.ts";
 import { takeLate } from "../../../services/hub/src/leader/late-records.ts";
@@ -13,15 +21,19 @@ import { ArchiveServer } from "../archive/memory-archive.ts";
 import type { Tables } from "../archive/tables.ts";
 import type { Kernel, Machine, Seeded } from "../kernel.ts";
 import type { SimBroker } from "../sim-broker.ts";
+import { simCrypto, simSigner } from "../sim-crypto.ts";
 import { type Applicant, GRANT, joinBodyOf } from "./application.ts";
 import { SimHub } from "./sim-hub.ts";
 
 const CALL_TIMEOUT_MS = 15_000;
 const RETRY_MS = 2000;
+const LATE_MAX = 64;
 const TOKEN_TTL_MS = 600_000;
 const BACKUP_MS = 4000;
 const BACKUPS_MAX = 6;
 export const CALM_ARCHIVE: ArchiveFaults = { up: true, delayMaxMs: 2, loseAnswer: 0 };
+
+export type Standing = "member" | "left" | "evicted";
 
 export interface HeadquartersOptions {
   readonly kernel: Kernel;
@@ -36,18 +48,25 @@ export class Headquarters {
   readonly archiveFaults: ArchiveFaults = { ...CALM_ARCHIVE };
   readonly #options: HeadquartersOptions;
   readonly #random: Seeded;
-  readonly #wishes = new Map<string, { readonly applicant: Applicant; readonly isMember: boolean }>();
+  readonly #wishes = new Map<string, { readonly applicant: Applicant; readonly standing: Standing }>();
   /** As the hub has answered. */
-  readonly #isMember = new Map<string, boolean>();
+  readonly #standings = new Map<string, Standing>();
   readonly #unsure = new Set<string>();
   readonly #tokens = new Map<string, string>();
   #hubs: SimHub[] = [];
   #backups: Tables[] = [];
+  /** What the hub wrote, as its operators keep it elsewhere. */
+  readonly #written: WireRecord[] = [];
   #secrets = 0;
 
   constructor(options: HeadquartersOptions) {
-    const { kernel } = options;
+    const { kernel, broker, genesis } = options;
     this.#options = options;
+    const { onStored } = broker;
+    broker.onStored = (stored) => {
+      onStored(stored);
+      if (stored.account === genesis.hubAccount) this.#written.push(stored.record);
+    };
     this.#random = kernel.fork();
     this.server = new ArchiveServer(kernel.wallMs);
     const backUp = (): void => {
@@ -94,7 +113,8 @@ export class Headquarters {
       hub.machine.resume();
       hub.bus.heal();
     }
-    for (const { applicant } of [...this.#wishes.values()]) this.wish(applicant, true);
+    for (const { applicant } of [...this.#wishes.values()]) this.wish(applicant, "member");
+    this.#attend();
   }
 
   // === archive ===
@@ -168,19 +188,43 @@ export class Headquarters {
   /** It was let in, and its leave or return, where it wished one, is through. */
   isSettled(name: string): boolean {
     const wish = this.#wishes.get(name);
-    return wish !== undefined && !this.#unsure.has(name) && wish.isMember === this.#isMember.get(name);
+    return wish !== undefined && !this.#unsure.has(name) && wish.standing === this.#standings.get(name);
   }
 
   isAdmitted(name: string): boolean {
-    return this.#isMember.has(name);
+    return this.#standings.has(name);
   }
 
-  /** A cluster joins or leaves as soon as a hub lets it; it asks until then. */
-  wish(applicant: Applicant, isMember: boolean): void {
+  /** A cluster joins, leaves or is put out as soon as a hub takes it; it is asked until then. */
+  wish(applicant: Applicant, standing: Standing): void {
     const { name } = applicant;
     const isAsking = this.#wishes.has(name) && !this.isSettled(name);
-    this.#wishes.set(name, { applicant, isMember });
+    this.#wishes.set(name, { applicant, standing });
     if (!isAsking) void this.#follow(name);
+  }
+
+  /**
+   * Those who run the hub: a command that a member's log carried may come to light at any time, and a restored archive
+   * may have forgotten who was let in, and what the hub itself wrote.
+   */
+  #attend(): void {
+    const { leading } = this;
+    if (leading?.leader?.readOnly) void this.#bringBack().catch(() => {});
+    else if (leading?.leader?.recovered && leading.fed !== null)
+      for (const name of this.#wishes.keys())
+        if (this.isSettled(name) && leading.fed.member(name)?.state !== "active") {
+          this.#unsure.add(name);
+          void this.#follow(name);
+        }
+    this.#options.kernel.schedule(RETRY_MS, () => this.#attend());
+  }
+
+  async #bringBack(): Promise<void> {
+    for (let from = 0; from < this.#written.length; from += LATE_MAX) {
+      const part = this.#written.slice(from, from + LATE_MAX);
+      const records = part.map(({ header, body }) => ({ headers: toHeaders(header), body: base64(body) }));
+      await this.call((leader, hub) => takeLate(hub.context, leader, null, records));
+    }
   }
 
   async #follow(name: string): Promise<void> {
@@ -190,10 +234,11 @@ export class Headquarters {
       try {
         // What the hub did without answering may be the opposite of what is wished by then.
         this.#unsure.add(name);
-        if (wish.isMember) await this.#join(wish.applicant);
-        else await this.call((leader) => leader.leave("operator", name));
+        if (wish.standing === "member") await this.#join(wish.applicant);
+        else if (wish.standing === "left") await this.call((leader) => leader.leave("operator", name));
+        else await this.#order(name, "evict");
         this.#unsure.delete(name);
-        this.#isMember.set(name, wish.isMember);
+        this.#standings.set(name, wish.standing);
       } catch (error) {
         // The archive forgot the token, or another admission used it.
         if (isHansaError(error) && error.code === "HSA3003") this.#tokens.delete(name);
@@ -205,9 +250,36 @@ export class Headquarters {
   /** A token from whoever runs the hub, then the cluster's own request. */
   async #join(applicant: Applicant): Promise<void> {
     const { name } = applicant;
+    // Who was put out asks with a token of its own.
+    if (await this.#order(name, "admit")) this.#tokens.delete(name);
     const secret = this.#tokens.get(name) ?? (await this.#newToken(name));
     this.#tokens.set(name, secret);
     await this.call((leader) => leader.join(joinBodyOf(this.#options.genesis, applicant, secret)));
+  }
+
+  /** Operators put a member out, or let who was put out ask again. Nothing where the logs say so already. */
+  #order(cluster: string, order: "evict" | "admit"): Promise<boolean> {
+    return this.call(async (leader) => {
+      const command = this.commandOf(await leader.ready(), cluster, order);
+      if (command !== undefined) await leader.command("operator", command.value);
+      return command !== undefined;
+    });
+  }
+
+  /** Signed by the operators, for whoever carries it. */
+  commandOf(
+    fed: Federation,
+    cluster: string,
+    order: "evict" | "admit",
+  ): { readonly id: string; readonly value: CommandValue } | undefined {
+    const member = fed.member(cluster);
+    if (member === undefined || (member.state === "evicted") === (order === "evict")) return undefined;
+    const incarnation = member.membership.incarnation + (order === "admit" ? 1 : 0);
+    this.#secrets += 1;
+    const id = `order-${this.#secrets}`;
+    const fingerprint = fingerprintOf(this.#options.genesis, simCrypto);
+    const payload = encodeCommand({ fingerprint, id, atMs: 1, order: { do: order, cluster, incarnation } });
+    return { id, value: { payload, signatures: [signCommand(payload, simSigner("operator"), simCrypto)] } };
   }
 
   #pause(): Promise<void> {

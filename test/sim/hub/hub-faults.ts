@@ -34,6 +34,13 @@ export const HUB_FAULTS: readonly HubFault[] = [
     headquarters.archiveFaults.loseAnswer = random.float() * 0.2;
     kernel.schedule(durationMs, () => headquarters.calmArchive());
   },
+  // Operators put a member out, and let it in again.
+  (world, durationMs) => {
+    const cluster = world.present[world.random.below(world.present.length)];
+    if (cluster === undefined) return;
+    world.evict(cluster);
+    world.kernel.schedule(durationMs, () => world.setMember(cluster, true));
+  },
   // It is lost and restored from a backup.
   ({ headquarters, kernel }, durationMs) => {
     headquarters.restoreArchive();

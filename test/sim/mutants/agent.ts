@@ -6,6 +6,12 @@ const EPOCHS = "services/agent/src/log/known-epochs.ts";
 const FOLLOWER = "services/agent/src/follow/follower.ts";
 const CORE = "services/agent/src/core.ts";
 
+const HEARS_NO_RIVAL = {
+  file: "services/agent/src/follow/beats.ts",
+  from: "    if (account === this.#options.account) this.#recall(bytes, live);\n",
+  to: "",
+};
+
 export const AGENT_MUTANTS: readonly Mutant[] = [
   {
     name: "an epoch is taken before the own membership is known",
@@ -51,14 +57,13 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
     file: "services/agent/src/follow/boot.ts",
     from: "Math.max((stored as number) + 1, nowMs)",
     to: "nowMs",
+    also: [HEARS_NO_RIVAL],
     promise: "no verdict is wrong after quiet",
     seedsMax: 60,
   },
   {
     name: "an agent is not heard again after its replacement has died",
-    file: "services/agent/src/follow/beats.ts",
-    from: "    this.#outlive();\n",
-    to: "",
+    ...HEARS_NO_RIVAL,
     promise: "no verdict is wrong after quiet",
     seedsMax: 200,
   },

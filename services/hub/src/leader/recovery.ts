@@ -100,7 +100,10 @@ function provedBy({ keys, crypto }: LeaderContext, fed: Federation, beats: reado
     });
 }
 
-/** Last heartbeats of live members. A bus that was wiped knows none yet: then the members' next ones are awaited. */
+/**
+ * Last heartbeats of live members. A bus that was wiped knows none yet: then the members' next ones are awaited, of all
+ * of them: the first to speak may be the one who knows nothing.
+ */
 async function beatsOf(hub: LeaderContext, fed: Federation): Promise<Heartbeat[]> {
   const { bus, keys, timers, clock, crypto } = hub;
   const live = new Set(fed.members().flatMap(({ account }) => (fed.source(account)?.live ? [account] : [])));
@@ -112,7 +115,7 @@ async function beatsOf(hub: LeaderContext, fed: Federation): Promise<Heartbeat[]
       if (source === undefined || signed?.beat.source !== account) return [];
       return verifyHeartbeat(signed, source.signingKey, keys.fingerprint, crypto) ? [signed.beat] : [];
     });
-    if (beats.length > 0 || live.size === 0 || clock.monotonicMs() >= deadlineMs) return beats;
+    if (beats.length >= live.size || clock.monotonicMs() >= deadlineMs) return beats;
     await timers.sleep(BEATS_POLL_MS);
   }
 }
