@@ -59,6 +59,8 @@ export function envoyBootstrap(input: BootstrapInput): object {
       ads_config: {
         api_type: "DELTA_GRPC",
         transport_api_version: "V3",
+        // Else every ACK repeats the node: 60 KB, most of it the names of what this Envoy was compiled with.
+        set_node_on_first_message_only: true,
         grpc_services: [
           {
             envoy_grpc: {
