@@ -7,7 +7,10 @@ export interface Change {
 }
 
 export interface StageTimes {
+  /** Until the last Envoy's ACK. */
   readonly totalMs: number;
+  /** Until each Envoy's ACK. */
+  readonly acksMs: readonly number[];
   /** In order, each from the end of the one before. */
   readonly stagesMs: Readonly<Record<string, number>>;
 }
@@ -57,6 +60,7 @@ function stagesOfOne(
   if (pushed.length === 0 || acks.length === 0) return undefined;
   return {
     totalMs: reached.atMs - startMs,
+    acksMs: acks.map(({ atMs }) => atMs - startMs),
     stagesMs: {
       "file → facts read": facts.atMs - startMs,
       "facts → record signed": signed.atMs - facts.atMs,
@@ -65,7 +69,7 @@ function stagesOfOne(
       "heard → folded": folded.atMs - heard.atMs,
       "folded → first push": Math.min(...pushed.map(({ atMs }) => atMs)) - folded.atMs,
       "first push → all built": built.atMs - Math.min(...pushed.map(({ atMs }) => atMs)),
-      "all built → ACK of 5 Envoys": reached.atMs - built.atMs,
+      "all built → last ACK": reached.atMs - built.atMs,
     },
   };
 }

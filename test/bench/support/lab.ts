@@ -20,10 +20,10 @@ export class BenchLab {
     this.#env = { ...process.env, ...env, HANSA_LAB_STATE: this.state };
   }
 
-  /** The default topology. `env` reaches every process of it. */
-  static async start(env: NodeJS.ProcessEnv = {}): Promise<BenchLab> {
+  /** Without a topology file the default one. `env` reaches every process of it. */
+  static async start(env: NodeJS.ProcessEnv = {}, topology?: string): Promise<BenchLab> {
     const lab = new BenchLab(env);
-    await lab.ok("lab", "up", "--detach");
+    await lab.ok("lab", "up", "--detach", ...(topology === undefined ? [] : ["-f", topology]));
     return lab;
   }
 

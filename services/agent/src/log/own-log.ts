@@ -196,9 +196,9 @@ export class OwnLog {
     return this.set([{ type, v: 1, key, at: this.#options.ports.clock.nowMs(), data } as RegisterEvent]);
   }
 
-  /** In turns: one lane's record is on its way before the next lane's is made durable, which blocks. */
   #kick(): void {
-    for (const { publisher } of this.#lanes.values()) queueMicrotask(() => publisher.kick());
+    const publishers = [...this.#lanes.values()].map(({ publisher }) => publisher);
+    queueMicrotask(() => inTurns(publishers));
   }
 
   /** A peer wants a snapshot. A wish that comes too soon after the last one is granted when its time has come. */
@@ -274,3 +274,9 @@ export class OwnLog {
 
 const sameData = (a: RegisterEvent, b: RegisterEvent): boolean =>
   a.type === b.type && sameJson(a.data, b.data);
+
+/** One lane's record leaves before the next lane's is made durable, which blocks: the bus client writes in a microtask. */
+function inTurns([first, ...others]: readonly LanePublisher[]): void {
+  first?.kick();
+  if (others.length > 0) queueMicrotask(() => inTurns(others));
+}

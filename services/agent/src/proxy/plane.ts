@@ -65,6 +65,8 @@ export class DataPlane {
   readonly tcpPorts: TcpPorts;
   readonly #zones = new Map<string, ZoneLayer>();
   readonly #served = new Map<string, Served>();
+  /** Connected proxies that have not acknowledged all they have → how far they are, a revision. */
+  readonly #behind = new Map<string, number>();
   readonly #serving = new ServingCache();
   readonly #candidates = new CandidateCache();
   readonly #dirty: Dirty;
@@ -193,7 +195,7 @@ export class DataPlane {
     for (const [id, served] of this.#served) if (!this.#proxies.has(id)) this.#end(id, served);
     ports.metrics.observe("hansa_build_seconds", (ports.clock.monotonicMs() - startMs) / 1000);
     this.propagation.built(Math.max(zones, own), this.#claims.heads(), work.sources, this.#traced());
-    this.acked();
+    this.#acked(this.#served.keys());
     if (this.#dirty.hasServices) this.#continue();
   }
 
@@ -329,7 +331,7 @@ export class DataPlane {
     }
     if (known !== undefined) this.#end(id, known);
     const layer = new ResourceLayer({ sha256: this.#options.ports.crypto.sha256 });
-    const server = this.#options.serve(proxy, this.#layers(proxy, layer), () => this.acked());
+    const server = this.#options.serve(proxy, this.#layers(proxy, layer), () => this.#acked([proxy.id]));
     const served: Served = { proxy, layer, server };
     this.#served.set(id, served);
     return served;
@@ -337,20 +339,24 @@ export class DataPlane {
 
   #end(id: string, served: Served): void {
     this.#served.delete(id);
+    this.#behind.delete(id);
     void served.server.close();
   }
 
-  /** After an acknowledgement: how far have all connected Envoys come? */
-  acked(): void {
-    let lowest = Number.POSITIVE_INFINITY;
-    for (const { server, proxy, layer } of this.#served.values()) {
-      const acked = server.ackedRevision();
-      if (acked === undefined) continue;
-      const newest = Math.max(...this.#layers(proxy, layer).map(({ revision }) => revision));
-      // Revisions are counted over all layers: one that has everything of its own holds nobody back.
-      if (acked < newest) lowest = Math.min(lowest, acked);
-    }
-    this.propagation.reached(lowest);
+  /** After a build everybody is looked at, after an acknowledgement who sent it: hundreds of them answer each build. */
+  #acked(ids: Iterable<string>): void {
+    for (const id of ids) this.#look(id);
+    this.propagation.reached(Math.min(...this.#behind.values()));
+  }
+
+  /** Revisions are counted over all layers: a proxy that has everything of its own holds nobody back. */
+  #look(id: string): void {
+    this.#behind.delete(id);
+    const served = this.#served.get(id);
+    const acked = served?.server.ackedRevision();
+    if (served === undefined || acked === undefined) return;
+    const newest = Math.max(...this.#layers(served.proxy, served.layer).map(({ revision }) => revision));
+    if (acked < newest) this.#behind.set(id, acked);
   }
 }
 
