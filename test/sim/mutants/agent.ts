@@ -29,30 +29,6 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
     seedsMax: 200,
   },
   {
-    name: "links are recovered before the own membership is known",
-    file: CORE,
-    from: "    if (this.fed.member(this.#options.cluster) === undefined) return;\n",
-    to: "",
-    promise: "a restart withdraws nothing",
-    seedsMax: 200,
-  },
-  {
-    name: "on an empty stream the first to speak is believed",
-    file: EPOCHS,
-    from: "this.#until(this.#everybody())",
-    to: "this.#until(() => this.#heardMs.size > 0)",
-    promise: "no position is given twice",
-    seedsMax: 200,
-  },
-  {
-    name: "a link that only another run wrote is not taken over",
-    file: CORE,
-    from: "    if (folded !== undefined) this.#recoverOne(folded);\n",
-    to: "",
-    promise: "a restart withdraws nothing",
-    seedsMax: 300,
-  },
-  {
     name: "a start's number in heartbeats follows the wall clock",
     file: "services/agent/src/follow/boot.ts",
     from: "Math.max((stored as number) + 1, nowMs)",
@@ -99,21 +75,6 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
     seedsMax: 20,
   },
   {
-    name: "the outbox forgets what the hub has only heard of",
-    file: CORE,
-    from: `for (const head of beat.committed)`,
-    to: `for (const head of this.own.heads())`,
-    also: [
-      {
-        file: CORE,
-        from: `if (head.source === this.#options.account) this.own.committed(head.lane, head);`,
-        to: `this.own.committed(head.lane, head);`,
-      },
-    ],
-    promise: "what is acknowledged is archived",
-    seedsMax: 200,
-  },
-  {
     name: "live records that skip others are taken as they come",
     file: FOLLOWER,
     from: "if (this.#cursors.skips(record) || !this.#apply(record)) {",
@@ -138,14 +99,6 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
     seedsMax: 200,
   },
   {
-    name: "a new stream is not told everything again",
-    file: CORE,
-    from: "onNewStream: () => this.own.announce(),",
-    to: "onNewStream: () => {},",
-    promise: "folds agree after the stream is lost",
-    seedsMax: 60,
-  },
-  {
     name: "wants are not granted",
     file: CORE,
     from: "if (changed.some((ref) => ref.cluster !== cluster && ref.key === wantKey(cluster))) this.own.wanted();",
@@ -160,13 +113,5 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
     to: "",
     promise: "folds agree after quiet",
     seedsMax: 200,
-  },
-  {
-    name: "own links are not recovered at a start",
-    file: CORE,
-    from: "    this.#recover();\n",
-    to: "",
-    promise: "a restart withdraws nothing",
-    seedsMax: 20,
   },
 ];

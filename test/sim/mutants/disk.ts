@@ -2,7 +2,6 @@
 import type { Mutant } from "./mutant.ts";
 
 const SNAPSHOT = "services/agent/src/follow/snapshot.ts";
-const JOURNAL = "services/agent/src/follow/journal.ts";
 const FOLLOWER = "services/agent/src/follow/follower.ts";
 
 export const DISK_MUTANTS: readonly Mutant[] = [
@@ -13,14 +12,6 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     to: "const later: BusRecord[] = [];",
     promise: "what an agent serves does not go back over a restart",
     seedsMax: 20,
-  },
-  {
-    name: "the journal is cleared before the snapshot is on disk",
-    file: SNAPSHOT,
-    from: "    this.#savedMs = ports.clock.monotonicMs();\n",
-    to: "    this.#savedMs = ports.clock.monotonicMs();\n    this.#options.journal.clear();\n",
-    promise: "what an agent serves does not go back over a restart",
-    seedsMax: 200,
   },
   {
     name: "a record takes effect before the journal holds it",
@@ -58,14 +49,6 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     file: SNAPSHOT,
     from: "if (released || journal.sizeBytes()",
     to: "if (journal.sizeBytes()",
-    promise: "what an agent serves does not go back over a restart",
-    seedsMax: 200,
-  },
-  {
-    name: "a line that a crash cut short is continued",
-    file: JOURNAL,
-    from: "content.lastIndexOf(10) + 1;",
-    to: "content.length;",
     promise: "what an agent serves does not go back over a restart",
     seedsMax: 200,
   },

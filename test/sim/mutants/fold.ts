@@ -27,17 +27,6 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
     seedsMax: 60,
   },
   {
-    name: "a tombstone is forgotten at once",
-    file: REGISTERS,
-    from: `    this.#registers.set(key, after);
-    this.#digest`,
-    to: `    if (hash === null) this.#registers.delete(key);
-    else this.#registers.set(key, after);
-    this.#digest`,
-    promise: "what was withdrawn does not rise again",
-    seedsMax: 200,
-  },
-  {
     name: "records of before the last snapshot count",
     ...STALE_COUNTS,
     promise: "what was withdrawn does not rise again",
@@ -65,14 +54,6 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
     to: "if (false) degrade(log,",
     promise: "folds agree after quiet",
     seedsMax: 200,
-  },
-  {
-    name: "a gap within an epoch is taken for none",
-    file: CHAIN,
-    from: `if (!begins && !acceptGap) return { kind: "gap", after: { epoch: head.epoch, seq: head.seq } };`,
-    to: "",
-    promise: "holes are filled",
-    seedsMax: 60,
   },
   {
     name: "digests depend on epochs",

@@ -37,27 +37,11 @@ export const LIVENESS_MUTANTS: readonly Mutant[] = [
     seedsMax: 60,
   },
   {
-    name: "a lease that was lost stays lost",
-    file: "libs/model/src/liveness/lease.ts",
-    from: "  if (!higher) return lease;",
-    to: "  if (!higher || lease.deadlineMs < nowMs) return lease;",
-    promise: "no verdict is wrong after quiet",
-    seedsMax: 60,
-  },
-  {
     name: "records that were heard before renew a lease",
     file: "services/agent/src/follow/follower.ts",
     from: `if (outcome.kind === "applied") this.#options.onHeard(record);`,
     to: `if (outcome.kind === "applied" || outcome.kind === "duplicate") this.#options.onHeard(record);`,
     promise: "a dead cluster is noticed",
-    seedsMax: 200,
-  },
-  {
-    name: "failures of a doubt count after a restart",
-    file: LIVENESS,
-    from: "value.selfDoubt ? startAnew(probe) : probe",
-    to: "probe",
-    promise: "who doubts itself makes no verdict worse",
     seedsMax: 200,
   },
 ];

@@ -61,28 +61,12 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
     seedsMax: 20,
   },
   {
-    name: "a removal in an epoch that has not repeated the key writes no tombstone",
-    file: WRITER,
-    from: `if (!this.#formed.has(key) && this.#snapshot === undefined) return;`,
-    to: `if (!this.#formed.has(key)) return;`,
-    promise: "what its source withdrew is gone everywhere",
-    seedsMax: 200,
-  },
-  {
     name: "an epoch is not taken above those that others know of",
     file: WRITER,
     from: `this.#epoch = 1 + Math.max(this.#epoch, highestSeen);`,
     to: `this.#epoch = 1 + this.#epoch;`,
     promise: "no position is given twice",
     seedsMax: 60,
-  },
-  {
-    name: "a restart in the middle of a snapshot goes on without the rest",
-    file: WRITER,
-    from: `"registers" in restored && !restored.snapshotOpen;`,
-    to: `"registers" in restored;`,
-    promise: "who comes late finds everything",
-    seedsMax: 200,
   },
   {
     name: "a snapshot's end counts the registers before it only",
@@ -92,13 +76,5 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
     to: `    const data =`,
     promise: "folds agree with their source",
     seedsMax: 20,
-  },
-  {
-    name: "the first record of an epoch is offered again although a rival wrote since",
-    file: WRITER,
-    from: `overtaken: streamSeq !== this.#streamSeq || highestSeen >= this.#epoch,`,
-    to: `overtaken: false,`,
-    promise: "no position is given twice",
-    seedsMax: 200,
   },
 ];

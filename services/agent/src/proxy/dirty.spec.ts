@@ -1,7 +1,7 @@
 import type { ClusterName } from "@hansa/core";
 import type { FederationReader, RegisterRef } from "@hansa/model";
 import { expect, test } from "vitest";
-import { Dirty, SERVICES_PER_BUILD_MAX } from "./dirty.ts";
+import { Dirty, HEAVY_PER_BUILD_MAX, SERVICES_PER_BUILD_MAX } from "./dirty.ts";
 
 const SELF = "eu" as ClusterName;
 const member = (network: string) => ({ membership: { grant: { network } } });
@@ -30,14 +30,16 @@ function clean(): Dirty {
 
 test("a build takes on so many services and no more, the rest stays", () => {
   const dirty = clean();
-  dirty.registers(many("us", SERVICES_PER_BUILD_MAX), reader, never);
-  expect(namesOf(dirty)).toHaveLength(SERVICES_PER_BUILD_MAX);
+  dirty.registers(many("us", HEAVY_PER_BUILD_MAX), reader, never);
+  expect(namesOf(dirty)).toHaveLength(HEAVY_PER_BUILD_MAX);
   expect(dirty.hasServices).toBe(false);
-  dirty.registers(many("us", SERVICES_PER_BUILD_MAX + 1), reader, never);
-  expect(namesOf(dirty)).toHaveLength(SERVICES_PER_BUILD_MAX);
+  dirty.registers(many("us", HEAVY_PER_BUILD_MAX + 1), reader, never);
+  expect(namesOf(dirty)).toHaveLength(HEAVY_PER_BUILD_MAX);
   expect([...dirty.behind()]).toEqual(["us"]);
   expect(namesOf(dirty)).toHaveLength(1);
   expect([...dirty.behind()]).toEqual([]);
+  for (const source of ["a", "b", "c"]) dirty.registers(many(source, HEAVY_PER_BUILD_MAX), reader, never);
+  expect(namesOf(dirty)).toHaveLength(SERVICES_PER_BUILD_MAX);
 });
 
 test("who changes little goes before who changes everything, whoever came first", () => {
@@ -50,9 +52,20 @@ test("who changes little goes before who changes everything, whoever came first"
   expect(namesOf(dirty)[0]).toBe("noisy-299");
 });
 
+test("while the Envoys have their hands full only who changes little goes on", () => {
+  const dirty = clean();
+  dirty.registers(many("noisy", 300), reader, never);
+  expect(dirty.take(true).services).toEqual([]);
+  expect(dirty.hasLight).toBe(false);
+  dirty.registers([endpoint("us", "pay")], reader, never);
+  expect(dirty.hasLight).toBe(true);
+  expect(dirty.take(true).services.map(({ name }) => name)).toEqual(["pay"]);
+  expect(namesOf(dirty)).toHaveLength(HEAVY_PER_BUILD_MAX);
+});
+
 test("the time of a source's oldest change is told when nothing of it waits any more", () => {
   const dirty = clean();
-  dirty.registers(many("noisy", SERVICES_PER_BUILD_MAX + 1), reader, () => 5);
+  dirty.registers(many("noisy", HEAVY_PER_BUILD_MAX + 1), reader, () => 5);
   dirty.registers([endpoint("us", "pay")], reader, () => 7);
   expect([...dirty.take().sources]).toEqual([["us", 7]]);
   expect([...dirty.take().sources]).toEqual([["noisy", 5]]);

@@ -19,8 +19,11 @@ export interface Work {
   readonly sources: ReadonlyMap<string, number>;
 }
 
-/** Services that one build takes on while more are waiting: some 10 ms of work. */
+/** Services that one build takes on while more are waiting. */
 export const SERVICES_PER_BUILD_MAX = 32;
+/** Of a source with more services waiting so many: some 10 ms of work, and about as much for an Envoy. */
+export const HEAVY_PER_BUILD_MAX = 16;
+const LIGHT_MAX = 16;
 
 interface DirtyService {
   readonly key: ServiceKey;
@@ -61,6 +64,12 @@ export class Dirty {
     return this.#services.size > 0;
   }
 
+  /** Something does not have to wait for the Envoys. */
+  get hasLight(): boolean {
+    if (this.#all || this.#proxies.size + this.#ownServices.size > 0) return true;
+    return this.#ranked().some(({ rank }) => rank <= LIGHT_MAX);
+  }
+
   /** Sources of changes that no build has taken yet. */
   behind(): ReadonlySet<string> {
     return new Set([...this.#services.values()].flatMap(({ clusters }) => [...clusters]));
@@ -96,8 +105,9 @@ export class Dirty {
     else this.services(affected, cluster);
   }
 
-  take(): Work {
-    const services = this.#takeServices();
+  /** `light`: of too many services only those of a source that has few of them. */
+  take(light = false): Work {
+    const services = this.#takeServices(light);
     const behind = this.behind();
     const sources = new Map([...this.#sources].filter(([source]) => !behind.has(source)));
     for (const source of sources.keys()) this.#sources.delete(source);
@@ -118,22 +128,27 @@ export class Dirty {
    * All of them, or of too many those first whose sources have the fewest waiting: a source that changes everything it
    * has waits behind those that change little, and never the other way round.
    */
-  #takeServices(): ServiceKey[] {
+  #takeServices(light: boolean): ServiceKey[] {
     let chosen = [...this.#services.values()];
-    if (!this.#all && chosen.length > SERVICES_PER_BUILD_MAX) {
-      const counts = new Map<string, number>();
-      for (const { clusters } of chosen)
-        for (const cluster of clusters) counts.set(cluster, (counts.get(cluster) ?? 0) + 1);
-      const rank = ({ clusters }: DirtyService): number =>
-        Math.min(...[...clusters].map((cluster) => counts.get(cluster) ?? 0));
-      const ranked = chosen.map((service) => ({ service, rank: rank(service) }));
-      chosen = ranked
-        .sort((a, b) => a.rank - b.rank)
-        .slice(0, SERVICES_PER_BUILD_MAX)
-        .map(({ service }) => service);
+    if (!this.#all && chosen.length > HEAVY_PER_BUILD_MAX) {
+      const ranked = this.#ranked().sort((a, b) => a.rank - b.rank);
+      const few = ranked.filter(({ rank }) => rank <= LIGHT_MAX).length;
+      const count = Math.max(few, light ? 0 : HEAVY_PER_BUILD_MAX);
+      chosen = ranked.slice(0, Math.min(count, SERVICES_PER_BUILD_MAX)).map(({ service }) => service);
     }
     for (const { key } of chosen) this.#services.delete(`${key.namespace}/${key.name}`);
     return chosen.map(({ key }) => key);
+  }
+
+  /** By how many services wait of the source that has the fewest. */
+  #ranked(): { readonly service: DirtyService; readonly rank: number }[] {
+    const counts = new Map<string, number>();
+    for (const { clusters } of this.#services.values())
+      for (const cluster of clusters) counts.set(cluster, (counts.get(cluster) ?? 0) + 1);
+    return [...this.#services.values()].map((service) => ({
+      service,
+      rank: Math.min(...[...service.clusters].map((cluster) => counts.get(cluster) ?? 0)),
+    }));
   }
 }
 

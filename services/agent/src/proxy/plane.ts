@@ -2,7 +2,15 @@
  * The data plane of one cluster: keeps every local Envoy's resources equal to the view of the fold. A change is
  * computed and pushed at once, for the services it concerns; changes of one turn of the loop are taken together.
  */
-import type { AccountKey, ClusterName, FederationName, Span, SpiffeId, TrustDomain } from "@hansa/core";
+import type {
+  AccountKey,
+  ClusterName,
+  FederationName,
+  Span,
+  SpiffeId,
+  TimerHandle,
+  TrustDomain,
+} from "@hansa/core";
 import type { Head, LinkValue } from "@hansa/events";
 import type { Svid } from "@hansa/identity";
 import { CandidateCache, type RegisterRef, type ServiceKey, serviceKeys } from "@hansa/model";
@@ -20,6 +28,9 @@ import { readBundles, ServingCache } from "./serving-cache.ts";
 import { sidecarLayer } from "./sidecar-layer.ts";
 import { TcpPorts } from "./tcp-ports.ts";
 import { ZoneLayer } from "./zone-layer.ts";
+
+/** An Envoy that does not answer holds up what is left over of a build for so long. */
+const ENVOYS_WAIT_MS = 20;
 
 /** One proxy's ADS server; opened by the adapter. */
 export interface ProxyServer {
@@ -77,7 +88,8 @@ export class DataPlane {
   #pushes: Span[] = [];
   #open = false;
   #scheduled = false;
-  #continuing = false;
+  /** Runs while what is left over of a build waits for the Envoys. */
+  #continuing: TimerHandle | undefined;
   #stops: (() => void)[] = [];
   #stopped = false;
 
@@ -180,7 +192,8 @@ export class DataPlane {
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
-      if (!this.#stopped) this.#build(this.#dirty.take());
+      const light = this.#continuing !== undefined;
+      if (!this.#stopped && (!light || this.#dirty.hasLight)) this.#build(this.#dirty.take(light));
     });
   }
 
@@ -199,14 +212,20 @@ export class DataPlane {
     if (this.#dirty.hasServices) this.#continue();
   }
 
-  /** More waits than one build takes on: what has come in meanwhile goes first. */
+  /**
+   * More waits than one build takes on: it goes on when the Envoys have taken in what was built, so that a small change
+   * never queues behind it there, and changes of the same service meanwhile become one.
+   */
   #continue(): void {
-    if (this.#continuing) return;
-    this.#continuing = true;
-    this.#options.ports.timers.after(0, () => {
-      this.#continuing = false;
-      this.#schedule();
-    });
+    if (this.#continuing !== undefined) return;
+    const delayMs = this.propagation.waiting === 0 || this.#dirty.hasLight ? 0 : ENVOYS_WAIT_MS;
+    this.#continuing = this.#options.ports.timers.after(delayMs, () => this.#resume());
+  }
+
+  #resume(): void {
+    this.#continuing?.cancel();
+    this.#continuing = undefined;
+    this.#schedule();
   }
 
   /** What was built is on its way to the Envoys: from here on their answers are waited for. */
@@ -331,7 +350,7 @@ export class DataPlane {
     }
     if (known !== undefined) this.#end(id, known);
     const layer = new ResourceLayer({ sha256: this.#options.ports.crypto.sha256 });
-    const server = this.#options.serve(proxy, this.#layers(proxy, layer), () => this.#acked([proxy.id]));
+    const server = this.#options.serve(proxy, this.#layers(proxy, layer), () => this.#answered(proxy.id));
     const served: Served = { proxy, layer, server };
     this.#served.set(id, served);
     return served;
@@ -341,6 +360,11 @@ export class DataPlane {
     this.#served.delete(id);
     this.#behind.delete(id);
     void served.server.close();
+  }
+
+  #answered(id: string): void {
+    this.#acked([id]);
+    if (this.propagation.waiting === 0 && this.#continuing !== undefined) this.#resume();
   }
 
   /** After a build everybody is looked at, after an acknowledgement who sent it: hundreds of them answer each build. */
