@@ -26,7 +26,7 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
       },
     ],
     promise: "no position is given twice",
-    seedsMax: 200,
+    seedsMax: 60,
   },
   {
     name: "a start's number in heartbeats follows the wall clock",
@@ -35,13 +35,13 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
     to: "nowMs",
     also: [HEARS_NO_RIVAL],
     promise: "no verdict is wrong after quiet",
-    seedsMax: 60,
+    seedsMax: 20,
   },
   {
     name: "an agent is not heard again after its replacement has died",
     ...HEARS_NO_RIVAL,
     promise: "no verdict is wrong after quiet",
-    seedsMax: 200,
+    seedsMax: 300,
   },
   {
     name: "others' word on own epochs is ignored",
@@ -57,7 +57,7 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
     from: "    this.#claim = position;\n",
     to: "",
     promise: "folds agree after quiet",
-    seedsMax: 200,
+    seedsMax: 300,
   },
   {
     name: "a record is published before the outbox holds it",
@@ -80,7 +80,7 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
     from: "if (this.#cursors.skips(record) || !this.#apply(record)) {",
     to: "if (!this.#apply(record, true)) {",
     promise: "holes are filled",
-    seedsMax: 60,
+    seedsMax: 300,
   },
   {
     name: "a fill reads nothing",
@@ -96,7 +96,7 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
     from: "    if (nowMs < log.rewindAtMs) return false;",
     to: "    if (nowMs >= 0) return false;",
     promise: "folds agree after quiet",
-    seedsMax: 200,
+    seedsMax: 300,
   },
   {
     name: "wants are not granted",
@@ -104,7 +104,7 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
     from: "if (changed.some((ref) => ref.cluster !== cluster && ref.key === wantKey(cluster))) this.own.wanted();",
     to: "",
     promise: "folds agree after quiet",
-    seedsMax: 200,
+    seedsMax: 20,
   },
   {
     name: "a degraded source is not asked for a snapshot",
@@ -112,6 +112,6 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
     from: "    this.ask(name);\n",
     to: "",
     promise: "folds agree after quiet",
-    seedsMax: 200,
+    seedsMax: 20,
   },
 ];

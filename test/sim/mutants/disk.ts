@@ -26,7 +26,7 @@ export const DISK_MUTANTS: readonly Mutant[] = [
       },
     ],
     promise: "what an agent serves does not go back over a restart",
-    seedsMax: 200,
+    seedsMax: 20,
   },
   {
     name: "what was taken over a hole is not taken again",
@@ -34,7 +34,7 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     from: "restored.apply(record, { acceptGap: true });",
     to: "restored.apply(record);",
     promise: "what an agent serves does not go back over a restart",
-    seedsMax: 200,
+    seedsMax: 60,
   },
   {
     name: "the journal is trusted although it holds what was refused",
@@ -42,7 +42,7 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     from: "restored.apply(record, { acceptGap: true });",
     to: "restored.apply(record, { acceptGap: true, trusted: true });",
     promise: "nobody writes without the key",
-    seedsMax: 200,
+    seedsMax: 60,
   },
   {
     name: "what was parked and released is in no snapshot",
@@ -50,6 +50,6 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     from: "if (released || journal.sizeBytes()",
     to: "if (journal.sizeBytes()",
     promise: "what an agent serves does not go back over a restart",
-    seedsMax: 200,
+    seedsMax: 20,
   },
 ];

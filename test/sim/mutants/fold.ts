@@ -24,19 +24,19 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
     from: `if (before !== undefined && comparePlaces(before.place, place, this.#rank) >= 0) return;`,
     to: "",
     promise: "a value never goes back",
-    seedsMax: 60,
+    seedsMax: 20,
   },
   {
     name: "records of before the last snapshot count",
     ...STALE_COUNTS,
     promise: "what was withdrawn does not rise again",
-    seedsMax: 200,
+    seedsMax: 20,
   },
   {
     name: "a snapshot sweeps whatever its digest says",
     ...NO_DIGEST_CHECK,
     promise: "only a snapshot that is whole sweeps",
-    seedsMax: 60,
+    seedsMax: 20,
   },
   {
     name: "a snapshot with a hole in it sweeps",
@@ -45,7 +45,7 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
     to: "",
     also: [NO_DIGEST_CHECK],
     promise: "nothing is emptied by loss",
-    seedsMax: 60,
+    seedsMax: 20,
   },
   {
     name: "a hole does not degrade its source",
@@ -53,7 +53,7 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
     from: "if (hole) degrade(log,",
     to: "if (false) degrade(log,",
     promise: "folds agree after quiet",
-    seedsMax: 200,
+    seedsMax: 60,
   },
   {
     name: "digests depend on epochs",
@@ -94,6 +94,6 @@ export const FOLD_MUTANTS: readonly Mutant[] = [
       },
     ],
     promise: "what came before its membership counts",
-    seedsMax: 60,
+    seedsMax: 20,
   },
 ];

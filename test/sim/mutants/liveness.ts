@@ -19,7 +19,7 @@ export const LIVENESS_MUTANTS: readonly Mutant[] = [
     to: "return false;",
     also: [{ file: LIVENESS, from: `if (!this.#busUp) return "bus";`, to: "" }],
     promise: "who doubts itself makes no verdict worse",
-    seedsMax: 60,
+    seedsMax: 20,
   },
   {
     name: "a lease is renewed by a beat that was heard before",
@@ -42,6 +42,6 @@ export const LIVENESS_MUTANTS: readonly Mutant[] = [
     from: `if (outcome.kind === "applied") this.#options.onHeard(record);`,
     to: `if (outcome.kind === "applied" || outcome.kind === "duplicate") this.#options.onHeard(record);`,
     promise: "a dead cluster is noticed",
-    seedsMax: 200,
+    seedsMax: 60,
   },
 ];

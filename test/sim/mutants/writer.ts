@@ -35,7 +35,7 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
     from: `if (header.epoch > standing.epoch && (own || header.key !== standing.keyId)) return "fenced";`,
     to: `if (header.epoch > standing.epoch && (own || header.key !== standing.keyId)) return "again";`,
     promise: "of two writers one stops",
-    seedsMax: 40,
+    seedsMax: 20,
   },
   {
     name: "forms a record anew that was offered before",
@@ -50,7 +50,7 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
           else this.#pending.set(event.key, inFlight.changes.find((change) => change.event.key === event.key)!);
         return "retry";`,
     promise: "only what is in no signed record yet is coalesced",
-    seedsMax: 60,
+    seedsMax: 20,
   },
   {
     name: "a new epoch begins without a snapshot",
@@ -66,7 +66,7 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
     from: `this.#epoch = 1 + Math.max(this.#epoch, highestSeen);`,
     to: `this.#epoch = 1 + this.#epoch;`,
     promise: "no position is given twice",
-    seedsMax: 60,
+    seedsMax: 20,
   },
   {
     name: "a snapshot's end counts the registers before it only",
