@@ -2,15 +2,7 @@
  * The data plane of one cluster: keeps every local Envoy's resources equal to the view of the fold. A change is
  * computed and pushed at once, for the services it concerns; changes of one turn of the loop are taken together.
  */
-import type {
-  AccountKey,
-  ClusterName,
-  FederationName,
-  Span,
-  SpiffeId,
-  TimerHandle,
-  TrustDomain,
-} from "@hansa/core";
+import type { AccountKey, ClusterName, FederationName, Span, SpiffeId, TrustDomain } from "@hansa/core";
 import type { Head, LinkValue } from "@hansa/events";
 import type { Svid } from "@hansa/identity";
 import { CandidateCache, type RegisterRef, type ServiceKey, serviceKeys } from "@hansa/model";
@@ -22,15 +14,13 @@ import { Dirty, type Work } from "./dirty.ts";
 import { replaceChecked } from "./gate.ts";
 import { gatewayEndpoints, gatewayLayer } from "./gateway-layer.ts";
 import type { Gateway, LocalProxy, Sidecar } from "./inventory.ts";
+import { Pace } from "./pace.ts";
 import { Propagation } from "./propagation.ts";
 import type { ResourceSet } from "./resource-set.ts";
 import { readBundles, ServingCache } from "./serving-cache.ts";
 import { sidecarLayer } from "./sidecar-layer.ts";
 import { TcpPorts } from "./tcp-ports.ts";
 import { ZoneLayer } from "./zone-layer.ts";
-
-/** An Envoy that does not answer holds up what is left over of a build for so long. */
-const ENVOYS_WAIT_MS = 20;
 
 /** One proxy's ADS server; opened by the adapter. */
 export interface ProxyServer {
@@ -88,14 +78,14 @@ export class DataPlane {
   #pushes: Span[] = [];
   #open = false;
   #scheduled = false;
-  /** Runs while what is left over of a build waits for the Envoys. */
-  #continuing: TimerHandle | undefined;
+  readonly #pace: Pace;
   #stops: (() => void)[] = [];
   #stopped = false;
 
   constructor(options: PlaneOptions) {
     this.#options = options;
-    const { clock, metrics, disk } = options.ports;
+    const { clock, metrics, disk, timers } = options.ports;
+    this.#pace = new Pace(timers, () => this.#schedule());
     this.#dirty = new Dirty(options.cluster);
     this.#claims = new Claims({ ...options, behind: () => this.#dirty.behind() });
     const heads = () => this.#claims.heads();
@@ -192,7 +182,7 @@ export class DataPlane {
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
-      const light = this.#continuing !== undefined;
+      const light = this.#pace.isWaiting;
       if (!this.#stopped && (!light || this.#dirty.hasLight)) this.#build(this.#dirty.take(light));
     });
   }
@@ -209,23 +199,7 @@ export class DataPlane {
     ports.metrics.observe("hansa_build_seconds", (ports.clock.monotonicMs() - startMs) / 1000);
     this.propagation.built(Math.max(zones, own), this.#claims.heads(), work.sources, this.#traced());
     this.#acked(this.#served.keys());
-    if (this.#dirty.hasServices) this.#continue();
-  }
-
-  /**
-   * More waits than one build takes on: it goes on when the Envoys have taken in what was built, so that a small change
-   * never queues behind it there, and changes of the same service meanwhile become one.
-   */
-  #continue(): void {
-    if (this.#continuing !== undefined) return;
-    const delayMs = this.propagation.waiting === 0 || this.#dirty.hasLight ? 0 : ENVOYS_WAIT_MS;
-    this.#continuing = this.#options.ports.timers.after(delayMs, () => this.#resume());
-  }
-
-  #resume(): void {
-    this.#continuing?.cancel();
-    this.#continuing = undefined;
-    this.#schedule();
+    if (this.#dirty.hasServices) this.#pace.leftOver(this.propagation.waiting === 0 || this.#dirty.hasLight);
   }
 
   /** What was built is on its way to the Envoys: from here on their answers are waited for. */
@@ -364,7 +338,7 @@ export class DataPlane {
 
   #answered(id: string): void {
     this.#acked([id]);
-    if (this.propagation.waiting === 0 && this.#continuing !== undefined) this.#resume();
+    if (this.propagation.waiting === 0) this.#pace.answered();
   }
 
   /** After a build everybody is looked at, after an acknowledgement who sent it: hundreds of them answer each build. */
