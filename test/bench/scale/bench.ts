@@ -20,7 +20,7 @@ const NAMES = SERVICES / 2 + (CLUSTERS * SERVICES) / 2;
 const BEAT_MS = 2000;
 const GIVE_UP_MS = 60_000;
 /** Grant of the cluster that uses all of it: its records are full, on both lanes. */
-const NOISY = { ...GRANTED, recordsPerSecond: 20 };
+const NOISY = { ...GRANTED, recordsPerSecond: 10 };
 const LANES = 2;
 
 interface Parts {
