@@ -63,6 +63,15 @@ test("while the Envoys have their hands full only who changes little goes on", (
   expect(namesOf(dirty)).toHaveLength(HEAVY_PER_BUILD_MAX);
 });
 
+test("however much changes elsewhere, a part of each build is for who changes everything", () => {
+  const dirty = clean();
+  dirty.registers(many("noisy", 300), reader, never);
+  for (let source = 0; source < 20; source++) dirty.registers(many(`s${source}`, 4), reader, never);
+  const taken = namesOf(dirty);
+  expect(taken).toHaveLength(SERVICES_PER_BUILD_MAX);
+  expect(taken.filter((name) => name.startsWith("noisy"))).toHaveLength(HEAVY_PER_BUILD_MAX);
+});
+
 test("the time of a source's oldest change is told when nothing of it waits any more", () => {
   const dirty = clean();
   dirty.registers(many("noisy", HEAVY_PER_BUILD_MAX + 1), reader, () => 5);

@@ -125,16 +125,18 @@ export class Dirty {
   }
 
   /**
-   * All of them, or of too many those first whose sources have the fewest waiting: a source that changes everything it
-   * has waits behind those that change little, and never the other way round.
+   * All of them, or of too many first those whose sources have few waiting. A source that changes everything it has waits
+   * behind those that change little, but a part of each build is its own.
    */
   #takeServices(light: boolean): ServiceKey[] {
     let chosen = [...this.#services.values()];
     if (!this.#all && chosen.length > HEAVY_PER_BUILD_MAX) {
       const ranked = this.#ranked().sort((a, b) => a.rank - b.rank);
-      const few = ranked.filter(({ rank }) => rank <= LIGHT_MAX).length;
-      const count = Math.max(few, light ? 0 : HEAVY_PER_BUILD_MAX);
-      chosen = ranked.slice(0, Math.min(count, SERVICES_PER_BUILD_MAX)).map(({ service }) => service);
+      const first = ranked.filter(({ rank }) => rank <= LIGHT_MAX);
+      const heavy = light ? [] : ranked.slice(first.length, first.length + HEAVY_PER_BUILD_MAX);
+      chosen = [...first.slice(0, SERVICES_PER_BUILD_MAX - heavy.length), ...heavy].map(
+        ({ service }) => service,
+      );
     }
     for (const { key } of chosen) this.#services.delete(`${key.namespace}/${key.name}`);
     return chosen.map(({ key }) => key);
