@@ -51,6 +51,8 @@ export class Leader {
   #consumption: Consumption | null = null;
   #missing: string | null = "the hub has not reached the bus since it started";
   /** A backlog arrives faster than it was written: rates are watched only while the hub keeps up. */
+  /** In this term the bus was told of every account. */
+  #toldAccounts = false;
   #isBehind = true;
   #stopped = false;
   #end: (reason: string) => void = () => {};
@@ -273,7 +275,8 @@ export class Leader {
       const fed = await this.#projector.ready();
       if (this.#missing !== null) return;
       await followFold(this.#hub, this.epoch, fed);
-      await pushAccounts(this.#hub);
+      await pushAccounts(this.#hub, this.#toldAccounts ? "pending" : "all");
+      this.#toldAccounts = true;
       const copied = await carryCommands(this.#hub, this.epoch, fed, this.#carried);
       for (const hash of copied) this.#carried.add(hash);
       if (copied.length > 0) this.#ownLane?.wake();

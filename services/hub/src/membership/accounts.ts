@@ -2,9 +2,12 @@
 import { streamSizeOf } from "../config.ts";
 import type { LeaderContext } from "../context.ts";
 
-/** Throws HSA2010 while the bus is away. */
-export async function pushAccounts({ bus, store }: LeaderContext): Promise<void> {
-  for (const account of await store.busAccounts("pending")) {
+/** `all`: an archive that was restored does not know what the bus was told since. Throws HSA2010 while the bus is away. */
+export async function pushAccounts(
+  { bus, store }: LeaderContext,
+  which: "pending" | "all" = "pending",
+): Promise<void> {
+  for (const account of await store.busAccounts(which)) {
     await bus.pushAccount(account.jwt);
     await store.markPushed(account);
   }
