@@ -86,7 +86,7 @@ export class World {
       hubAccount: HUB_ACCOUNT,
       operators: { keys: [base64(simSigner("operator").publicKey)], threshold: 1 },
       lab: false,
-      createdMs: 1,
+      createdMs: this.kernel.wallMs(),
     };
     this.clusters = Array.from({ length: size.clusters }, (_, index) => newCluster(`c${index}`, this.random));
     for (const source of [HUB_ACCOUNT, ...this.clusters.map((cluster) => cluster.account)])
@@ -155,6 +155,7 @@ export class World {
 
   killTwin(cluster: Cluster): void {
     this.#kill(cluster.twin);
+    this.broker.forgetBeats(cluster.account);
     cluster.twin = undefined;
   }
 

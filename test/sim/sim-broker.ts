@@ -94,6 +94,12 @@ export class SimBroker {
     }
   }
 
+  /** What two agents of one account said by turns is not repeated: who heard only one of them would take it for news. */
+  forgetBeats(account: AccountKey): void {
+    const kept = this.#pastBeats.filter((beat) => beat.account !== account);
+    this.#pastBeats.splice(0, this.#pastBeats.length, ...kept);
+  }
+
   /** Whether clients of an account are let in. */
   suspend(account: AccountKey, suspended: boolean): void {
     if (suspended === this.#suspended.has(account)) return;

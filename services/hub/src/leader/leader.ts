@@ -9,23 +9,24 @@ import { type BusRecord, type CommandValue, type Head, wantKey } from "@hansa/ev
 import type { Federation } from "@hansa/model";
 import type { CommitOutcome, Leadership } from "@hansa/store";
 import type { LeaderContext } from "../context.ts";
-import { pushAccounts, reserveStreams } from "../membership/accounts.ts";
+import { Accounts, reserveStreams } from "../membership/accounts.ts";
 import { type JoinBody, type Joined, join } from "../membership/join.ts";
 import { carryCommands, followFold, leave, submitCommand, want } from "../membership/members.ts";
-import { RateGuard } from "../membership/rate-guard.ts";
-import { resume, resumeAll, suspend } from "../membership/suspension.ts";
+import { loadOf, RateGuard } from "../membership/rate-guard.ts";
+import { Suspensions } from "../membership/suspension.ts";
 import { Serial } from "../serial.ts";
 import { BEAT_EVERY_MS, Beats } from "./beats.ts";
 import { logName, measureLag, measureMembers } from "./lag.ts";
 import { OwnLane } from "./own-lane.ts";
 import { type Committed, Projector } from "./projector.ts";
-import { recover } from "./recovery.ts";
+import { type Recovered, recover } from "./recovery.ts";
 import { SnapshotAsks } from "./snapshot-asks.ts";
 import { SnapshotWishes } from "./snapshot-wishes.ts";
 
 const PUBLISH_WAIT_MS = 8000;
 const HOUSEKEEPING_MS = 5000;
 const RECOVERY_RETRY_MS = 500;
+const CATCH_UP_MS = 2000;
 /** A batch that is smaller says that the backlog is gone. */
 const KEEPING_UP_RECORDS = 200;
 const TRUST_TYPES = new Set(["MembershipSet", "CommandSet", "OperatorsSet", "HubkeySet"]);
@@ -42,6 +43,8 @@ export class Leader {
   readonly #onCommit: (position: number) => void;
   readonly #heads = new Map<string, Head>();
   readonly #members = new Serial();
+  readonly #accounts: Accounts;
+  readonly #suspensions: Suspensions;
   readonly #rates: RateGuard;
   readonly #wishes: SnapshotWishes;
   readonly #asks: SnapshotAsks;
@@ -49,10 +52,10 @@ export class Leader {
   readonly #unsubscribes: (() => void)[] = [];
   #ownLane: OwnLane | null = null;
   #consumption: Consumption | null = null;
+  /** The bus was reached, and what it and the members know was compared with the archive. */
+  #compared = false;
   #missing: string | null = "the hub has not reached the bus since it started";
   /** A backlog arrives faster than it was written: rates are watched only while the hub keeps up. */
-  /** In this term the bus was told of every account. */
-  #toldAccounts = false;
   #isBehind = true;
   #stopped = false;
   #end: (reason: string) => void = () => {};
@@ -60,7 +63,9 @@ export class Leader {
   constructor(hub: LeaderContext, leadership: Leadership, onCommit: (position: number) => void) {
     this.#hub = hub;
     this.epoch = leadership.epoch;
-    this.beats = new Beats(hub, (cluster) => this.#background("suspend", () => this.#suspend(cluster)));
+    this.beats = new Beats(hub, (cluster) => this.#suspend(cluster));
+    this.#accounts = new Accounts(hub);
+    this.#suspensions = new Suspensions(hub, leadership.epoch, this.#accounts);
     this.#rates = new RateGuard(hub.clock);
     this.#wishes = new SnapshotWishes(hub, () => this.#ownLane?.requestSnapshot());
     this.#asks = new SnapshotAsks(hub.clock);
@@ -95,7 +100,7 @@ export class Leader {
 
   /** Whether commands can be taken: before recovery has read the own log, nobody knows what was said last. */
   get recovered(): boolean {
-    return this.#ownLane !== null && this.#missing === null;
+    return this.#ownLane !== null;
   }
 
   get fed(): Federation | null {
@@ -107,14 +112,15 @@ export class Leader {
   join(body: JoinBody): Promise<Joined> {
     this.#mayWrite();
     const known = (cluster: string) => this.#projector.fed?.member(cluster);
-    return join(this.#hub, this.epoch, body, known, async (id) => void (await this.#published(id)));
+    const publish = async (outboxId: number) => void (await this.#published(outboxId));
+    return join(this.#hub, this.epoch, body, known, this.#accounts, publish);
   }
 
   async leave(actor: string, cluster: string): Promise<Head | null> {
     this.#mayWrite();
     const outboxId = await leave(this.#hub, this.epoch, actor, cluster);
     const head = outboxId === null ? null : await this.#published(outboxId);
-    await pushAccounts(this.#hub);
+    await this.#accounts.push();
     return head;
   }
 
@@ -142,7 +148,6 @@ export class Leader {
   /** Late records; the caller has checked who brings them and that their signatures verify. */
   async addLate(records: readonly BusRecord[]): Promise<CommitOutcome> {
     const outcome = await this.#projector.add(records, "http");
-    if (this.#missing !== null && this.#ownLane === null) return outcome;
     await this.#recheck();
     return outcome;
   }
@@ -155,6 +160,7 @@ export class Leader {
     this.#stopped = true;
     for (const timer of this.#timers) timer.cancel();
     this.#wishes.stop();
+    this.#suspensions.stop();
     for (const unsubscribe of this.#unsubscribes) unsubscribe();
     await this.#consumption?.stop();
     await this.#ownLane?.stop();
@@ -164,18 +170,14 @@ export class Leader {
   // === work ===
 
   async #recover(): Promise<void> {
-    const { bus, log, timers, metrics } = this.#hub;
+    const { bus, log, timers } = this.#hub;
     while (!this.#stopped) {
       try {
         await reserveStreams(this.#hub);
         const found = await recover(this.#hub, this.#projector);
-        this.#setMissing(found.missing);
-        const fed = await this.#projector.ready();
-        this.#ownLane ??= await OwnLane.open(this.#hub, this.epoch, fed, found, () =>
-          this.#end("another hub writes the hub's log"),
-        );
-        if (found.missing === null) this.#ownLane.wake();
-        else log.error("archive is behind the logs: read-only", { code: "HSA2012", reason: found.missing });
+        await this.#openLane(found);
+        if (found.missing !== null)
+          log.error("archive is behind the logs: read-only", { code: "HSA2012", reason: found.missing });
         break;
       } catch (error) {
         if (isFenced(error)) return this.#end("another leader");
@@ -184,14 +186,16 @@ export class Leader {
       }
     }
     if (this.#stopped) return;
-    metrics.gauge("hansa_hub_read_only", this.#missing === null ? 0 : 1);
-    this.#background("members", () => this.#follow());
-    this.#background("resume", () => this.#members.run(() => resumeAll(this.#hub, this.epoch)));
+    this.#background("members", async () => {
+      await this.#members.run(() => this.#suspensions.resumeAll());
+      await this.#follow();
+    });
     this.#unsubscribes.push(await bus.beats((beat) => this.#background("beats", () => this.#takeBeat(beat))));
     this.#consumption = bus.consume({
       start: (incarnation) => this.#startFeed(incarnation),
       handle: (batch, incarnation) => this.#handle(batch, incarnation),
     });
+    void this.#catchUp();
   }
 
   /** A stream that the archive knows nothing of holds nothing of the own log either: it is said again. */
@@ -215,47 +219,48 @@ export class Leader {
 
   #watchRates(batch: readonly BusRecord[]): void {
     const fed = this.#projector.fed;
-    const sums = new Map<BusRecord["account"], { records: number; bytes: number }>();
-    for (const { account, record } of batch) {
-      const sum = sums.get(account) ?? { records: 0, bytes: 0 };
-      sums.set(account, { records: sum.records + 1, bytes: sum.bytes + record.body.length });
-    }
-    for (const [account, { records, bytes }] of sums) {
+    for (const [account, { records, bytes }] of loadOf(batch)) {
       const member = fed?.member(fed.source(account)?.cluster ?? "");
       if (member === undefined) continue;
       if (!this.#rates.isAbove(account, records, bytes, member.membership.grant.quotas)) continue;
       this.#rates.forget(account);
-      this.#background("suspend", () => this.#suspend(member.cluster));
+      this.#suspend(member.cluster);
     }
   }
 
-  async #suspend(cluster: string): Promise<void> {
-    if (!(await this.#members.run(() => suspend(this.#hub, this.epoch, cluster)))) return;
-    const { suspendMs } = this.#hub.config;
-    this.#hub.log.warn("source suspended: above its granted rate", { cluster, code: "HSA2002", suspendMs });
-    const back = () => this.#members.run(async () => void (await resume(this.#hub, this.epoch, cluster)));
-    this.#timers.push(this.#hub.timers.after(suspendMs, () => this.#background("resume", back)));
+  #suspend(cluster: string): void {
+    const onDue = () =>
+      this.#background("resume", () => this.#members.run(() => this.#suspensions.resume(cluster)));
+    this.#background("suspend", () => this.#members.run(() => this.#suspensions.suspend(cluster, onDue)));
   }
 
-  #setMissing(missing: string | null): void {
+  /** Only over a whole archive: whatever is written without knowing the last words makes members forget them. */
+  async #openLane({ missing, ...found }: Recovered): Promise<void> {
+    if (missing === null) {
+      const onFenced = () => this.#end("another hub writes the hub's log");
+      const fed = await this.#projector.ready();
+      this.#ownLane = await OwnLane.open(this.#hub, this.epoch, fed, found, onFenced);
+    }
+    this.#compared = true;
     this.#missing = missing;
     this.#hub.metrics.gauge("hansa_hub_read_only", missing === null ? 0 : 1);
+    this.#ownLane?.wake();
   }
 
   /** Read-only ends by itself once the archive holds what was missing. */
+  async #catchUp(): Promise<void> {
+    for (; !this.#stopped && this.#missing !== null; await this.#hub.timers.sleep(CATCH_UP_MS))
+      await this.#guarded("catch up", () => this.#recheck());
+  }
+
   async #recheck(): Promise<void> {
-    if (this.#missing === null || this.#ownLane === null) return;
-    const found = await recover(this.#hub, this.#projector);
-    this.#setMissing(found.missing);
-    if (found.missing !== null) return;
-    const fed = await this.#projector.ready();
-    await this.#ownLane.stop();
-    this.#ownLane = await OwnLane.open(this.#hub, this.epoch, fed, found, () =>
-      this.#end("another hub writes the hub's log"),
-    );
-    this.#ownLane.wake();
+    if (!this.#compared || this.#missing === null) return;
+    await this.#members.run(async () => {
+      if (this.#missing === null) return;
+      await this.#openLane(await recover(this.#hub, this.#projector));
+      if (this.#missing === null) this.#hub.log.info("archive has caught up with the logs", {});
+    });
     await this.#follow();
-    this.#hub.log.info("archive has caught up with the logs", {});
   }
 
   #committed(committed: Committed): void {
@@ -275,8 +280,7 @@ export class Leader {
       const fed = await this.#projector.ready();
       if (this.#missing !== null) return;
       await followFold(this.#hub, this.epoch, fed);
-      await pushAccounts(this.#hub, this.#toldAccounts ? "pending" : "all");
-      this.#toldAccounts = true;
+      await this.#accounts.tell();
       const copied = await carryCommands(this.#hub, this.epoch, fed, this.#carried);
       for (const hash of copied) this.#carried.add(hash);
       if (copied.length > 0) this.#ownLane?.wake();
@@ -289,7 +293,6 @@ export class Leader {
     const own = this.#ownLane?.head();
     await this.beats.send(own === undefined ? [] : [own], fed?.heads() ?? [], this.heads());
     measureLag(this.#hub, this.beats.seen(), this.#heads);
-    if (this.#missing !== null && this.#ownLane !== null) await this.#recheck();
   }
 
   async #takeBeat(beat: { account: Head["source"]; bytes: Uint8Array }): Promise<void> {
@@ -305,7 +308,7 @@ export class Leader {
     if (!this.recovered) return;
     this.#background("gaps", () => this.#giveUpGaps());
     this.#background("wants", () => this.#askForSnapshots());
-    this.#background("accounts", () => this.#members.run(() => pushAccounts(this.#hub)));
+    this.#background("members", () => this.#follow());
   }
 
   async #giveUpGaps(): Promise<void> {
@@ -333,13 +336,17 @@ export class Leader {
   }
 
   #mayWrite(): void {
-    if (this.#ownLane === null)
+    if (!this.#compared)
       throw new HansaError("HSA2010", "hub: the bus was not reached since the start; try again");
     if (this.#missing !== null) throw new HansaError("HSA2012", `hub: read-only: ${this.#missing}`);
   }
 
   #background(what: string, work: () => Promise<void>): void {
-    work().catch((error: unknown) => {
+    void this.#guarded(what, work);
+  }
+
+  #guarded(what: string, work: () => Promise<void>): Promise<void> {
+    return work().catch((error: unknown) => {
       if (isFenced(error)) this.#end("another leader");
       else this.#hub.log.warn(`${what}: failed`, { reason: String(error) });
     });

@@ -27,7 +27,7 @@ const LANE = "sum";
 const EPOCH_LEAP_MAX = 1_000_000;
 
 export interface Recovered {
-  /** Highest epoch of the hub's log that anybody knows of. */
+  /** No lower than any epoch of the hub's log that anybody knows of. */
   readonly highestEpoch: number;
   /** Last record of the hub's subject; null where it has none. */
   readonly last: BusRecord | null;
@@ -59,7 +59,7 @@ export async function recover(hub: LeaderContext, projector: Projector): Promise
   const proved = provedBy(hub, fed, beats);
   const last = await bus.lastOwn(LANE);
   const epochs = [headOf(fed, account), ...proved, ...(last === null ? [] : [last.record.header])];
-  const certain = Math.max(0, ...epochs.map(({ epoch }) => epoch));
+  const certain = Math.max(epochFloor(hub), ...epochs.map(({ epoch }) => epoch));
   const told = beats
     .flatMap(({ known }) => known.filter(({ source, lane }) => source === account && lane === LANE))
     .filter(({ epoch }) => epoch <= certain + EPOCH_LEAP_MAX);
@@ -81,6 +81,13 @@ async function describeMissing(
       return `members hold record ${claim.epoch}/${claim.seq} of the hub's log, ${end}`;
   return fed.source(account)?.degraded === true ? `the hub's log has a hole, ${end}` : null;
 }
+
+/**
+ * Seconds since genesis. A wiped bus, a restored archive and members that were away know nothing of epochs that others
+ * once heard of; a clock that goes forward keeps them apart all the same.
+ */
+const epochFloor = ({ clock, keys }: LeaderContext): number =>
+  Math.max(0, Math.floor((clock.nowMs() - keys.genesis.createdMs) / 1000));
 
 const headOf = (fed: Federation, account: string): Position =>
   fed.source(account)?.heads.find(({ lane }) => lane === LANE) ?? { epoch: 0, seq: 0 };

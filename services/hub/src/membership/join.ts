@@ -16,7 +16,7 @@ import {
 } from "@hansa/events";
 import type { CommandTx, JoinToken, Member } from "@hansa/store";
 import type { LeaderContext } from "../context.ts";
-import { pushAccounts, reserveStreams } from "./accounts.ts";
+import { type Accounts, reserveStreams } from "./accounts.ts";
 import { narrow } from "./grant.ts";
 import { rawKeyOf } from "./nkey.ts";
 import { newSecret } from "./secrets.ts";
@@ -62,6 +62,7 @@ export async function join(
   leaderEpoch: number,
   body: JoinBody,
   known: (cluster: string) => Known | undefined,
+  accounts: Accounts,
   publish: (outboxId: number) => Promise<void>,
 ): Promise<Joined> {
   const request = checkRequest(hub, body);
@@ -70,7 +71,7 @@ export async function join(
     decide(hub, tx, body, request, known(request.cluster)),
   );
   await publish(decision.outboxId);
-  await pushAccounts(hub);
+  await accounts.push();
   hub.log.info("cluster joined", { cluster: request.cluster, incarnation: decision.member.incarnation });
   const { keys, config } = hub;
   return {

@@ -2,8 +2,8 @@
  * Who writes faster than granted: token buckets over records and bytes of each source. Pure. Counts only while the hub
  * keeps up, since a backlog arrives faster than it was written.
  */
-import type { Clock } from "@hansa/core";
-import type { Quotas } from "@hansa/events";
+import type { AccountKey, Clock } from "@hansa/core";
+import type { BusRecord, Quotas } from "@hansa/events";
 
 /** Seconds of its rate that a source may use at once: snapshots and restarts come in bursts. */
 export const BURST_SECONDS = 10;
@@ -43,4 +43,16 @@ export class RateGuard {
   forget(account: string): void {
     this.#buckets.delete(account);
   }
+}
+
+/** Records and bytes of each account in a batch. */
+export function loadOf(
+  batch: readonly Pick<BusRecord, "account" | "record">[],
+): ReadonlyMap<AccountKey, { readonly records: number; readonly bytes: number }> {
+  const loads = new Map<AccountKey, { records: number; bytes: number }>();
+  for (const { account, record } of batch) {
+    const { records, bytes } = loads.get(account) ?? { records: 0, bytes: 0 };
+    loads.set(account, { records: records + 1, bytes: bytes + record.body.length });
+  }
+  return loads;
 }
