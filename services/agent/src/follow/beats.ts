@@ -16,7 +16,7 @@ import {
 } from "@hansa/events";
 import type { BeatFindings, Federation } from "@hansa/model";
 import type { Ports } from "../ports.ts";
-import { bootAbove, nextBoot } from "./boot.ts";
+import { bootAbove, nextBoot, outliveNext } from "./boot.ts";
 
 export const BEAT_MS = 2000;
 /** So long after the last beat of another agent of this cluster this one speaks above it. */
@@ -41,6 +41,7 @@ export class Beats {
   #rival: { readonly bootMs: number; readonly heardMs: number } | undefined;
   readonly #last = new Map<AccountKey, Pick<Heartbeat, "bootMs" | "counter">>();
   #counter = 0;
+  #sentMs = Number.POSITIVE_INFINITY;
   #stops: (() => void)[] = [];
 
   constructor(options: BeatsOptions) {
@@ -76,6 +77,10 @@ export class Beats {
 
   async send(): Promise<void> {
     const { bus, account, signer, fingerprint, fed, ports } = this.#options;
+    const nowMs = ports.clock.monotonicMs();
+    // Stopped meanwhile: of a replacement that came and went, the bus holds the last beat until the next own one.
+    if (nowMs - this.#sentMs > RIVAL_MS) await this.readLast();
+    this.#sentMs = nowMs;
     this.#outlive();
     const turn = this.#counter;
     const evidence = fed.evidence(turn);
@@ -105,8 +110,10 @@ export class Beats {
     const signed = decodeHeartbeat(bytes);
     if (signed?.beat.source !== account || signed.beat.bootMs <= this.#bootMs) return;
     if (!verifyHeartbeat(signed, signer.publicKey, fingerprint, ports.crypto)) return;
-    if (live) this.#rival = { bootMs: signed.beat.bootMs, heardMs: ports.clock.monotonicMs() };
-    else this.#bootMs = bootAbove(ports, signed.beat.bootMs);
+    const { bootMs } = signed.beat;
+    if (live && bootMs !== this.#rival?.bootMs) outliveNext(ports, bootMs);
+    if (live) this.#rival = { bootMs, heardMs: ports.clock.monotonicMs() };
+    else this.#bootMs = bootAbove(ports, bootMs);
   }
 
   /** Another agent of this cluster was heard instead of this one, and is heard no more. */

@@ -3,7 +3,7 @@ import { utf8 } from "@hansa/core";
 import { isLaterBeat } from "@hansa/events";
 import { describe, expect, it } from "vitest";
 import type { Disk } from "../ports.ts";
-import { bootAbove, nextBoot } from "./boot.ts";
+import { bootAbove, nextBoot, outliveNext } from "./boot.ts";
 
 function memoryDisk(): Disk {
   const files = new Map<string, Uint8Array>();
@@ -42,5 +42,12 @@ describe("the number of a start", () => {
     expect(nextBoot({ clock: clockAt(500), disk })).toBe(500);
     expect(bootAbove({ disk }, 9000)).toBe(9001);
     expect(nextBoot({ clock: clockAt(600), disk })).toBe(9002);
+  });
+
+  it("goes above that of another agent of its cluster that was heard, at the next start", () => {
+    const disk = memoryDisk();
+    expect(nextBoot({ clock: clockAt(500), disk })).toBe(500);
+    outliveNext({ disk }, 9000);
+    expect(nextBoot({ clock: clockAt(600), disk })).toBe(9001);
   });
 });

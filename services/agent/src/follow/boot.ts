@@ -11,8 +11,11 @@ export function nextBoot({ clock, disk }: Pick<Ports, "clock" | "disk">): number
   return take(disk, Number.isSafeInteger(stored) ? Math.max((stored as number) + 1, nowMs) : nowMs);
 }
 
-/** For a start that finds a higher one in the own last beat on the bus: its disk was lost, and its clock set back. */
+/** Above one that was heard in the own name: of a disk that was lost under a clock set back, or of a replacement. */
 export const bootAbove = ({ disk }: Pick<Ports, "disk">, heardMs: number): number => take(disk, heardMs + 1);
+
+/** The next start is above what another agent of this cluster goes by at present. */
+export const outliveNext = ({ disk }: Pick<Ports, "disk">, heardMs: number): void => void take(disk, heardMs);
 
 function take(disk: Ports["disk"], bootMs: number): number {
   writeJson(disk, FILE, { bootMs });
