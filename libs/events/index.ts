@@ -13,5 +13,6 @@ export * from "./src/membership.ts";
 export * from "./src/record.ts";
 export * from "./src/registers.ts";
 export * from "./src/upcast.ts";
+export * from "./src/writer/epochs.ts";
 export * from "./src/writer/lane-writer.ts";
 export * from "./src/writer/types.ts";

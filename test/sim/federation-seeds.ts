@@ -37,6 +37,7 @@ const ONCE_FAILED: readonly (readonly [seed: number, found: string])[] = [
   [1273, "a read-only hub said its log again on a wiped stream: members forgot what it did not know"],
   [1290, "a hub that read its fold anew did not follow what had come meanwhile"],
   [1303, "wiped bus, restored archive, nobody awake who had heard: the hub repeated an epoch"],
+  [5659, "restored machine, wiped bus, nobody awake who had heard: a member repeated an epoch"],
   [2802, "a replacement came and went while an agent was stopped: the agent was not heard again"],
   [2884, "an agent that heard its replacement and started again under a clock set back was not heard again"],
 ];

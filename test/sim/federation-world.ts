@@ -361,6 +361,8 @@ export class World {
       });
       if (other !== undefined)
         return `${name} has another digest of ${other.join(" ")} than the hub: ${difference(running.core.fed, fed)}`;
+      const holed = this.present.find((peer) => running.core.fed.sourceByCluster(peer.name)?.degraded);
+      if (holed !== undefined) return `${name} holds ${holed.name} with a hole`;
     }
     for (const cluster of this.present) {
       const problem = this.#untrue(cluster, fed) ?? this.#wrongLinks(cluster, fed);

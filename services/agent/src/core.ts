@@ -23,7 +23,7 @@ import { restoreFederation, SnapshotSaver } from "./follow/snapshot.ts";
 import { Wants } from "./follow/wants.ts";
 import { LivenessWatch, type Prober } from "./liveness/watch.ts";
 import { type LocalReader, localReader } from "./local-reader.ts";
-import { EPOCH_LEAP_MAX, KnownEpochs } from "./log/known-epochs.ts";
+import { KnownEpochs } from "./log/known-epochs.ts";
 import type { Outbox } from "./log/outbox.ts";
 import { OwnLog } from "./log/own-log.ts";
 import type { Election } from "./log/writer-lock.ts";
@@ -104,6 +104,7 @@ export class AgentCore {
       ports,
       onStored: (record) => this.follower.own(record),
       highestSeen: (lane, held) => this.#epochs.highest(lane, held),
+      epochFloor: () => this.#epochs.floor(),
     });
     this.reader = localReader(fed, cluster, this.own.registers, () => this.#sourceRead);
     this.beats = new Beats({
@@ -329,7 +330,7 @@ export class AgentCore {
     this.#epochs.heard(beat);
     for (const { source, lane, epoch, seq } of beat.known) {
       if (source !== this.#options.account) continue;
-      if (epoch <= (this.own.position(lane)?.epoch ?? 0) + EPOCH_LEAP_MAX)
+      if (this.#epochs.isCredible(epoch, this.own.position(lane)?.epoch ?? 0))
         this.own.claimed(lane, { epoch, seq });
     }
   }

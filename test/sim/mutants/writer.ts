@@ -63,7 +63,7 @@ export const WRITER_MUTANTS: readonly Mutant[] = [
   {
     name: "an epoch is not taken above those that others know of",
     file: WRITER,
-    from: `this.#epoch = 1 + Math.max(this.#epoch, highestSeen);`,
+    from: `this.#epoch = Math.max(1 + Math.max(this.#epoch, highestSeen), this.#options.epochFloor?.() ?? 0);`,
     to: `this.#epoch = 1 + this.#epoch;`,
     promise: "no position is given twice",
     seedsMax: 20,

@@ -110,6 +110,18 @@ describe("after a refused or unknown outcome", () => {
     expect(take(writer).header).toMatchObject({ epoch: 8, seq: 1, prev: recordHash(first, rigCrypto) });
   });
 
+  it("no epoch is below the floor: a disk that was lost does not repeat one of its own", () => {
+    let seconds = 700;
+    const writer = make({ epochFloor: () => seconds });
+    writer.set(want("us"));
+    writer.synced();
+    writer.open(null, 0);
+    expect(take(writer).header).toMatchObject({ epoch: 700, seq: 1 });
+    seconds = 20;
+    writer.startEpoch(3);
+    expect(take(writer).header).toMatchObject({ epoch: 701, seq: 1 });
+  });
+
   it("a stream that fell back to an older epoch begins a new one", () => {
     const next = make();
     next.synced();

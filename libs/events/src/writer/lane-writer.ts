@@ -152,7 +152,7 @@ export class LaneWriter {
   /** Begins an epoch above every one seen, with a snapshot; what was in flight is given up. Lifts a fence. */
   startEpoch(highestSeen: number): void {
     this.#mode = "open";
-    this.#epoch = 1 + Math.max(this.#epoch, highestSeen);
+    this.#epoch = Math.max(1 + Math.max(this.#epoch, highestSeen), this.#options.epochFloor?.() ?? 0);
     this.#seq = 0;
     this.#hash = this.#stored?.hash ?? this.#inFlight?.record.header.prev ?? this.#hash;
     this.#stored = undefined;

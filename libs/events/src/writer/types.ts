@@ -11,6 +11,8 @@ export interface LaneWriterOptions {
   readonly crypto: Crypto;
   /** What the last run persisted. */
   readonly restored?: LanePosition | LaneState | undefined;
+  /** No new epoch is below; 0 by default. */
+  readonly epochFloor?: (() => number) | undefined;
   /** Trace context for each record; "" by default. */
   readonly traceparent?: (() => string) | undefined;
 }

@@ -3,15 +3,12 @@
  * known, since before it no peer's word can be verified, and until a peer has spoken.
  */
 import type { AccountKey } from "@hansa/core";
-import type { Heartbeat, Lane } from "@hansa/events";
+import { EPOCH_LEAP_MAX, epochFloor, type Heartbeat, type Lane } from "@hansa/events";
 import type { Federation } from "@hansa/model";
 import type { Ports } from "../ports.ts";
 
 /** How long the first look at others' heads may take before an epoch is taken without it. */
 const HEADS_WAIT_MS = 3000;
-/** A claim about the own epochs that lies further ahead is a lie: nobody makes so many. */
-export const EPOCH_LEAP_MAX = 1_000_000;
-
 /** A beat is due every 2 s: who was heard this recently knows what there is to know. */
 const RECENT_MS = 2500;
 
@@ -69,7 +66,16 @@ export class KnownEpochs {
     const folded = this.#fed.heads().filter((head) => head.source === this.#account && head.lane === lane);
     const known = Math.max(0, ...folded.map(({ epoch }) => epoch));
     const claimed = this.#claimed.get(lane) ?? 0;
-    return claimed <= known + EPOCH_LEAP_MAX ? Math.max(known, claimed) : known;
+    return this.isCredible(claimed, known) ? Math.max(known, claimed) : known;
+  }
+
+  /** Whether a peer's word on an own epoch may be true, where `known` is certain. */
+  isCredible(claimed: number, known: number): boolean {
+    return claimed <= Math.max(known, this.floor()) + EPOCH_LEAP_MAX;
+  }
+
+  floor(): number {
+    return epochFloor(this.#fed.options.genesis, this.#ports.clock.nowMs());
   }
 
   /** Whether every other source was heard of late. */

@@ -44,6 +44,8 @@ export interface OwnLogOptions {
   readonly onStored: (record: BusRecord) => void;
   /** Highest epoch of the own lane that others' verified heads and the fold name. */
   readonly highestSeen: (lane: Lane, held: Held) => Promise<number>;
+  /** No new epoch is below. */
+  readonly epochFloor?: (() => number) | undefined;
 }
 
 interface LaneParts {
@@ -108,6 +110,7 @@ export class OwnLog {
       fingerprint,
       crypto: ports.crypto,
       restored,
+      epochFloor: this.#options.epochFloor,
       traceparent: () => trace.formed(),
     });
     const publisher = new LanePublisher({

@@ -3,7 +3,14 @@
  * the outbox only when the record that carries it is archived. One record is in flight at a time.
  */
 import { HansaError } from "@hansa/core";
-import { currentVersion, type Head, type LanePosition, LaneWriter, type RegisterEvent } from "@hansa/events";
+import {
+  currentVersion,
+  epochFloor,
+  type Head,
+  type LanePosition,
+  LaneWriter,
+  type RegisterEvent,
+} from "@hansa/events";
 import type { Federation } from "@hansa/model";
 import { OUTBOX_EVENTS_MAX } from "@hansa/store";
 import type { LeaderContext } from "../context.ts";
@@ -58,6 +65,7 @@ export class OwnLane {
       signer: keys.signer,
       fingerprint: keys.fingerprint,
       crypto: hub.crypto,
+      epochFloor: () => epochFloor(keys.genesis, hub.clock.nowMs()),
       restored: ((await store.ownLane(LANE)) as LanePosition | null) ?? undefined,
     });
     for (const { type, key, value, at } of fed.registers("hub", LANE))

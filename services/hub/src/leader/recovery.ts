@@ -7,6 +7,8 @@
 import {
   type BusRecord,
   decodeHeartbeat,
+  EPOCH_LEAP_MAX,
+  epochFloor,
   evidenceHash,
   type Head,
   type Heartbeat,
@@ -23,11 +25,9 @@ const READ_MAX = 256;
 const BEATS_WAIT_MS = 5000;
 const BEATS_POLL_MS = 200;
 const LANE = "sum";
-/** A mere word about the own epochs counts up to here: to begin above it costs nothing. */
-const EPOCH_LEAP_MAX = 1_000_000;
 
 export interface Recovered {
-  /** No lower than any epoch of the hub's log that anybody knows of. */
+  /** Highest epoch of the hub's log that anybody knows of. */
   readonly highestEpoch: number;
   /** Last record of the hub's subject; null where it has none. */
   readonly last: BusRecord | null;
@@ -40,7 +40,7 @@ const isAfter = (a: Position, b: Position): boolean =>
   a.epoch > b.epoch || (a.epoch === b.epoch && a.seq > b.seq);
 
 export async function recover(hub: LeaderContext, projector: Projector): Promise<Recovered> {
-  const { bus, keys, log } = hub;
+  const { bus, keys, log, clock } = hub;
   const account = keys.issuer.hubAccount;
   let fed = await projector.ready();
   const known = headOf(fed, account);
@@ -59,10 +59,11 @@ export async function recover(hub: LeaderContext, projector: Projector): Promise
   const proved = provedBy(hub, fed, beats);
   const last = await bus.lastOwn(LANE);
   const epochs = [headOf(fed, account), ...proved, ...(last === null ? [] : [last.record.header])];
-  const certain = Math.max(epochFloor(hub), ...epochs.map(({ epoch }) => epoch));
+  const certain = Math.max(0, ...epochs.map(({ epoch }) => epoch));
+  const credibleMax = Math.max(certain, epochFloor(keys.genesis, clock.nowMs())) + EPOCH_LEAP_MAX;
   const told = beats
     .flatMap(({ known }) => known.filter(({ source, lane }) => source === account && lane === LANE))
-    .filter(({ epoch }) => epoch <= certain + EPOCH_LEAP_MAX);
+    .filter(({ epoch }) => epoch <= credibleMax);
   const highestEpoch = Math.max(certain, ...told.map(({ epoch }) => epoch));
   return { highestEpoch, last, imported, missing: await describeMissing(hub, fed, proved) };
 }
@@ -81,13 +82,6 @@ async function describeMissing(
       return `members hold record ${claim.epoch}/${claim.seq} of the hub's log, ${end}`;
   return fed.source(account)?.degraded === true ? `the hub's log has a hole, ${end}` : null;
 }
-
-/**
- * Seconds since genesis. A wiped bus, a restored archive and members that were away know nothing of epochs that others
- * once heard of; a clock that goes forward keeps them apart all the same.
- */
-const epochFloor = ({ clock, keys }: LeaderContext): number =>
-  Math.max(0, Math.floor((clock.nowMs() - keys.genesis.createdMs) / 1000));
 
 const headOf = (fed: Federation, account: string): Position =>
   fed.source(account)?.heads.find(({ lane }) => lane === LANE) ?? { epoch: 0, seq: 0 };
