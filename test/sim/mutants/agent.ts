@@ -12,6 +12,13 @@ const HEARS_NO_RIVAL = {
   to: "",
 };
 
+/** A clock that goes on keeps epochs apart where nothing else does. */
+const NO_FLOOR = {
+  file: "libs/events/src/writer/lane-writer.ts",
+  from: "this.#options.epochFloor?.() ?? 0",
+  to: "0",
+};
+
 export const AGENT_MUTANTS: readonly Mutant[] = [
   {
     name: "an epoch is taken before the own membership is known",
@@ -35,7 +42,7 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
     to: "nowMs",
     also: [HEARS_NO_RIVAL],
     promise: "no verdict is wrong after quiet",
-    seedsMax: 20,
+    seedsMax: 60,
   },
   {
     name: "an agent is not heard again after its replacement has died",
@@ -46,18 +53,11 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
   {
     name: "others' word on own epochs is ignored",
     file: EPOCHS,
-    from: "return claimed <= known + EPOCH_LEAP_MAX ? Math.max(known, claimed) : known;",
+    from: "return this.isCredible(claimed, known) ? Math.max(known, claimed) : known;",
     to: "return known;",
     promise: "no position is given twice",
+    also: [NO_FLOOR],
     seedsMax: 60,
-  },
-  {
-    name: "a writer below what its peers hold goes on in vain",
-    file: PUBLISHER,
-    from: "    this.#claim = position;\n",
-    to: "",
-    promise: "folds agree after quiet",
-    seedsMax: 300,
   },
   {
     name: "a record is published before the outbox holds it",
