@@ -60,5 +60,7 @@ func run(file string) error {
 		return err
 	}
 	<-ctx.Done()
+	// Until here: a file that nothing refers to is closed, and the kernel removes a namespace that nobody holds.
+	runtime.KeepAlive(backbone)
 	return nil
 }

@@ -132,7 +132,7 @@ func events(ctx context.Context, client kubernetes.Interface, cluster config.Clu
 // firstPod leaves the first 256 addresses of the range to nodes.
 func firstPod(prefix netip.Prefix) netip.Addr {
 	bytes := prefix.Masked().Addr().As4()
-	bytes[2]++
+	bytes[2], bytes[3] = 1, 1
 	return netip.AddrFrom4(bytes)
 }
 

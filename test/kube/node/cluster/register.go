@@ -58,6 +58,11 @@ func registerOnce(ctx context.Context, client kubernetes.Interface, cluster conf
 		if _, err := nodes.Patch(ctx, node.Name, types.ApplyPatchType, text, apply, "status"); err != nil {
 			return fmt.Errorf("status of node %s: %w", node.Name, err)
 		}
+		// Admission calls each new node not ready by a taint; who would take it off, by the condition, does not run here.
+		untaint := []byte(`{"spec":{"taints":null}}`)
+		if _, err := nodes.Patch(ctx, node.Name, types.MergePatchType, untaint, metav1.PatchOptions{}); err != nil {
+			return fmt.Errorf("taints of node %s: %w", node.Name, err)
+		}
 	}
 	resolver := service("kube-dns", cluster.DNSIP.String(), port("dns", corev1.ProtocolUDP, 53), port("dns-tcp", corev1.ProtocolTCP, 53))
 	text, err := json.Marshal(resolver)

@@ -97,13 +97,13 @@ func (c *Container) Ended() bool {
 	}
 }
 
-// Terminate asks the container to end. The kernel keeps SIGTERM from a first process that has no handler for it, and
-// such a container would sit out its grace: it is killed at once.
+// Terminate asks the container to end. The kernel keeps SIGTERM from a first process that neither handles nor ignores it,
+// and such a container would sit out its grace for nothing: it is killed at once.
 func (c *Container) Terminate() {
 	if c.Ended() {
 		return
 	}
-	if c.handles(syscall.SIGTERM) {
+	if c.knows(syscall.SIGTERM) {
 		syscall.Kill(c.Pid, syscall.SIGTERM)
 	} else {
 		c.Kill()
@@ -117,18 +117,19 @@ func (c *Container) Kill() {
 	}
 }
 
-func (c *Container) handles(signal syscall.Signal) bool {
+func (c *Container) knows(signal syscall.Signal) bool {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.Pid))
 	if err != nil {
 		return false
 	}
+	known := uint64(0)
 	for _, line := range strings.Split(string(status), "\n") {
-		if mask, ok := strings.CutPrefix(line, "SigCgt:"); ok {
+		if name, mask, _ := strings.Cut(line, ":"); name == "SigCgt" || name == "SigIgn" {
 			bits, _ := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
-			return bits&(1<<(uint(signal)-1)) != 0
+			known |= bits
 		}
 	}
-	return false
+	return known&(1<<(uint(signal)-1)) != 0
 }
 
 func exitCode(state *os.ProcessState) int {
