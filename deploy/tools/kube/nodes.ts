@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Argv, type Child, startChild } from "../child.ts";
+import { type Argv, type Child, diesWithParent, startChild } from "../child.ts";
 import { nodeEmulatorBinary } from "./binaries.ts";
 import type { ControlPlaneOptions } from "./control-plane.ts";
 import { type LabImage, labImages } from "./images.ts";
@@ -44,7 +44,7 @@ export async function startNodes(
   const file = join(stateDir, "config.json");
   writeFileSync(file, JSON.stringify(config, null, 2), { mode: 0o600 });
   return await startChild({
-    argv: [...privileged, emulator, file] as unknown as Argv,
+    argv: privileged([emulator, file]),
     log: join(stateDir, "nodes.log"),
     stopSignal: "SIGTERM",
     isReady: async () => existsSync(ready),
@@ -53,7 +53,11 @@ export async function startNodes(
 }
 
 /** Who is not root becomes it in a user namespace; pods then all run as that one user. */
-const privileged = process.getuid?.() === 0 ? [] : ["unshare", "--user", "--map-root-user", "--"];
+function privileged(argv: Argv): Argv {
+  if (process.getuid?.() === 0) return argv;
+  // Again behind the change of user, which clears it.
+  return ["unshare", "--user", "--map-root-user", "--", ...diesWithParent("SIGTERM", argv)];
+}
 
 function clusterConfig({ plan, kubeconfig, address, dir }: ControlPlaneOptions, options: NodesOptions) {
   const { name, podCidr, serviceCidr, loadBalancerCidr, outerIp, dnsIp, kubernetesIp } = plan;

@@ -43,7 +43,7 @@ func Start(ctx context.Context, all *config.Config, cluster config.Cluster, back
 	if err != nil {
 		return err
 	}
-	rules, err := services.NewRules(network.Fd(), cluster)
+	rules, err := services.NewRules(network, cluster)
 	if err != nil {
 		return fmt.Errorf("service rules: %w", err)
 	}

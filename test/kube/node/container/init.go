@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -92,7 +91,7 @@ func enterRoot(spec Spec) error {
 	if err != nil {
 		return err
 	}
-	root, err := layOut(spec.Dir)
+	root, private, err := layOut(spec.Dir)
 	if err != nil {
 		return err
 	}
@@ -110,7 +109,7 @@ func enterRoot(spec Spec) error {
 			return fmt.Errorf("volume at %s: %w", mount.Target, err)
 		}
 	}
-	for _, path := range []string{"/run", "/"} {
+	for _, path := range append(private, "/run", "/") {
 		if !spec.ReadOnlyRoot {
 			break
 		}
@@ -135,83 +134,6 @@ func openSources(mounts []Mount) ([]int, error) {
 		opened = append(opened, fd)
 	}
 	return opened, nil
-}
-
-// layOut mounts the layer with the machine's other file systems, a /proc for the new PID namespace and an empty /run.
-func layOut(dir string) (string, error) {
-	others, err := machineMounts(dir)
-	if err != nil {
-		return "", err
-	}
-	root, err := overlay(dir)
-	if err != nil {
-		return "", err
-	}
-	for _, path := range others {
-		if err := unix.Mount(path, filepath.Join(root, path), "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-			return "", fmt.Errorf("mount of %s: %w", path, err)
-		}
-	}
-	for path, kind := range map[string]string{"proc": "proc", "run": "tmpfs"} {
-		if err := unix.Mount(kind, filepath.Join(root, path), kind, 0, ""); err != nil {
-			return "", fmt.Errorf("/%s: %w", path, err)
-		}
-	}
-	// The lab's programs may lie below a home folder that only its owner may pass.
-	home := filepath.Join(root, "root")
-	if found, err := os.Stat(home); err == nil {
-		return root, os.Chmod(home, found.Mode()|0o011)
-	}
-	return root, nil
-}
-
-// overlay mounts the layer; what is written goes to memory, since an upper layer cannot be on an overlay itself.
-func overlay(dir string) (string, error) {
-	layers := filepath.Join(dir, "layers")
-	if err := os.MkdirAll(layers, 0o755); err != nil {
-		return "", err
-	}
-	if err := unix.Mount("tmpfs", layers, "tmpfs", 0, "mode=0755"); err != nil {
-		return "", fmt.Errorf("layers: %w", err)
-	}
-	upper, work, root := filepath.Join(layers, "upper"), filepath.Join(layers, "work"), filepath.Join(layers, "root")
-	for _, each := range []string{upper, work, root} {
-		if err := os.Mkdir(each, 0o755); err != nil {
-			return "", err
-		}
-	}
-	options := fmt.Sprintf("lowerdir=/,upperdir=%s,workdir=%s", upper, work)
-	if err := unix.Mount("overlay", root, "overlay", 0, options); err != nil {
-		return "", fmt.Errorf("overlay: %w", err)
-	}
-	return root, nil
-}
-
-// machineMounts lists what else is mounted on the machine: an overlay shows only the one file system of its lower layer.
-// /proc and /run are made anew, and what is mounted over single files of /etc belongs to the machine's own network.
-func machineMounts(dir string) ([]string, error) {
-	text, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return nil, err
-	}
-	var found []string
-	for _, line := range strings.Split(string(text), "\n") {
-		fields := strings.Fields(line)
-		if len(fields) < 5 {
-			continue
-		}
-		path := fields[4]
-		left := slices.ContainsFunc([]string{"/proc", "/run", "/etc", dir}, func(each string) bool { return under(path, each) })
-		nested := slices.ContainsFunc(found, func(each string) bool { return under(path, each) })
-		if path != "/" && !left && !nested {
-			found = append(found, path)
-		}
-	}
-	return found, nil
-}
-
-func under(path, folder string) bool {
-	return path == folder || strings.HasPrefix(path, folder+"/")
 }
 
 func writeFiles(files map[string]string) error {

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
-	vishnetns "github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"hansa/kube/node/netns"
@@ -31,7 +30,7 @@ func NewBackbone() (*Backbone, error) {
 	if err != nil {
 		return nil, err
 	}
-	links, err := netlink.NewHandleAt(vishnetns.NsHandle(space.Fd()))
+	links, err := linksOf(space)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 	"sync"
 
 	"github.com/vishvananda/netlink"
-	vishnetns "github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"hansa/kube/node/netns"
@@ -32,7 +31,7 @@ func New() (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	links, err := netlink.NewHandleAt(vishnetns.NsHandle(space.Fd()))
+	links, err := linksOf(space)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +93,7 @@ func (l *Lab) connect(pod *netns.Netns, address, gateway netip.Addr) error {
 	if err := l.links.LinkAdd(pair); err != nil {
 		return err
 	}
-	inner, err := netlink.NewHandleAt(vishnetns.NsHandle(pod.Fd()))
+	inner, err := linksOf(pod)
 	if err != nil {
 		return err
 	}
@@ -134,6 +133,16 @@ func configure(links *netlink.Handle, name string, address, gateway netip.Addr) 
 	return links.RouteAdd(&netlink.Route{
 		LinkIndex: link.Attrs().Index, Gw: gateway.AsSlice(), Flags: unix.RTNH_F_ONLINK,
 	})
+}
+
+// linksOf opens netlink from inside a namespace. NewHandleAt would go there and back, and back to the machine's own is a
+// way that only its root may go.
+func linksOf(space *netns.Netns) (links *netlink.Handle, err error) {
+	err = space.Do(func() error {
+		links, err = netlink.NewHandle()
+		return err
+	})
+	return links, err
 }
 
 func up(links *netlink.Handle, name string) error {

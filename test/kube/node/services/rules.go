@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hansa/kube/node/config"
+	"hansa/kube/node/lab"
 )
 
 // The kernel lets expressions use registers of 4 bytes: the first of 16 bytes is the same as the first four of those.
@@ -57,8 +58,12 @@ type Rules struct {
 }
 
 // NewRules sets up the tables of a cluster in its namespace.
-func NewRules(namespace int, cluster config.Cluster) (*Rules, error) {
-	conn, err := nftables.New(nftables.WithNetNSFd(namespace), nftables.AsLasting())
+func NewRules(network *lab.Lab, cluster config.Cluster) (*Rules, error) {
+	var conn *nftables.Conn
+	err := network.Do(func() (err error) {
+		conn, err = nftables.New(nftables.AsLasting())
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
