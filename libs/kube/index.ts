@@ -1,0 +1,1 @@
+/** @hansa/kube: one cluster's API server: credentials, requests, list/watch, writes, election, tokens. */
