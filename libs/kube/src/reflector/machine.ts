@@ -84,7 +84,7 @@ export class ReflectorMachine<T> {
   #version = "";
   #synced = false;
   #pageObjects: number;
-  /** Since something last went well. */
+  /** Since a watch last worked: a list that works is no sign that the watch after it will. */
   #failures = 0;
   #fruitlessWatches = 0;
   /** When the API server was last heard. */
@@ -127,7 +127,9 @@ export class ReflectorMachine<T> {
         return this.#events(state.sinceMs, input.events, nowMs);
       case "ended":
         assert(state.at === "watching", `a watch ended while ${state.at}`);
-        return this.#ended(nowMs - state.sinceMs, state.hasHeard);
+        if (!this.#wasOfUse(state, nowMs)) return this.#fruitless();
+        this.#worked();
+        return this.#check();
     }
   }
 
@@ -176,7 +178,6 @@ export class ReflectorMachine<T> {
     const told: Action<T>[] = changes.length === 0 ? [] : [{ kind: "changes", changes }];
     if (isDoubtful) return [...told, ...this.#doubt(this.cache.doubtfulCount, knownCount)];
     this.#version = page.version;
-    this.#failures = 0;
     if (!this.#synced) told.push({ kind: "synced" });
     this.#synced = true;
     return [...told, ...this.#watch(nowMs)];
@@ -202,16 +203,18 @@ export class ReflectorMachine<T> {
       const change = event.kind === "put" ? this.cache.put(event.item) : this.cache.remove(event.key);
       if (change !== undefined) changes.push(change);
     }
-    this.#failures = 0;
-    this.#fruitlessWatches = 0;
+    this.#worked();
     this.#state = { at: "watching", sinceMs, heardMs: nowMs, hasHeard: true };
     return changes.length === 0 ? [] : [{ kind: "changes", changes }];
   }
 
-  #ended(livedMs: number, hasHeard: boolean): Action<T>[] {
-    const wasOfUse = hasHeard || livedMs >= this.#options.settings.shortWatchMs;
-    if (wasOfUse) this.#failures = 0;
-    return wasOfUse ? this.#check() : this.#fruitless();
+  #worked(): void {
+    this.#failures = 0;
+    this.#fruitlessWatches = 0;
+  }
+
+  #wasOfUse(watch: Extract<State<T>, { readonly at: "watching" }>, nowMs: number): boolean {
+    return watch.hasHeard || nowMs - watch.sinceMs >= this.#options.settings.shortWatchMs;
   }
 
   /** A watch brought nothing. Where that repeats, the version or the object after it is at fault: a list passes over both. */
@@ -227,12 +230,13 @@ export class ReflectorMachine<T> {
     assert(state.at !== "idle" && state.at !== "resting", `a request failed while ${state.at}`);
     // A watch that breaks was there until now.
     if (problem.status !== 0 || state.at === "watching") this.#reachedMs = nowMs;
+    const wasOfUse = state.at === "watching" && this.#wasOfUse(state, nowMs);
+    if (wasOfUse) this.#worked();
     const close: Action<T>[] = state.at === "watching" ? [{ kind: "close" }] : [];
     if (state.at === "listing") return this.#listFailed(state.listing, problem);
     if (problem.kind === "gone") return [...close, ...this.#again("gone")];
     if (problem.kind === "version-too-large") return [...close, ...this.#again("restored")];
-    if (state.at === "checking") return this.#retry("check", problem.retryAfterMs);
-    if (state.hasHeard) return [...close, ...this.#retry("check", problem.retryAfterMs)];
+    if (state.at === "checking" || wasOfUse) return [...close, ...this.#retry("check", problem.retryAfterMs)];
     return [...close, ...this.#fruitless(problem.retryAfterMs)];
   }
 
