@@ -4,7 +4,7 @@
  */
 import type { TimerHandle } from "@hansa/core";
 import { backoffMs } from "../backoff.ts";
-import type { Answer, KubeClient } from "../client/client.ts";
+import type { Answer, Sender } from "../client/client.ts";
 import { codeOf, type Problem } from "../client/problem.ts";
 import type { KubePorts } from "../ports.ts";
 import { WRITE_BACKOFF, WRITE_LIMITS, type WriteLimits } from "./limits.ts";
@@ -13,7 +13,7 @@ import { isEverybodys, outcomeOf, requestOf, slotOf, type Write, type Written } 
 import { WriteQueue } from "./write-queue.ts";
 
 export interface ApplierOptions {
-  readonly client: KubeClient;
+  readonly client: Sender;
   readonly ports: KubePorts;
   readonly mayWrite: () => boolean;
   readonly limits?: WriteLimits;

@@ -27,6 +27,11 @@ export type Answer =
   | { readonly ok: true; readonly status: number; readonly body: unknown }
   | { readonly ok: false; readonly problem: Problem };
 
+/** Requests alone: what everything but a reflector needs. */
+export interface Sender {
+  send(request: KubeRequest): Promise<Answer>;
+}
+
 export interface KubeClientOptions {
   readonly access: Access;
   readonly ports: KubePorts;
@@ -34,7 +39,7 @@ export interface KubeClientOptions {
   readonly rights?: readonly Right[] | undefined;
 }
 
-export class KubeClient {
+export class KubeClient implements Sender {
   readonly #options: KubeClientOptions;
   readonly #allowed: ReadonlySet<string> | undefined;
 

@@ -4,14 +4,14 @@
  * before anyone else can be.
  */
 import type { TimerHandle } from "@hansa/core";
-import type { KubeClient } from "../client/client.ts";
+import type { Sender } from "../client/client.ts";
 import { codeOf, type Problem } from "../client/problem.ts";
 import type { KubePorts } from "../ports.ts";
 import { LEASES } from "../resources.ts";
 import { type Instant, LEASE_SETTINGS, type Lease, LeaseJudge, type LeaseSettings } from "./judge.ts";
 
 export interface LeaseElectionOptions {
-  readonly client: KubeClient;
+  readonly client: Sender;
   readonly ports: KubePorts;
   readonly namespace: string;
   /** Of the Lease. */
@@ -133,7 +133,7 @@ export class LeaseElection {
     return answer.problem;
   }
 
-  #send(method: "POST" | "PUT", body: unknown): ReturnType<KubeClient["send"]> {
+  #send(method: "POST" | "PUT", body: unknown): ReturnType<Sender["send"]> {
     const { namespace, name, client } = this.#options;
     const target = { resource: LEASES, namespace, ...(method === "PUT" ? { name } : {}) };
     return client.send({ method, target, body, timeoutMs: this.#settings.everyMs });

@@ -2,7 +2,7 @@
  * Whose service-account token this is, as the cluster itself says (TokenReview). Owns the reading of the answer: nothing is taken for
  * authenticated that was not issued for our audience. Remembers nothing: a deleted pod's token is refused from that moment.
  */
-import type { KubeClient } from "../client/client.ts";
+import type { Sender } from "../client/client.ts";
 import { type Problem, problem } from "../client/problem.ts";
 import { TOKEN_REVIEWS } from "../resources.ts";
 
@@ -26,7 +26,7 @@ export type TokenVerdict =
   | { readonly authenticated: undefined; readonly problem: Problem };
 
 export async function reviewToken(
-  client: KubeClient,
+  client: Sender,
   token: string,
   audiences: readonly [string, ...string[]],
 ): Promise<TokenVerdict> {
