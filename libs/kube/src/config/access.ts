@@ -47,7 +47,7 @@ export class Access {
     return next.agent === used.agent && sameHeaders(next.material, used.material) ? undefined : next;
   }
 
-  /** TLS failed: the CA or the client certificate may have been replaced. The next request reads them. */
+  /** A connection failed: the CA or the client certificate may have been replaced. The next request reads them. */
   distrust(): void {
     this.#readMs = Number.NEGATIVE_INFINITY;
   }

@@ -228,7 +228,7 @@ describe("the way to an API server", () => {
     expect([after.agent === before.agent, before.agent.maxFreeSockets]).toEqual([false, 0]);
   });
 
-  it("is read again soon where TLS failed", async () => {
+  it("is read again soon where a connection failed", async () => {
     const { access } = fresh();
     gives("1");
     const before = await access.way();
