@@ -1,11 +1,12 @@
 /** Credentials that change under an agent at work: nothing is withdrawn, nothing fails, memory stays flat. */
 import { systemClock } from "@hansa/core";
 import { createTlsAuthority, nodeRandom } from "@hansa/identity";
-import { Access, AGENT_RULES, KubeClient, kubeconfig, PODS, SERVICE_ACCOUNTS } from "@hansa/kube";
+import { Access, KubeClient, kubeconfig, PODS, reviewToken } from "@hansa/kube";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KubeCluster } from "../../deploy/tools/kube/cluster.ts";
 import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
 import { share, tell } from "../support/tier.ts";
+import { type AgentAccount, agentAccount } from "./support/account.ts";
 import { clientOf, ports } from "./support/client.ts";
 import { Growth } from "./support/growth.ts";
 import { accountFolder, contextFiles } from "./support/rotating.ts";
@@ -20,18 +21,19 @@ const GROWTH_MIB_MAX = 4;
 let kube: Kube;
 let eu: KubeCluster;
 let admin: KubeClient;
+let account: AgentAccount;
 
 beforeAll(async () => {
   kube = await startKube({ clusters: ["eu"] });
   eu = kube.cluster("eu");
   admin = clientOf(eu, ports(), { rights: undefined });
-  await grantAgent();
+  account = await agentAccount(eu, admin);
 });
 afterAll(() => kube.close());
 
 describe("a token that is replaced", () => {
   it(`${ROTATIONS} times under load costs nothing, and memory stays flat`, async () => {
-    const folder = await accountFolder(eu.url, eu.caPem, await boundToken("pod-0"));
+    const folder = await accountFolder(eu.url, eu.caPem, await account.boundToken("pod-0"));
     let aheadMs = 0;
     const own = {
       ...ports(),
@@ -44,8 +46,8 @@ describe("a token that is replaced", () => {
     const load = startLoad(client);
     const growth = new Growth();
     for (let turn = 1; turn <= ROTATIONS; turn += 1) {
-      folder.setToken(await boundToken(`pod-${turn}`));
-      await deletePod(`pod-${turn - 1}`);
+      folder.setToken(await account.boundToken(`pod-${turn}`));
+      await account.deletePod(`pod-${turn - 1}`);
       // A minute passes: the file is read again.
       aheadMs += 60_000;
       await changeSlice(admin, "kept", 3, turn);
@@ -71,20 +73,57 @@ describe("a token that is replaced", () => {
   }, 600_000);
 
   it("by nothing is an error with its code; nothing is withdrawn; the next one is read at once", async () => {
-    const folder = await accountFolder(eu.url, eu.caPem, await boundToken("old"));
+    const folder = await accountFolder(eu.url, eu.caPem, await account.boundToken("old"));
+    const sidecars = await account.boundToken("old", ["hansa"]);
+    expect(await reviewToken(admin, sidecars, ["hansa"])).toMatchObject({
+      authenticated: true,
+      podName: "old",
+    });
     const own = ports();
     const client = new KubeClient({ access: new Access(folder.source, own), ports: own });
     const list = () => client.send({ method: "GET", target: sliceNamed() });
     const seen = await watched(client, own);
-    await deletePod("old");
+    await account.deletePod("old");
     // The API server believes a token for 10 s after it has looked at it.
     await expect.poll(async () => (await list()).ok, { timeout: 15_000 }).toBe(false);
     expect(await list()).toMatchObject({ ok: false, problem: { kind: "unauthenticated", status: 401 } });
     expect(removals(seen.diary)).toEqual([]);
-    folder.setToken(await boundToken("new"));
+    expect(await reviewToken(admin, sidecars, ["hansa"])).toMatchObject({ authenticated: false });
+    folder.setToken(await account.boundToken("new"));
     expect((await list()).ok).toBe(true);
     seen.stop();
     folder.remove();
+  });
+});
+
+describe("a token that a sidecar shows", () => {
+  it("names its pod, for its audience alone", async () => {
+    const token = await account.boundToken("sidecar", ["hansa"]);
+    const target = { resource: PODS, namespace: "default", name: "sidecar" };
+    const pod = await sure(admin, { method: "GET", target });
+    expect(await reviewToken(admin, token, ["hansa"])).toEqual({
+      authenticated: true,
+      namespace: "default",
+      serviceAccount: "agent",
+      podName: "sidecar",
+      podUid: pod.metadata.uid,
+    });
+    expect(await reviewToken(admin, token, ["other"])).toEqual({
+      authenticated: false,
+      reason: expect.stringContaining("audience"),
+    });
+  });
+
+  it.each(["", "nonsense", "a.b.c", "x".repeat(20_000)])("and is none is refused", async (token) => {
+    expect(await reviewToken(admin, token, ["hansa"])).toMatchObject({ authenticated: false });
+  });
+
+  it("and is of a service account without a pod names none", async () => {
+    const token = (await eu.kubectl.ok(["create", "token", "default", "--audience=hansa"])).trim();
+    expect(await reviewToken(admin, token, ["hansa"])).toMatchObject({
+      authenticated: true,
+      podName: undefined,
+    });
   });
 });
 
@@ -137,56 +176,3 @@ describe("certificates that are replaced on both sides", () => {
     await front.close();
   });
 });
-
-/** What the table of rights says, and no more, for the account `agent`. */
-async function grantAgent(): Promise<void> {
-  const rules = AGENT_RULES.map(({ group, resource, verbs }) => ({
-    apiGroups: [group],
-    resources: [resource],
-    verbs,
-  }));
-  const list = [
-    { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "agent", namespace: "default" } },
-    { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "agent" }, rules },
-    {
-      apiVersion: "rbac.authorization.k8s.io/v1",
-      kind: "ClusterRoleBinding",
-      metadata: { name: "agent" },
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "agent" },
-      subjects: [{ kind: "ServiceAccount", name: "agent", namespace: "default" }],
-    },
-  ];
-  await eu.apply(list.map((object) => JSON.stringify(object)).join("\n---\n"));
-}
-
-/** A new pod that nobody runs, and a token of `agent` that is bound to it. */
-async function boundToken(pod: string): Promise<string> {
-  await sure(admin, {
-    method: "POST",
-    target: { resource: PODS, namespace: "default" },
-    body: {
-      apiVersion: "v1",
-      kind: "Pod",
-      metadata: { name: pod },
-      spec: { serviceAccountName: "agent", containers: [{ name: "none", image: "none" }] },
-    },
-  });
-  const review = await sure(admin, {
-    method: "POST",
-    target: { resource: SERVICE_ACCOUNTS, namespace: "default", name: "agent", subresource: "token" },
-    body: {
-      apiVersion: "authentication.k8s.io/v1",
-      kind: "TokenRequest",
-      spec: { expirationSeconds: 600, boundObjectRef: { kind: "Pod", apiVersion: "v1", name: pod } },
-    },
-  });
-  return (review as unknown as { readonly status: { readonly token: string } }).status.token;
-}
-
-async function deletePod(name: string): Promise<void> {
-  await sure(admin, {
-    method: "DELETE",
-    target: { resource: PODS, namespace: "default", name },
-    body: { apiVersion: "v1", kind: "DeleteOptions", gracePeriodSeconds: 0 },
-  });
-}
