@@ -12,7 +12,7 @@ import { portConflicts, serviceConflicts } from "./conflicts.ts";
 import { failoverPolicyOf, type PolicyInForce } from "./failover-policy.ts";
 import { evidenceOf, type PeerEvidence, sightOf, type ViewInput } from "./input.ts";
 import { drainCandidates, localitiesOf } from "./localities.ts";
-import { type Exporter, exportersOf, type MergedPort, mergePorts } from "./merge.ts";
+import { type Exporter, exportersOf, isMeshed, type MergedPort, mergePorts } from "./merge.ts";
 import { placeCandidates } from "./priority.ts";
 import { federationOf, isFlat } from "./reader.ts";
 import { serviceHost, serviceSni } from "./sni.ts";
@@ -51,7 +51,7 @@ export function serviceRoutes(input: ViewInput, namespace: string, name: string)
   const deciding = present.length > 0 ? present : exporters;
   const merged = mergePorts(deciding, exporters, federationOf(sight));
   const ports = merged
-    .filter((port) => port.exposedBy.length > 0)
+    .filter(({ port, exposedBy }) => isMeshed(port) && exposedBy.length > 0)
     .map((port) => portRoute(input, exporters, deciding, merged, port, evidence, policy));
   return { policy, ports };
 }
