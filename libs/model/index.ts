@@ -12,6 +12,7 @@ export { admits, type Principal } from "./src/policy/callers.ts";
 export * from "./src/policy/explain-access.ts";
 export * from "./src/view/affected.ts";
 export { CandidateCache } from "./src/view/candidate-cache.ts";
+export { selectedClusters } from "./src/view/cluster-preference.ts";
 export * from "./src/view/cluster-properties.ts";
 export * from "./src/view/conflicts.ts";
 export * from "./src/view/explain-route.ts";

@@ -8,6 +8,7 @@ import {
   gatewaysOf,
   loadsOf,
 } from "./candidate.ts";
+import { isLeftOut, withPreference } from "./cluster-preference.ts";
 import { portConflicts, serviceConflicts } from "./conflicts.ts";
 import { failoverPolicyOf, type PolicyInForce } from "./failover-policy.ts";
 import { evidenceOf, type PeerEvidence, sightOf, type ViewInput } from "./input.ts";
@@ -44,7 +45,7 @@ export function serviceRoutes(input: ViewInput, namespace: string, name: string)
   const sight = sightOf(input);
   const exporters = exportersOf(sight, namespace, name);
   const evidence = new Map(exporters.map(({ cluster }) => [cluster, evidenceOf(input, cluster)]));
-  const policy = failoverPolicyOf(sight, namespace, name);
+  const policy = withPreference(sight, exporters, failoverPolicyOf(sight, namespace, name));
   // The lost do not decide what a service looks like, unless there is nobody else: then it stays, without endpoints,
   // so that callers fail fast instead of losing the route.
   const present = exporters.filter(({ cluster }) => evidence.get(cluster)?.state !== "lost");
@@ -73,7 +74,9 @@ function portRoute(
   const remote = exposing.filter(({ cluster }) => cluster !== input.self.cluster);
   const scale = scaleOf(remote.map(({ cluster }) => gatewaysOf(sightOf(input), cluster).length));
   for (const exporter of exporters) {
-    const reached = reach(input, exporter, port, evidence.get(exporter.cluster)!, scale);
+    const reached = isLeftOut(exporter.cluster, policy)
+      ? "no cluster selector of the export names it"
+      : reach(input, exporter, port, evidence.get(exporter.cluster)!, scale);
     if (typeof reached !== "string") candidates.push(...reached.map(capWeight));
     else
       excluded.push({
