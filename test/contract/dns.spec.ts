@@ -24,6 +24,7 @@ import {
 } from "../../services/agent/src/dns/dns.fixture.ts";
 import { DnsServer } from "../../services/agent/src/dns/server.ts";
 import {
+  CONNECTIONS_MAX,
   CONNECTIONS_PER_CLIENT_MAX,
   IDLE_MS_MAX,
   QUERY_BYTES_MAX,
@@ -147,8 +148,8 @@ const framed = (query: Buffer): Buffer => {
   return Buffer.concat([size, query]);
 };
 
-async function dial(): Promise<Socket> {
-  const socket = connect({ host: "127.0.0.1", port });
+async function dial(localAddress = "127.0.0.1"): Promise<Socket> {
+  const socket = connect({ host: "127.0.0.1", port, localAddress });
   socket.on("error", () => {});
   await once(socket, "connect");
   return socket;
@@ -240,13 +241,23 @@ describe("a TCP connection", () => {
     await closed(greedy);
   });
 
-  it("is one of a bounded number from one address; those that were before go on", async () => {
+  it("is one of a bounded number, in all and from one address; those that were before go on", async () => {
     const first = await dial();
-    const crowd = await Promise.all(Array.from({ length: CONNECTIONS_PER_CLIENT_MAX + 20 }, dial));
-    await until(
-      "the last ones are closed",
-      async () => crowd.filter((socket) => socket.closed || socket.readableEnded).length >= 21,
-    );
+    const perClient = CONNECTIONS_PER_CLIENT_MAX;
+    const sources = CONNECTIONS_MAX / perClient + 1;
+    const crowd: Socket[] = [];
+    for (let source = 0; source < sources; source += 1)
+      crowd.push(
+        ...(await Promise.all(Array.from({ length: perClient + 20 }, () => dial(`127.0.0.${11 + source}`)))),
+      );
+    for (const socket of crowd) socket.resume();
+    // Each address has its share, and all of them together have theirs: the first address is the test's own.
+    const isOpen = (socket: Socket): boolean => !socket.closed && !socket.readableEnded;
+    await until("so many stay", async () => crowd.filter(isOpen).length === CONNECTIONS_MAX - 1);
+    for (let source = 0; source < sources - 2; source += 1)
+      expect(
+        crowd.slice(source * (perClient + 20), (source + 1) * (perClient + 20)).filter(isOpen),
+      ).toHaveLength(perClient);
     first.write(numbered(9));
     await answersOnce(first);
     for (const socket of [first, ...crowd]) socket.destroy();

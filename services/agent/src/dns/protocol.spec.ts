@@ -1,4 +1,5 @@
 /** What a message may be and what comes back, whatever it asks for. */
+import type { OptAnswer } from "dns-packet";
 import { describe, expect, it } from "vitest";
 import {
   ask,
@@ -115,7 +116,7 @@ describe("the header", () => {
 });
 
 describe("EDNS", () => {
-  const opt = {
+  const opt = (more: Partial<OptAnswer> = {}): OptAnswer => ({
     name: ".",
     type: "OPT",
     udpPayloadSize: 4096,
@@ -124,7 +125,8 @@ describe("EDNS", () => {
     flags: 0,
     flag_do: false,
     options: [],
-  } as const;
+    ...more,
+  });
 
   it("is answered where it was asked with, and not otherwise", () => {
     expect(ask(index, PAY, "A").additionals).toMatchObject([
@@ -135,25 +137,25 @@ describe("EDNS", () => {
 
   it("of another version is BADVERS", () => {
     const { rcode, additionals, answers } = ask(index, PAY, "A", {
-      more: { additionals: [{ ...opt, ednsVersion: 1 }] },
+      more: { additionals: [opt({ ednsVersion: 1 })] },
     });
     expect([rcode, answers]).toEqual(["NOERROR", []]);
     expect(additionals).toMatchObject([{ extendedRcode: 1, ednsVersion: 0 }]);
   });
 
   it("keeps the DO bit", () => {
-    const { additionals } = ask(index, PAY, "A", { more: { additionals: [{ ...opt, flags: 0x8000 }] } });
+    const { additionals } = ask(index, PAY, "A", { more: { additionals: [opt({ flags: 0x8000 })] } });
     expect(additionals).toMatchObject([{ flag_do: true }]);
   });
 
   it("stands once, among the additional records", () => {
-    expect(ask(index, PAY, "A", { more: { additionals: [opt, opt] } }).rcode).toBe("FORMERR");
-    expect(ask(index, PAY, "A", { more: { additionals: [], authorities: [opt] } }).rcode).toBe("FORMERR");
+    expect(ask(index, PAY, "A", { more: { additionals: [opt(), opt()] } }).rcode).toBe("FORMERR");
+    expect(ask(index, PAY, "A", { more: { additionals: [], authorities: [opt()] } }).rcode).toBe("FORMERR");
   });
 
   it("options that mean nothing here are passed over", () => {
     const options = [{ code: 10, type: "COOKIE", data: Buffer.alloc(8) }] as never;
-    expect(ask(index, PAY, "A", { more: { additionals: [{ ...opt, options }] } }).answers).toHaveLength(1);
+    expect(ask(index, PAY, "A", { more: { additionals: [opt({ options })] } }).answers).toHaveLength(1);
   });
 });
 

@@ -25,6 +25,7 @@ export interface DnsOptions {
 
 export class DnsServer {
   readonly #closers: (() => void | Promise<void>)[] = [];
+  readonly #listeners: TcpListener[] = [];
   /** Where it listens, with the port that port 0 became. */
   readonly addresses: Listen[] = [];
 
@@ -42,7 +43,11 @@ export class DnsServer {
       await server.close();
       throw error;
     }
-    const flush = ports.timers.every(FLUSH_MS, () => responder.flush());
+    const flush = ports.timers.every(FLUSH_MS, () => {
+      responder.flush();
+      const connections = server.#listeners.reduce((sum, listener) => sum + listener.connections, 0);
+      ports.metrics.gauge("hansa_dns_connections", connections);
+    });
     server.#closers.push(() => flush.cancel());
     ports.log.info("dns: serves clusterset.local", {
       listen: server.addresses.map(({ host, port }) => `${host} port ${port}`).join(", "),
@@ -57,6 +62,7 @@ export class DnsServer {
   async #open({ host, port }: Listen, responder: Responder, ports: DnsOptions["ports"]): Promise<void> {
     try {
       const tcp = await TcpListener.listen({ host, port }, responder, ports);
+      this.#listeners.push(tcp);
       this.#closers.push(() => tcp.close());
       const udp = await listenUdp({ host, port: tcp.port }, responder, ports);
       this.#closers.push(() => udp.close());
