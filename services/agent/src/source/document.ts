@@ -5,10 +5,11 @@
 
 import { isIP } from "node:net";
 import { isLabel, SYSTEM_NAMESPACE } from "@hansa/core";
-import { isPortName, type Protocol, portKeyOf } from "@hansa/events";
+import { isPortName, portKeyOf } from "@hansa/events";
 import { nameTooLong } from "@hansa/model";
 import { z } from "zod";
 import { PROBLEMS_MAX, problemsOf } from "./problems.ts";
+import { protocolOf } from "./protocol.ts";
 import { YamlParts } from "./yaml-parts.ts";
 
 export const DOCUMENT_BYTES_MAX = 64 * 1024 * 1024;
@@ -28,22 +29,6 @@ const instant = z.union([z.string(), z.date()]).transform((value, context) => {
   return z.NEVER;
 });
 
-const APP_PROTOCOLS: Readonly<Record<string, Protocol>> = {
-  http: "http",
-  "kubernetes.io/h2c": "http2",
-  h2c: "http2",
-  http2: "http2",
-  grpc: "grpc",
-  tcp: "tcp",
-};
-
-/** appProtocol, else the name's prefix, else tcp; never sniffed (design §5). */
-function protocolOf(given: string | undefined, appProtocol: string | undefined, name: string): Protocol {
-  const declared = given ?? (appProtocol === undefined ? undefined : (APP_PROTOCOLS[appProtocol] ?? "tcp"));
-  if (declared !== undefined) return declared as Protocol;
-  return APP_PROTOCOLS[name.split("-")[0] ?? ""] ?? "tcp";
-}
-
 const servicePort = z
   .strictObject({
     name: z
@@ -57,7 +42,7 @@ const servicePort = z
   .transform(({ name, port, protocol, appProtocol }) => ({
     name,
     port,
-    protocol: protocolOf(protocol, appProtocol, name),
+    protocol: protocol ?? protocolOf(appProtocol, name),
   }));
 
 const service = z.strictObject({
