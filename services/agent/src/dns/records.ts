@@ -63,13 +63,19 @@ export function recordSet(
   return { bytes, ends, ...(additional === undefined ? {} : { additional }) };
 }
 
-/** The family's address record, undefined for what is no address: it came from another cluster, and must stop nobody. */
+/** Undefined for what is no address: it came from another cluster, and must stop nobody. */
+export function addressType(address: string): number | undefined {
+  if (isIPv4(address)) return TYPE.A;
+  return isIPv6(address) && !address.includes("%") ? TYPE.AAAA : undefined;
+}
+
+/** The family's address record. */
 export function addressRecord(
   address: string,
 ): { readonly type: number; readonly record: Buffer } | undefined {
-  if (isIPv4(address)) return { type: TYPE.A, record: encodedRecord({ type: "A", data: address }) };
-  if (!isIPv6(address) || address.includes("%")) return undefined;
-  return { type: TYPE.AAAA, record: encodedRecord({ type: "AAAA", data: address }) };
+  const type = addressType(address);
+  if (type === undefined) return undefined;
+  return { type, record: encodedRecord({ type: type === TYPE.A ? "A" : "AAAA", data: address }) };
 }
 
 export const srvRecord = (target: WireName, port: number): Buffer =>

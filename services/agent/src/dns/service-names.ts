@@ -5,7 +5,7 @@
 import { isLabel } from "@hansa/core";
 import { TYPE } from "./codes.ts";
 import type { DnsEndpoint, DnsImport } from "./imports.ts";
-import { addressRecord, pointer, type RecordSet, recordSet, srvRecord } from "./records.ts";
+import { addressRecord, addressType, pointer, type RecordSet, recordSet, srvRecord } from "./records.ts";
 import { LABEL_BYTES_MAX, NAME_BYTES_MAX, under, type WireName } from "./wire-name.ts";
 
 /** A name that exists. One without any records is there because others lie below it (RFC 8020). */
@@ -44,12 +44,18 @@ const isName = (name: WireName): boolean => name.length <= NAME_BYTES_MAX;
 
 function addressNode(addresses: readonly string[]): NameNode {
   return new NameNode(ADDRESSES, (type) =>
-    recordSet(addresses.flatMap((address) => owned(pointer(), addressRecord(address), type))),
+    recordSet(
+      addresses
+        .filter((address) => addressType(address) === type)
+        .flatMap((address) => owned(pointer(), address)),
+    ),
   );
 }
 
-const owned = (owner: Buffer, found: ReturnType<typeof addressRecord>, type?: number) =>
-  found === undefined || (type !== undefined && found.type !== type) ? [] : [{ owner, record: found.record }];
+const owned = (owner: Buffer, address: string) => {
+  const found = addressRecord(address);
+  return found === undefined ? [] : [{ owner, record: found.record }];
+};
 
 /** `_port` and `_proto`; undefined for a port without a name and for one whose name is too long with its underscore. */
 function portPrefix(
@@ -68,7 +74,7 @@ function clusterSetIp(service: DnsImport, name: WireName): ServiceNames {
     if (before === undefined || !isName(before.all + name)) continue;
     const make = () => {
       const owner = pointer(before.all.length);
-      const additional = recordSet(service.ips.flatMap((ip) => owned(owner, addressRecord(ip))));
+      const additional = recordSet(service.ips.flatMap((ip) => owned(owner, ip)));
       return recordSet([{ owner: pointer(), record: srvRecord(name, port.port) }], additional);
     };
     names.set(before.proto, EMPTY);
@@ -110,7 +116,7 @@ function hostsOf(service: DnsImport, name: WireName): Host[] {
   const hosts = new Map<string, DnsEndpoint[]>();
   for (const { cluster, endpoints } of service.clusters)
     for (const endpoint of endpoints) {
-      if (!endpoint.ready || addressRecord(endpoint.address) === undefined) continue;
+      if (!endpoint.ready || addressType(endpoint.address) === undefined) continue;
       const key = prefix(hostLabel(endpoint), cluster);
       if (!isName(key + name)) continue;
       const known = hosts.get(key);
@@ -136,7 +142,7 @@ function headlessSrv(
   const suffix = pointer(skipped);
   const addresses = hosts.flatMap((host) => {
     const owner = Buffer.concat([Buffer.from(host.prefix, "latin1"), suffix]);
-    return host.endpoints.flatMap(({ address }) => owned(owner, addressRecord(address)));
+    return host.endpoints.flatMap(({ address }) => owned(owner, address));
   });
   const records = hosts.flatMap((host) => {
     const ports = new Set(host.endpoints.flatMap(({ ports }) => ports[portKey] ?? []));

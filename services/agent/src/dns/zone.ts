@@ -2,10 +2,17 @@
  * The zone `clusterset.local` (KEP-1645 DNS schema 1.0.0) over the importer's view: which names exist, and their records.
  * It holds nothing that the view does not: what was encoded lives and goes with the view's object of that service.
  */
-import { isIP } from "node:net";
 import { TYPE } from "./codes.ts";
 import type { DnsImport, DnsIndex } from "./imports.ts";
-import { addressRecord, encodedRecord, pointer, type RecordSet, recordSet, TTL_SECONDS } from "./records.ts";
+import {
+  addressRecord,
+  addressType,
+  encodedRecord,
+  pointer,
+  type RecordSet,
+  recordSet,
+  TTL_SECONDS,
+} from "./records.ts";
 import { EMPTY, NameNode, type ServiceNames, serviceNames } from "./service-names.ts";
 import { dotted, under, type WireName, wireName } from "./wire-name.ts";
 
@@ -54,13 +61,13 @@ export class Zone {
       [TYPE.NS, single(encodedRecord({ type: "NS", data: dotted(SERVER) }, VERSION_TTL_SECONDS))],
     ]);
     const version = single(encodedRecord({ type: "TXT", data: "1.0.0" }, VERSION_TTL_SECONDS));
-    const own = addresses.filter((address) => isIP(address) !== 0 && !isUnspecified(address));
+    const own = addresses.filter((address) => !isUnspecified(address));
     const ownSet = (type: number): RecordSet | undefined =>
       recordSet(
-        own.flatMap((address) => {
-          const found = addressRecord(address);
-          return found?.type === type ? [{ owner: pointer(), record: found.record }] : [];
-        }),
+        own
+          .filter((address) => addressType(address) === type)
+          .flatMap((address) => addressRecord(address) ?? [])
+          .map(({ record }) => ({ owner: pointer(), record })),
       );
     return new Map([
       [APEX, new NameNode([...apex.keys()], (type) => apex.get(type))],
