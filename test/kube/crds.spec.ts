@@ -2,9 +2,19 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
 import { root } from "../../deploy/tools/paths.mjs";
+import {
+  allowOutcome,
+  failoverOutcome,
+  gatewayOutcome,
+} from "../../services/agent/src/source/kube/policies.ts";
+import {
+  POLICY_KINDS,
+  type PolicyObjectKind,
+  projectPolicy,
+} from "../../services/agent/src/source/kube/policy-objects.ts";
 
 const files = globSync("deploy/crds/*.yaml", { cwd: root }).sort();
 const crds = files.map((file) => parse(readFileSync(join(root, file), "utf8")) as Crd);
@@ -116,6 +126,20 @@ const refused: Readonly<Record<string, readonly [object: object, says: string]>>
   ],
 };
 
+interface Shown {
+  readonly kind: PolicyObjectKind;
+}
+
+/** What the agent makes of an object that the API server has taken. */
+function outcomeOf(taken: Shown & Readonly<Record<string, unknown>>) {
+  const policy = projectPolicy(taken.kind, taken);
+  if (policy === undefined) throw new Error("it is being deleted");
+  if (policy.kind === "AllowPolicy") return allowOutcome(policy);
+  if (policy.kind === "FailoverPolicy") return failoverOutcome(policy);
+  const found = () => ["192.0.2.1"];
+  return gatewayOutcome(policy, { region: "r", isReady: true, ofService: found, resolved: found });
+}
+
 /** Messages of all CEL rules in a schema. */
 function rules(schema: unknown): string[] {
   if (typeof schema !== "object" || schema === null) return [];
@@ -158,8 +182,20 @@ describe("custom resources", () => {
     expect(again).toBe("");
   });
 
-  it.each(Object.entries(accepted))("%s is taken", async (_what, manifest) => {
-    expect(await apply(manifest, "--dry-run=server")).toMatchObject({ code: 0 });
+  it.each(Object.entries(accepted))("%s is taken, and is in force", async (_what, manifest) => {
+    const { stdout, stderr } = await apply(manifest, "--dry-run=server", "-o", "json");
+    expect(stderr).toBe("");
+    expect(outcomeOf(JSON.parse(stdout))).toMatchObject({ kind: "accepted", message: "" });
+  });
+
+  it("stand in the documentation as they are taken", async () => {
+    const [, page = ""] =
+      /^```yaml\n(.*?)^```/ms.exec(readFileSync(join(root, "docs/policies.md"), "utf8")) ?? [];
+    const shown = parseAllDocuments(page).map((document) => document.toJS() as Shown);
+    for (const namespace of ["shop", "hansa-system"]) await kubectl().ok(["create", "namespace", namespace]);
+    for (const manifest of shown)
+      expect(await apply(manifest, "--dry-run=server")).toMatchObject({ code: 0 });
+    expect(new Set(shown.map(({ kind }) => kind))).toEqual(new Set(POLICY_KINDS));
   });
 
   it.each(Object.entries(refused))("%s is refused", async (_what, [manifest, says]) => {
