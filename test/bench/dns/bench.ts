@@ -5,9 +5,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Argv, type Child, freePort, startChild } from "../../../deploy/tools/child.ts";
-import { goPrograms } from "../../../deploy/tools/go-build.ts";
-import { root } from "../../../deploy/tools/paths.mjs";
+import { type Child, freePort, startChild } from "../../../deploy/tools/child.ts";
+import { startCoreDns } from "../../support/coredns.ts";
 import type { Bench, BenchContext, Figure } from "../bench.ts";
 import { quantile, seeded } from "../support/numbers.ts";
 import { Asker } from "./asker.ts";
@@ -97,44 +96,31 @@ async function agrees(name: string, asker: Asker): Promise<void> {
 
 const expected = ({ rcode, answers }: Kind): string => `${rcode}/${answers}`;
 
-async function start(name: string, log: string, argv: Argv, port: number): Promise<Server> {
-  const asker = new Asker(port, UNDER_WAY);
+/** Answers the mix's first question. */
+const readiness = (asker: Asker) => {
   const [probe] = queries(1, () => 0, kinds[0]) as [Buffer];
-  const child = await startChild({
-    argv,
-    log,
-    stopSignal: "SIGTERM",
-    isReady: async () => (await asker.ask(probe)) !== undefined,
-  });
-  return { name, child, asker };
-}
+  return async (): Promise<boolean> => (await asker.ask(probe)) !== undefined;
+};
 
 async function hansa(dir: string): Promise<Server> {
   const port = await freePort();
+  const asker = new Asker(port, UNDER_WAY);
   const program = new URL("./hansa-server.ts", import.meta.url).pathname;
-  return await start("hansa", join(dir, "hansa.log"), [process.execPath, program, `${port}`], port);
+  const child = await startChild({
+    argv: [process.execPath, program, `${port}`],
+    log: join(dir, "hansa.log"),
+    stopSignal: "SIGTERM",
+    isReady: readiness(asker),
+  });
+  return { name: "hansa", child, asker };
 }
 
 async function coreDns(dir: string): Promise<Server> {
   const port = await freePort();
-  const folder = goPrograms({
-    what: "CoreDNS",
-    module: join(root, "test/bench/dns/coredns"),
-    packages: ["."],
-    sources: ["**/*.go"],
-    ldflags: "-s -w",
-  });
+  const asker = new Asker(port, UNDER_WAY);
   const zone = join(dir, "zone");
-  const corefile = join(dir, "Corefile");
   writeFileSync(zone, zoneFile());
-  writeFileSync(
-    corefile,
-    `clusterset.local:${port} {\n  bind 127.0.0.1\n  file ${zone} {\n    reload 0\n  }\n}\n`,
-  );
-  return await start(
-    "CoreDNS",
-    join(dir, "coredns.log"),
-    [join(folder, "coredns"), "-conf", corefile, "-quiet"],
-    port,
-  );
+  const corefile = `clusterset.local:${port} {\n  bind 127.0.0.1\n  file ${zone} {\n    reload 0\n  }\n}\n`;
+  const child = await startCoreDns({ dir, corefile, isReady: readiness(asker) });
+  return { name: "CoreDNS", child, asker };
 }
