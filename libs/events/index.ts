@@ -4,6 +4,7 @@ export * from "./src/decode.ts";
 export * from "./src/digest.ts";
 export * from "./src/event.ts";
 export * from "./src/evidence.ts";
+export { isLabelValue, isQualifiedName } from "./src/export-value.ts";
 export * from "./src/genesis.ts";
 export * from "./src/heartbeat.ts";
 export * from "./src/keys.ts";

@@ -76,6 +76,12 @@ export const orNull =
   (value) =>
     value === null ? null : check(value);
 
+/** For optional fields: what is absent stays absent. */
+export const orAbsent =
+  <T>(check: Check<T>): Check<T | undefined> =>
+  (value) =>
+    value === undefined ? undefined : check(value);
+
 export const listOf =
   <T>(check: Check<T>, countMax: number): Check<T[]> =>
   (value) => {
@@ -100,7 +106,10 @@ export const object = <T extends object>(
   return (value) => {
     const members = asObject(value);
     const built: Partial<T> = {};
-    for (const name of names) built[name] = at(name, fields[name], members[name]);
+    for (const name of names) {
+      const value = at(name, fields[name], members[name]);
+      if (value !== undefined) built[name] = value;
+    }
     return built as T;
   };
 };

@@ -20,3 +20,13 @@ export const EVIDENCE_PER_BEAT_MAX = 8;
 export const OPERATORS_MAX = 16;
 /** Earlier commands that an `operators` order can keep in force. */
 export const KEPT_COMMANDS_MAX = 500;
+/** KEP-5939: entries of `clusterSelectors`. */
+export const CLUSTER_SELECTORS_MAX = 16;
+export const REQUIREMENTS_PER_SELECTOR_MAX = 16;
+export const VALUES_PER_REQUIREMENT_MAX = 64;
+/** Exported labels, and exported annotations, of one export. */
+export const EXPORTED_METADATA_MAX = 64;
+/** All exported labels and annotations of one export together, keys and values. */
+export const EXPORTED_METADATA_CHARS_MAX = 16_384;
+export const SERVICE_PORTS_MAX = 100;
+export const SERVICE_ACCOUNTS_MAX = 64;

@@ -9,27 +9,64 @@ export type Lane = "sum" | "ep";
 export const LANES: readonly Lane[] = ["sum", "ep"];
 
 export type Protocol = "http" | "http2" | "grpc" | "tcp";
+export type Transport = "TCP" | "UDP" | "SCTP";
+export type IpFamily = "IPv4" | "IPv6";
 
 export interface ServicePort {
   /** RFC 1123 label without `--`, or "" where the port has none. */
   readonly name: string;
   readonly port: number;
   readonly protocol: Protocol;
+  /** Absent: TCP. Other ports are imported (KEP-1645) and have endpoints; the mesh carries TCP alone. */
+  readonly transport?: "UDP" | "SCTP";
+  /** As the Service gives it, for its ServiceImport; `protocol` is what the mesh makes of it. */
+  readonly appProtocol?: string;
 }
 
-/** `service/ns/name`. Identities are `sa` names in the service's own namespace and the source's trust domain. */
+/** One requirement on a cluster's properties (KEP-5939 PropertySelector, in one list). All of a selector hold together. */
+export interface PropertyRequirement {
+  readonly key: string;
+  readonly operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
+  /** Empty exactly with Exists and DoesNotExist. `@SameAsImporter@` stands for the importing cluster's own value. */
+  readonly values: readonly string[];
+}
+export type PropertySelector = readonly PropertyRequirement[];
+
+export interface ServiceExportValue {
+  /** Creation time of the export, ms: input of the conflict rule, capped by the membership's time. */
+  readonly sinceMs: number;
+  /** "all" members, or the named clusters only. */
+  readonly to: "all" | readonly string[];
+  /** Further importers, by their granted properties. `to` is [] beside it, so that who cannot read it sees no export. */
+  readonly toSelector?: PropertySelector;
+  /** KEP-1645 exportedLabels and exportedAnnotations: the only metadata that travels. */
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** KEP-5939: clusters that importers shall prefer, in order. */
+  readonly clusterSelectors?: readonly PropertySelector[];
+  /** What serves when no selected cluster can; absent: All. */
+  readonly selectorsFallback?: "None";
+}
+
+/**
+ * `service/ns/name`. Identities are `sa` names in the service's own namespace and the source's trust domain. Optional
+ * fields came with the MCS API (KEP-1645): an older build ignores them, and hashes cover data as it was sent.
+ */
 export interface ServiceValue {
   readonly type: "ClusterSetIP" | "Headless";
   readonly ports: readonly ServicePort[];
   readonly serviceAccounts: readonly string[];
   /** Creation time of the object, ms since the epoch. */
   readonly createdMs: number;
-  readonly export: null | {
-    /** Creation time of the export, ms: input of the conflict rule, capped by the membership's time. */
-    readonly sinceMs: number;
-    /** "all" members, or the named clusters only. */
-    readonly to: "all" | readonly string[];
-  };
+  readonly export: null | ServiceExportValue;
+  /** Absent: None. */
+  readonly sessionAffinity?: "ClientIP";
+  /** Only beside ClientIP. */
+  readonly clientIpTimeoutSeconds?: number;
+  readonly internalTrafficPolicy?: "Cluster" | "Local";
+  readonly trafficDistribution?: string;
+  /** In the Service's order, one or two; absent: unknown (a source without families). */
+  readonly ipFamilies?: readonly IpFamily[];
 }
 
 /** `load/ns/name/port/region/zone`: sums of one service port (name, or `p--<number>`) in one locality. */
@@ -118,8 +155,15 @@ export interface WantValue {
 /** `endpoint/ns/name/id` on lane `ep`. */
 export interface EndpointValue {
   readonly address: string;
-  /** Service port name (or `p--<number>`) → port to dial. */
+  /** Service port name (or `p--<number>`) → port to dial with mTLS. Empty: the mesh does not dial it. */
   readonly ports: Readonly<Record<string, number>>;
+  /** The same → the application's own port, for EndpointSlices and SRV; absent: unknown. */
+  readonly appPorts?: Readonly<Record<string, number>>;
+  /** Host name in a headless service. */
+  readonly hostname?: string;
+  /** Answers although it is not ready (EndpointSlice condition); absent: as `ready`. */
+  readonly serving?: boolean;
+  readonly terminating?: true;
   readonly ready: boolean;
   readonly region: string;
   readonly zone: string;

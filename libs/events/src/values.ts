@@ -12,12 +12,14 @@ import {
   mapOf,
   object,
   oneOf,
+  orAbsent,
   orNull,
   text,
   textLike,
 } from "./check.ts";
+import { exportValue } from "./export-value.ts";
 import { isPortKey, isPortName, type RegisterKey } from "./keys.ts";
-import { KEPT_COMMANDS_MAX, OPERATORS_MAX } from "./limits.ts";
+import { KEPT_COMMANDS_MAX, OPERATORS_MAX, SERVICE_ACCOUNTS_MAX, SERVICE_PORTS_MAX } from "./limits.ts";
 import { isHash, isKeyId } from "./record.ts";
 import type {
   AllowPolicy,
@@ -30,6 +32,7 @@ import type {
   GatewayValue,
   Grant,
   IdentityValue,
+  IpFamily,
   LinkValue,
   LoadValue,
   MembershipRequest,
@@ -77,17 +80,27 @@ const servicePort = object<ServicePort>({
   name: textLike("a port name without `--`, or empty", 63, (value) => value === "" || isPortName(value)),
   port: portNumber,
   protocol: oneOf("http", "http2", "grpc", "tcp"),
+  transport: orAbsent(oneOf("UDP", "SCTP")),
+  appProtocol: orAbsent(text(316)),
 });
 
-const exportTo: Check<"all" | readonly string[]> = (value) =>
-  value === "all" ? "all" : listOf(label, 1000)(value);
+const familyList = listOf(oneOf<IpFamily>("IPv4", "IPv6"), 2);
+const families: Check<readonly IpFamily[]> = (value) => {
+  const list = familyList(value);
+  return list.length > 0 && list[0] !== list[1] ? list : bad("must name one or two different families");
+};
 
 const service = object<ServiceValue>({
   type: oneOf("ClusterSetIP", "Headless"),
-  ports: listOf(servicePort, 100),
-  serviceAccounts: listOf(segment, 64),
+  ports: listOf(servicePort, SERVICE_PORTS_MAX),
+  serviceAccounts: listOf(segment, SERVICE_ACCOUNTS_MAX),
   createdMs: timeMs,
-  export: orNull(object<NonNullable<ServiceValue["export"]>>({ sinceMs: timeMs, to: exportTo })),
+  export: orNull(exportValue),
+  sessionAffinity: orAbsent(oneOf("ClientIP")),
+  clientIpTimeoutSeconds: orAbsent(integer(1, 86_400)),
+  internalTrafficPolicy: orAbsent(oneOf("Cluster", "Local")),
+  trafficDistribution: orAbsent(text(63)),
+  ipFamilies: orAbsent(families),
 });
 
 const load = object<LoadValue>({ healthy: count, total: count, desired: count, weight: finite(0, 1e12) });
@@ -122,10 +135,17 @@ const failover = object<FailoverPolicy>({
 
 const want = object<WantValue>({ nonce: text(128) });
 
+const portMap = mapOf(textLike("a port key", 63, isPortKey), portNumber, SERVICE_PORTS_MAX);
+const onlyTrue: Check<true> = (value) => (value === true ? true : bad("must be true or absent"));
+
 const endpoint = object<EndpointValue>({
   address: text(64),
-  ports: mapOf(textLike("a port key", 63, isPortKey), portNumber, 100),
+  ports: portMap,
+  appPorts: orAbsent(portMap),
+  hostname: orAbsent(label),
   ready: flag,
+  serving: orAbsent(flag),
+  terminating: orAbsent(onlyTrue),
   region: place,
   zone: place,
   weight: integer(0, COUNT_MAX),

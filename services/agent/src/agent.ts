@@ -14,6 +14,7 @@ import { adminServer } from "./admin/server.ts";
 import type { AgentConfig } from "./config.ts";
 import { AgentCore, HUB_SILENT_MS } from "./core.ts";
 import { folderDisk } from "./disk.ts";
+import { AgentDns } from "./dns/agent-dns.ts";
 import { type Journal, openJournal } from "./follow/journal.ts";
 import { adminAuthority, busIdentity, clusterAuthority, logSigner } from "./identity/keys.ts";
 import { SvidPool } from "./identity/svids.ts";
@@ -46,6 +47,7 @@ export class Agent implements AgentView {
   readonly metrics: MetricsRegistry;
   readonly core: AgentCore;
   readonly plane: DataPlane;
+  readonly dns: AgentDns;
   readonly svids: SvidPool;
   readonly authority: Authority;
   readonly outbox: Outbox;
@@ -92,6 +94,8 @@ export class Agent implements AgentView {
     );
     this.core = this.#makeCore(membership);
     this.plane = this.#makePlane(membership);
+    const { core, plane, ports, cluster } = this;
+    this.dns = new AgentDns({ config: config.dns, cluster, core, ports, isWhole: () => plane.isOpen });
     this.#late = new LateRecords({
       bus,
       outbox: this.outbox,
@@ -133,8 +137,10 @@ export class Agent implements AgentView {
         gatewayProber({ fed, peer, self: this.cluster, ports: this.ports, svid: (id) => this.svids.get(id) }),
       trafficTo: (peer, fed) => this.#traffic.reaches(peer, gatewaysOf(fed, peer)),
       acked: () => this.plane.propagation.acked,
-      onChanged: (changed, traceparent) =>
-        this.plane.changed(changed, (ref) => this.core.freshAt(ref), traceparent),
+      onChanged: (changed, traceparent) => {
+        this.plane.changed(changed, (ref) => this.core.freshAt(ref), traceparent);
+        this.dns.changed(changed);
+      },
       onSynced: () => this.#serve(),
     });
   }
@@ -166,6 +172,7 @@ export class Agent implements AgentView {
 
   async start(): Promise<void> {
     await this.#openAdmin();
+    await this.dns.start();
     this.svids.start();
     this.source.start();
     await this.core.start();
@@ -199,6 +206,7 @@ export class Agent implements AgentView {
     this.#late.stop();
     this.core.stop();
     for (const stop of this.#stops.splice(0)) await stop();
+    await this.dns.stop();
     await this.plane.close();
     await this.#bus.close();
     this.outbox.close();

@@ -15,6 +15,8 @@ export interface PolicyInForce {
   readonly policy: FailoverPolicy;
   /** Register it came from; empty for the default. */
   readonly because: readonly string[];
+  /** Clusters that no tier names take nothing (KEP-5939 fallback None). */
+  readonly tiersOnly: boolean;
 }
 
 export function failoverPolicyOf(sight: Sight, namespace: string, name: string): PolicyInForce {
@@ -22,9 +24,9 @@ export function failoverPolicyOf(sight: Sight, namespace: string, name: string):
     for (const rest of [`failover/${namespace}/${name}`, "failover/-/-"]) {
       const register = read(sight, cluster, "policy", rest);
       if (register !== undefined && isFailover(register.value))
-        return { policy: register.value, because: [registerName(cluster, register)] };
+        return { policy: register.value, because: [registerName(cluster, register)], tiersOnly: false };
     }
-  return { policy: FAILOVER_DEFAULT, because: [] };
+  return { policy: FAILOVER_DEFAULT, because: [], tiersOnly: false };
 }
 
 const isFailover = (policy: PolicyValue): policy is FailoverPolicy =>

@@ -12,7 +12,9 @@ import {
   type LinkState,
   type LinkValue,
   parseKey,
+  type ServiceExportValue,
   type ServicePort,
+  type ServiceValue,
 } from "@hansa/events";
 import type { MemberState, RegisterOf, RegisterView } from "../fold/types.ts";
 import type { FederationReader, Participant } from "./reader.ts";
@@ -36,6 +38,9 @@ export interface ServeOptions {
   readonly serviceAccounts?: readonly string[];
   readonly type?: "ClusterSetIP" | "Headless";
   readonly zone?: string;
+  /** Further fields of the service and of its export. */
+  readonly fields?: Partial<ServiceValue>;
+  readonly exportFields?: Partial<ServiceExportValue>;
 }
 
 export const HTTP: ServicePort = { name: "http", port: 80, protocol: "http" };
@@ -96,7 +101,10 @@ export class League implements FederationReader {
       ports,
       serviceAccounts: options.serviceAccounts ?? [name],
       createdMs: 0,
-      export: exported ? { sinceMs: options.sinceMs ?? 0, to: options.to ?? "all" } : null,
+      export: exported
+        ? { sinceMs: options.sinceMs ?? 0, to: options.to ?? "all", ...options.exportFields }
+        : null,
+      ...options.fields,
     });
     for (const port of ports) {
       const portKey = port.name === "" ? `p--${port.port}` : port.name;

@@ -4,22 +4,28 @@
  */
 import { type ClusterName, type SpiffeId, SYSTEM_NAMESPACE, workloadId } from "@hansa/core";
 import { type Protocol, portKeyOf, type ServicePort, type ServiceValue } from "@hansa/events";
+import { propertiesOf, selects } from "./cluster-properties.ts";
 import { membersInSight, type Participant, read, registerName, type Sight } from "./reader.ts";
 import { nameTooLong } from "./sni.ts";
 
-export interface Exporter {
+/** A service's registers of one cluster that is in sight. */
+export interface Offer {
   readonly namespace: string;
   readonly name: string;
   readonly member: Participant;
   readonly cluster: ClusterName;
   readonly service: ServiceValue;
-  /** False only for the importer's own service that nobody exports. */
-  readonly exported: boolean;
   /** Age that counts: a backdated export is no older than its cluster's admission. */
   readonly sinceMs: number;
+  readonly because: string;
+}
+
+/** An offer that callers can verify: it names identities. */
+export interface Exporter extends Offer {
+  /** False only for the importer's own service that nobody exports. */
+  readonly exported: boolean;
   /** Not empty. */
   readonly allowedIds: readonly SpiffeId[];
-  readonly because: string;
 }
 
 export interface MergedPort {
@@ -27,7 +33,7 @@ export interface MergedPort {
   readonly portKey: string;
   /** The oldest exporter that has this port. */
   readonly from: ClusterName;
-  /** Those that serve the merged port's name and speak its protocol: the only ones that get its traffic. */
+  /** Those that serve this very port: name, number and transport, and speak its protocol. Only they get its traffic. */
   readonly exposedBy: readonly ClusterName[];
 }
 
@@ -36,57 +42,68 @@ export interface MergedPort {
  * use; where somebody does, exporters only (KEP-1645: a cluster that does not export takes no clusterset traffic).
  */
 export function exportersOf(sight: Sight, namespace: string, name: string): Exporter[] {
-  if (namespace === SYSTEM_NAMESPACE) return [];
-  const known = membersInSight(sight).flatMap((member) => exporterOf(sight, member, namespace, name) ?? []);
-  const exporters = known.filter((exporter) => isVisible(exporter, sight.observer));
+  const known = offersOf(sight, namespace, name).flatMap((offer) => exporterOf(offer) ?? []);
+  const exporters = known.filter((exporter) => isVisible(exporter, sight));
   const visible =
     exporters.length > 0 ? exporters : known.filter((exporter) => exporter.cluster === sight.observer);
   return visible.sort(byAge);
 }
 
-function exporterOf(
-  sight: Sight,
-  member: Participant,
-  namespace: string,
-  name: string,
-): Exporter | undefined {
-  const register = read(sight, member.cluster, "service", `${namespace}/${name}`);
-  if (register === undefined || register.value.serviceAccounts.length === 0) return undefined;
-  const service = register.value;
+/** Every offer in sight, exported or not, in no order. */
+export function offersOf(sight: Sight, namespace: string, name: string): Offer[] {
+  if (namespace === SYSTEM_NAMESPACE) return [];
+  return membersInSight(sight).flatMap((member) => {
+    const register = read(sight, member.cluster, "service", `${namespace}/${name}`);
+    if (register === undefined) return [];
+    const service = register.value;
+    return {
+      namespace,
+      name,
+      member,
+      cluster: member.cluster,
+      service,
+      sinceMs: Math.max(service.export?.sinceMs ?? service.createdMs, member.membership.admittedMs),
+      because: registerName(member.cluster, register),
+    };
+  });
+}
+
+function exporterOf(offer: Offer): Exporter | undefined {
+  const { member, service, namespace } = offer;
+  if (service.serviceAccounts.length === 0) return undefined;
   const accounts = [...new Set(service.serviceAccounts)].sort();
   return {
-    namespace,
-    name,
-    member,
-    cluster: member.cluster,
-    service,
+    ...offer,
     exported: service.export !== null,
-    sinceMs: Math.max(service.export?.sinceMs ?? service.createdMs, member.membership.admittedMs),
     allowedIds: accounts.map((account) => workloadId(member.trustDomain, namespace, account)),
-    because: registerName(member.cluster, register),
   };
 }
 
-function isVisible({ cluster, service }: Exporter, importer: string): boolean {
+/** Exported to the observer: to all, by name, or by what the observer was granted to be. */
+export function isVisible({ cluster, service }: Offer, { fed, observer }: Sight): boolean {
   if (service.export === null) return false;
-  return cluster === importer || service.export.to === "all" || service.export.to.includes(importer);
+  const { to, toSelector } = service.export;
+  if (cluster === observer || to === "all" || to.includes(observer)) return true;
+  const importer = fed.member(observer);
+  if (toSelector === undefined || importer === undefined) return false;
+  return selects(toSelector, propertiesOf(importer), undefined);
 }
 
-export function byAge(a: Exporter, b: Exporter): number {
+export function byAge(a: Offer, b: Offer): number {
   if (a.sinceMs !== b.sinceMs) return a.sinceMs - b.sinceMs;
   return a.cluster < b.cluster ? -1 : 1;
 }
 
 /**
- * Union of the ports of `oldestFirst`: the same name is the same port, else the same number is (KEP-1645), and the
- * oldest one's values hold. Who exposes a port is asked of `all`.
+ * Union of the ports of `oldestFirst`: the same name is the same port, else the same transport and number are
+ * (KEP-1645), and the oldest one's values hold. Who exposes a port is asked of `all`.
  */
 export function mergePorts(
-  oldestFirst: readonly Exporter[],
-  all: readonly Exporter[],
+  oldestFirst: readonly Offer[],
+  all: readonly Offer[],
   federation: string,
 ): MergedPort[] {
-  const merged: { readonly port: ServicePort; readonly exporter: Exporter }[] = [];
+  const merged: { readonly port: ServicePort; readonly exporter: Offer }[] = [];
   for (const exporter of oldestFirst)
     for (const port of exporter.service.ports)
       if (twinOf(port, merged) === undefined) merged.push({ port, exporter });
@@ -107,15 +124,19 @@ export const twinOf = <Merged extends { readonly port: ServicePort }>(
   merged: readonly Merged[],
 ): Merged | undefined =>
   merged.find((candidate) => candidate.port.name === port.name) ??
-  merged.find((candidate) => candidate.port.port === port.port);
+  merged.find(({ port: other }) => other.port === port.port && other.transport === port.transport);
 
-/** The gateway of `exporter` has a chain for this very name, and what answers there speaks the same protocol. */
-function exposes(exporter: Exporter, wanted: ServicePort, federation: string): boolean {
+/** The exporter has this very port, a chain for its name can be, and what answers there speaks the same protocol. */
+function exposes(exporter: Offer, wanted: ServicePort, federation: string): boolean {
   const portKey = portKeyOf(wanted);
   const own = exporter.service.ports.find((port) => portKeyOf(port) === portKey);
-  if (own === undefined || !speakAlike(own.protocol, wanted.protocol)) return false;
+  if (own === undefined || own.port !== wanted.port || own.transport !== wanted.transport) return false;
+  if (!speakAlike(own.protocol, wanted.protocol)) return false;
   return nameTooLong(portKey, exporter.name, exporter.namespace, exporter.cluster, federation) === undefined;
 }
+
+/** The mesh carries TCP; other ports are imported and named only. */
+export const isMeshed = (port: ServicePort): boolean => port.transport === undefined;
 
 /** HTTP/1.1, HTTP/2 and gRPC share the mesh leg (always HTTP/2); TCP shares nothing with them. */
 export const speakAlike = (a: Protocol, b: Protocol): boolean => (a === "tcp") === (b === "tcp");

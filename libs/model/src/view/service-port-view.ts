@@ -8,11 +8,12 @@ import {
   gatewaysOf,
   loadsOf,
 } from "./candidate.ts";
+import { isLeftOut, withPreference } from "./cluster-preference.ts";
 import { portConflicts, serviceConflicts } from "./conflicts.ts";
 import { failoverPolicyOf, type PolicyInForce } from "./failover-policy.ts";
 import { evidenceOf, type PeerEvidence, sightOf, type ViewInput } from "./input.ts";
 import { drainCandidates, localitiesOf } from "./localities.ts";
-import { type Exporter, exportersOf, type MergedPort, mergePorts } from "./merge.ts";
+import { type Exporter, exportersOf, isMeshed, type MergedPort, mergePorts } from "./merge.ts";
 import { placeCandidates } from "./priority.ts";
 import { federationOf, isFlat } from "./reader.ts";
 import { serviceHost, serviceSni } from "./sni.ts";
@@ -44,14 +45,14 @@ export function serviceRoutes(input: ViewInput, namespace: string, name: string)
   const sight = sightOf(input);
   const exporters = exportersOf(sight, namespace, name);
   const evidence = new Map(exporters.map(({ cluster }) => [cluster, evidenceOf(input, cluster)]));
-  const policy = failoverPolicyOf(sight, namespace, name);
+  const policy = withPreference(sight, exporters, failoverPolicyOf(sight, namespace, name));
   // The lost do not decide what a service looks like, unless there is nobody else: then it stays, without endpoints,
   // so that callers fail fast instead of losing the route.
   const present = exporters.filter(({ cluster }) => evidence.get(cluster)?.state !== "lost");
   const deciding = present.length > 0 ? present : exporters;
   const merged = mergePorts(deciding, exporters, federationOf(sight));
   const ports = merged
-    .filter((port) => port.exposedBy.length > 0)
+    .filter(({ port, exposedBy }) => isMeshed(port) && exposedBy.length > 0)
     .map((port) => portRoute(input, exporters, deciding, merged, port, evidence, policy));
   return { policy, ports };
 }
@@ -73,7 +74,9 @@ function portRoute(
   const remote = exposing.filter(({ cluster }) => cluster !== input.self.cluster);
   const scale = scaleOf(remote.map(({ cluster }) => gatewaysOf(sightOf(input), cluster).length));
   for (const exporter of exporters) {
-    const reached = reach(input, exporter, port, evidence.get(exporter.cluster)!, scale);
+    const reached = isLeftOut(exporter.cluster, policy)
+      ? "no cluster selector of the export names it"
+      : reach(input, exporter, port, evidence.get(exporter.cluster)!, scale);
     if (typeof reached !== "string") candidates.push(...reached.map(capWeight));
     else
       excluded.push({

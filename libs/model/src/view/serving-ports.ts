@@ -2,6 +2,7 @@
 import { SYSTEM_NAMESPACE } from "@hansa/core";
 import { portKeyOf, type ServiceValue } from "@hansa/events";
 import { type Allows, allowsBy, callersOf } from "../policy/callers.ts";
+import { isMeshed } from "./merge.ts";
 import { type FederationReader, federationOf, read, readAll, readOfService, type Sight } from "./reader.ts";
 import { type NameTooLong, nameTooLong, serviceSni } from "./sni.ts";
 import type { ServingPort, ViewEndpoint } from "./types.ts";
@@ -35,7 +36,7 @@ interface ServedService {
 function portsOf(sight: Sight, cluster: string, served: ServedService, allows: Allows): ServingPort[] {
   const { namespace, name, value } = served;
   const callers = value.export === null ? [] : callersOf(allows, namespace, name);
-  return value.ports.map((port): ServingPort => {
+  return value.ports.filter(isMeshed).map((port): ServingPort => {
     const portKey = portKeyOf(port);
     const fits = nameTooLong(portKey, name, namespace, cluster, federationOf(sight)) === undefined;
     return {

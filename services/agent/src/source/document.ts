@@ -5,10 +5,11 @@
 
 import { isIP } from "node:net";
 import { isLabel, SYSTEM_NAMESPACE } from "@hansa/core";
-import { isPortName, type Protocol, portKeyOf } from "@hansa/events";
+import { isPortName, portKeyOf } from "@hansa/events";
 import { nameTooLong } from "@hansa/model";
 import { z } from "zod";
 import { PROBLEMS_MAX, problemsOf } from "./problems.ts";
+import { protocolOf } from "./protocol.ts";
 import { YamlParts } from "./yaml-parts.ts";
 
 export const DOCUMENT_BYTES_MAX = 64 * 1024 * 1024;
@@ -28,22 +29,6 @@ const instant = z.union([z.string(), z.date()]).transform((value, context) => {
   return z.NEVER;
 });
 
-const APP_PROTOCOLS: Readonly<Record<string, Protocol>> = {
-  http: "http",
-  "kubernetes.io/h2c": "http2",
-  h2c: "http2",
-  http2: "http2",
-  grpc: "grpc",
-  tcp: "tcp",
-};
-
-/** appProtocol, else the name's prefix, else tcp; never sniffed (design §5). */
-function protocolOf(given: string | undefined, appProtocol: string | undefined, name: string): Protocol {
-  const declared = given ?? (appProtocol === undefined ? undefined : (APP_PROTOCOLS[appProtocol] ?? "tcp"));
-  if (declared !== undefined) return declared as Protocol;
-  return APP_PROTOCOLS[name.split("-")[0] ?? ""] ?? "tcp";
-}
-
 const servicePort = z
   .strictObject({
     name: z
@@ -57,7 +42,7 @@ const servicePort = z
   .transform(({ name, port, protocol, appProtocol }) => ({
     name,
     port,
-    protocol: protocolOf(protocol, appProtocol, name),
+    protocol: protocol ?? protocolOf(appProtocol, name),
   }));
 
 const service = z.strictObject({
@@ -98,7 +83,8 @@ const workload = z.strictObject({
 });
 
 const pattern = (inner: typeof account) => z.union([z.literal("*"), inner]);
-const allow = z.strictObject({
+/** Checked alike, whatever source it comes from. */
+export const allow = z.strictObject({
   name: segment,
   namespace,
   service: label,
@@ -114,7 +100,7 @@ const allow = z.strictObject({
     .max(1000),
 });
 
-const failover = z.strictObject({
+export const failover = z.strictObject({
   namespace: z.union([z.literal("-"), namespace]),
   name: z.union([z.literal("-"), label]),
   tiers: z.array(z.array(label).min(1).max(1000)).max(16).default([]),
@@ -124,7 +110,7 @@ const failover = z.strictObject({
   hysteresisMs: z.number().int().min(0).max(3_600_000).default(30_000),
 });
 
-const gateway = z.strictObject({ name: label, address, port, ready: z.boolean().default(true) });
+export const gateway = z.strictObject({ name: label, address, port, ready: z.boolean().default(true) });
 
 /** An item that the reader gives again, unchanged, is checked once and gives the same value (yaml-parts.ts). */
 function once<Item extends z.ZodType>(item: Item) {
@@ -156,6 +142,9 @@ const schema = z.strictObject({
 export type SourceDocument = z.infer<typeof schema>;
 export type SourceService = SourceDocument["services"][number];
 export type SourceWorkload = SourceDocument["workloads"][number];
+export type SourceAllow = SourceDocument["allows"][number];
+export type SourceFailover = SourceDocument["failover"][number];
+export type SourceGateway = z.infer<typeof gateway>;
 export type SourceReplica = SourceWorkload["replicas"][number];
 
 export interface SourceContext {

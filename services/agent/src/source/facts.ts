@@ -21,7 +21,15 @@ import {
   type ServiceValue,
   serviceKey,
 } from "@hansa/events";
-import type { SourceDocument, SourceReplica, SourceService, SourceWorkload } from "./document.ts";
+import type {
+  SourceAllow,
+  SourceDocument,
+  SourceFailover,
+  SourceGateway,
+  SourceReplica,
+  SourceService,
+  SourceWorkload,
+} from "./document.ts";
 
 export interface Fact<Type extends RegisterType = RegisterType> {
   readonly type: Type;
@@ -173,16 +181,14 @@ function endpointFact(
   );
 }
 
-function policyFacts(document: SourceDocument): Fact[] {
-  return [
-    ...document.allows.map(({ namespace, name, service, from }) =>
-      factOf("PolicySet", policyKey("allow", namespace, name), { service, from }),
-    ),
-    ...document.failover.map(({ namespace, name, ...policy }) =>
-      factOf("PolicySet", policyKey("failover", namespace, name), policy satisfies FailoverPolicy),
-    ),
-  ];
-}
+export const allowFact = ({ namespace, name, service, from }: SourceAllow): Fact<"PolicySet"> =>
+  factOf("PolicySet", policyKey("allow", namespace, name), { service, from });
+
+export const failoverFact = ({ namespace, name, ...policy }: SourceFailover): Fact<"PolicySet"> =>
+  factOf("PolicySet", policyKey("failover", namespace, name), policy satisfies FailoverPolicy);
+
+export const gatewayFact = ({ name, ...gateway }: SourceGateway, region: string): Fact<"GatewaySet"> =>
+  factOf("GatewaySet", gatewayKey(name), { ...gateway, region });
 
 export function factsOf(document: SourceDocument, place: Place): Facts {
   const facts: Fact[] = [];
@@ -207,9 +213,11 @@ export function factsOf(document: SourceDocument, place: Place): Facts {
     facts.push(factOf("IdentitySet", identityKey(namespace, serviceAccount), { spiffeId }));
   }
   const gateways = document.gateways ?? place.gateways.map((gateway) => ({ ...gateway, ready: true }));
-  for (const { name, ...gateway } of gateways)
-    facts.push(factOf("GatewaySet", gatewayKey(name), { ...gateway, region: place.region }));
-  facts.push(...policyFacts(document));
+  facts.push(
+    ...gateways.map((gateway) => gatewayFact(gateway, place.region)),
+    ...document.allows.map(allowFact),
+    ...document.failover.map(failoverFact),
+  );
   return new Map(facts.map((fact) => [fact.key, fact]));
 }
 

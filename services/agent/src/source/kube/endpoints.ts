@@ -1,0 +1,145 @@
+/**
+ * Endpoints of one Service from its EndpointSlices: one per address, whichever slices name it, and the sums of those
+ * that the mesh dials, by port and zone. Does not depend on the order of slices.
+ */
+
+import { isLabel } from "@hansa/core";
+import {
+  type EndpointValue,
+  type LoadValue,
+  portKeyOf,
+  SERVICE_PORTS_MAX,
+  type ServicePort,
+} from "@hansa/events";
+import { parseAddress } from "@hansa/model";
+import type { PodObject, ServiceObject, SliceEndpoint, SliceObject } from "./objects.ts";
+
+/** Port on which an injected proxy takes mTLS. */
+export const MESH_PORT = 15_006;
+
+export interface EndpointPlace {
+  readonly region: string;
+  /** Stands in where a slice names no zone. */
+  readonly zone: string;
+}
+
+interface Found {
+  readonly slice: SliceObject;
+  readonly endpoint: SliceEndpoint;
+  readonly pod: PodObject | undefined;
+}
+
+export interface ServiceEndpoints {
+  /** Address → value; addresses are the ids of endpoint registers. */
+  readonly endpoints: ReadonlyMap<string, EndpointValue>;
+  /** `<port key>/<zone>` → sums. */
+  readonly loads: ReadonlyMap<string, LoadValue>;
+  /** Accounts of the pods behind it, sorted. */
+  readonly serviceAccounts: readonly string[];
+  /** Endpoints that the mesh cannot dial, because nothing takes mTLS there (HSA4009). */
+  readonly unmeshedCount: number;
+}
+
+export function endpointsOf(
+  service: ServiceObject,
+  ports: readonly ServicePort[],
+  slices: readonly SliceObject[],
+  podOf: (namespace: string, name: string) => PodObject | undefined,
+  place: EndpointPlace,
+): ServiceEndpoints {
+  const byAddress = new Map<string, Found[]>();
+  for (const slice of slices)
+    for (const endpoint of slice.endpoints)
+      for (const address of endpoint.addresses) {
+        if (parseAddress(address)?.width !== (slice.family === "IPv4" ? 32 : 128)) continue;
+        const pod = endpoint.pod === "" ? undefined : podOf(slice.namespace, endpoint.pod);
+        byAddress.set(address, [...(byAddress.get(address) ?? []), { slice, endpoint, pod }]);
+      }
+  const endpoints = new Map<string, EndpointValue>();
+  for (const address of [...byAddress.keys()].sort())
+    endpoints.set(address, endpointValue(address, byAddress.get(address)!, service, ports, place));
+  const values = [...endpoints.values()];
+  const pods = [...byAddress.values()].flat().flatMap(({ pod }) => (pod === undefined ? [] : [pod]));
+  return {
+    endpoints,
+    loads: loadsOf(values),
+    serviceAccounts: [...new Set(pods.map(({ serviceAccount }) => serviceAccount))].sort(),
+    unmeshedCount: values.filter((value) => Object.keys(value.ports).length === 0).length,
+  };
+}
+
+/** A pod between two slices is in both for a moment: the one that says most of it counts, in a fixed order. */
+const byWorth = (a: Found, b: Found): number =>
+  Number(b.endpoint.ready) - Number(a.endpoint.ready) ||
+  Number(b.pod !== undefined) - Number(a.pod !== undefined) ||
+  Number(b.endpoint.serving) - Number(a.endpoint.serving) ||
+  (a.slice.name < b.slice.name ? -1 : Number(a.slice.name > b.slice.name)) ||
+  (a.endpoint.pod < b.endpoint.pod ? -1 : Number(a.endpoint.pod > b.endpoint.pod));
+
+function endpointValue(
+  address: string,
+  found: Found[],
+  service: ServiceObject,
+  ports: readonly ServicePort[],
+  place: EndpointPlace,
+): EndpointValue {
+  found.sort(byWorth);
+  const { endpoint, pod, slice } = found[0]!;
+  const appPorts = appPortsOf(found, ports);
+  // A dual-stack pod has an address in each family; the mesh counts and dials it once, by the Service's first.
+  const isDialed = pod?.meshed === true && slice.family === (service.ipFamilies[0] ?? slice.family);
+  const meshed = ports.filter(
+    (port) => port.transport === undefined && appPorts[portKeyOf(port)] !== undefined,
+  );
+  return {
+    address,
+    ports: isDialed ? Object.fromEntries(meshed.map((port) => [portKeyOf(port), MESH_PORT])) : {},
+    appPorts,
+    ...(isLabel(endpoint.hostname) ? { hostname: endpoint.hostname } : {}),
+    ready: endpoint.ready,
+    ...(endpoint.serving === endpoint.ready ? {} : { serving: endpoint.serving }),
+    ...(endpoint.terminating ? { terminating: true as const } : {}),
+    region: place.region,
+    zone: isZone(endpoint.zone) ? endpoint.zone : place.zone,
+    weight: 1,
+    serviceAccount: pod?.serviceAccount ?? "-",
+    workload: endpoint.pod,
+  };
+}
+
+const isZone = (zone: string): boolean => zone.length <= 63 && /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(zone);
+
+/** Port key → number, of the Service's ports that a slice with this address serves. Slices name ports as Services do. */
+function appPortsOf(found: readonly Found[], ports: readonly ServicePort[]): Record<string, number> {
+  const numbers = new Map<string, number>();
+  for (const { slice } of found)
+    for (const { name, port } of slice.ports) if (!numbers.has(name)) numbers.set(name, port);
+  return Object.fromEntries(
+    ports.slice(0, SERVICE_PORTS_MAX).flatMap((port) => {
+      const number = numbers.get(port.name);
+      return number === undefined ? [] : [[portKeyOf(port), number]];
+    }),
+  );
+}
+
+/**
+ * Ready ones are healthy; those not ready count in `total` and `desired`, so that ratio-based failover works (federation
+ * §1.4); those that terminate are on their way out and count nowhere. Slices do not know pods that have no address yet.
+ */
+function loadsOf(values: readonly EndpointValue[]): Map<string, LoadValue> {
+  const loads = new Map<string, LoadValue>();
+  for (const { ports, ready, terminating, zone, weight } of values) {
+    if (terminating === true) continue;
+    for (const portKey of Object.keys(ports)) {
+      const key = `${portKey}/${zone}`;
+      const sums = loads.get(key) ?? { healthy: 0, total: 0, desired: 0, weight: 0 };
+      loads.set(key, {
+        healthy: sums.healthy + (ready ? 1 : 0),
+        total: sums.total + 1,
+        desired: sums.desired + 1,
+        weight: sums.weight + (ready ? weight : 0),
+      });
+    }
+  }
+  return loads;
+}
