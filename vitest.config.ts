@@ -7,6 +7,8 @@ interface Tier {
   readonly timeoutMs: number;
   /** True for tiers whose files each own the machine: a lab is about forty processes. */
   readonly oneFileAtATime?: boolean;
+  /** Runs once before the tier, without a time limit. */
+  readonly setup?: string;
 }
 
 // In the order in which they run: what is quick to tell comes first.
@@ -24,6 +26,13 @@ const tiers: readonly Tier[] = [
     timeoutMs: 60_000,
     oneFileAtATime: true,
   },
+  {
+    name: "kube",
+    include: ["test/kube/**/*.spec.ts"],
+    timeoutMs: 60_000,
+    oneFileAtATime: true,
+    setup: "test/kube/setup.ts",
+  },
   { name: "attacks", include: ["test/attacks/**/*.spec.ts"], timeoutMs: 60_000 },
   { name: "e2e", include: ["test/e2e/**/*.spec.ts"], timeoutMs: 240_000, oneFileAtATime: true },
   { name: "chaos", include: ["test/chaos/**/*.spec.ts"], timeoutMs: 600_000, oneFileAtATime: true },
@@ -32,13 +41,14 @@ const tiers: readonly Tier[] = [
 export default defineConfig({
   test: {
     allowOnly: false,
-    projects: tiers.map(({ name, include, timeoutMs, oneFileAtATime = false }, groupOrder) => ({
+    projects: tiers.map(({ name, include, timeoutMs, oneFileAtATime = false, setup }, groupOrder) => ({
       test: {
         name,
         include: [...include],
         testTimeout: timeoutMs,
         hookTimeout: timeoutMs,
         fileParallelism: !oneFileAtATime,
+        globalSetup: setup === undefined ? [] : [setup],
         sequence: { groupOrder },
       },
     })),

@@ -47,7 +47,7 @@ export const bench: Bench = {
   name: "xds",
   about: `CPU of one push with its ACK, ${pinning}`,
   async run(context) {
-    const programs = goPrograms(context.log);
+    const programs = goPrograms();
     const dir = mkdtempSync(join(tmpdir(), "hansa-bench-xds-"));
     try {
       return await new Run(context, programs, mutualTls(dir)).figures();
