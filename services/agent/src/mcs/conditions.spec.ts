@@ -68,9 +68,9 @@ describe("conditions of an export", () => {
     const first = exportConditions(valid, exported, agreed, at("t1"));
     expect(plan([], first)).toMatchObject([
       {
-        verb: "status",
-        kind: "ServiceExport",
-        body: { apiVersion: "multicluster.x-k8s.io/v1alpha1", status: { conditions: first } },
+        kind: "apply",
+        target: { resource: { plural: "serviceexports", version: "v1alpha1" }, subresource: "status" },
+        fields: { status: { conditions: first } },
       },
     ]);
     expect(plan(first, exportConditions(valid, exported, agreed, at("t2", first)))).toEqual([]);
