@@ -14,7 +14,7 @@ import { adminServer } from "./admin/server.ts";
 import type { AgentConfig } from "./config.ts";
 import { AgentCore, HUB_SILENT_MS } from "./core.ts";
 import { folderDisk } from "./disk.ts";
-import { AgentDns } from "./dns/agent-dns.ts";
+import { DnsServer } from "./dns/server.ts";
 import { type Journal, openJournal } from "./follow/journal.ts";
 import { adminAuthority, busIdentity, clusterAuthority, logSigner } from "./identity/keys.ts";
 import { SvidPool } from "./identity/svids.ts";
@@ -24,6 +24,7 @@ import { TrafficEvidence } from "./liveness/traffic.ts";
 import { LateRecords } from "./log/late-records.ts";
 import { OUTBOX_RECORDS_MAX, type Outbox, openOutbox } from "./log/outbox.ts";
 import { fileElection } from "./log/writer-lock.ts";
+import { type CurrentImports, importsWithoutKubernetes } from "./mcs/current-imports.ts";
 import type { Ports } from "./ports.ts";
 import { adminPlaceOf } from "./proxy/admin-place.ts";
 import { type InventoryPlace, proxiesOf } from "./proxy/inventory.ts";
@@ -47,7 +48,7 @@ export class Agent implements AgentView {
   readonly metrics: MetricsRegistry;
   readonly core: AgentCore;
   readonly plane: DataPlane;
-  readonly dns: AgentDns;
+  readonly imports: CurrentImports;
   readonly svids: SvidPool;
   readonly authority: Authority;
   readonly outbox: Outbox;
@@ -94,8 +95,15 @@ export class Agent implements AgentView {
     );
     this.core = this.#makeCore(membership);
     this.plane = this.#makePlane(membership);
-    const { core, plane, ports, cluster } = this;
-    this.dns = new AgentDns({ config: config.dns, cluster, core, ports, isWhole: () => plane.isOpen });
+    this.imports = importsWithoutKubernetes({
+      input: {
+        fed: this.core.reader,
+        importer: this.cluster,
+        isLost: (peer) => this.core.watch.link(peer)?.state === "lost",
+      },
+      isSynced: () => this.plane.isOpen,
+      monotonicMs: () => this.ports.clock.monotonicMs(),
+    });
     this.#late = new LateRecords({
       bus,
       outbox: this.outbox,
@@ -139,7 +147,7 @@ export class Agent implements AgentView {
       acked: () => this.plane.propagation.acked,
       onChanged: (changed, traceparent) => {
         this.plane.changed(changed, (ref) => this.core.freshAt(ref), traceparent);
-        this.dns.changed(changed);
+        this.imports.changed(changed);
       },
       onSynced: () => this.#serve(),
     });
@@ -172,7 +180,7 @@ export class Agent implements AgentView {
 
   async start(): Promise<void> {
     await this.#openAdmin();
-    await this.dns.start();
+    await this.#openDns();
     this.svids.start();
     this.source.start();
     await this.core.start();
@@ -206,7 +214,6 @@ export class Agent implements AgentView {
     this.#late.stop();
     this.core.stop();
     for (const stop of this.#stops.splice(0)) await stop();
-    await this.dns.stop();
     await this.plane.close();
     await this.#bus.close();
     this.outbox.close();
@@ -241,6 +248,13 @@ export class Agent implements AgentView {
     this.svids.keep(
       new Set([...this.plane.list().map(({ spiffeId }) => spiffeId), agentId(this.trustDomain)]),
     );
+  }
+
+  async #openDns(): Promise<void> {
+    const { config, imports: index, ports } = this;
+    if (config.dns === undefined) return;
+    const dns = await DnsServer.start({ listen: config.dns.listen, index, ports });
+    this.#stops.push(() => dns.close());
   }
 
   async #openAdmin(): Promise<void> {
