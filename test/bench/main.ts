@@ -10,6 +10,7 @@ import type { Bench, Figure } from "./bench.ts";
 const benches: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>> = {
   durable: () => import("./durable/bench.ts"),
   xds: () => import("./xds/bench.ts"),
+  dns: () => import("./dns/bench.ts"),
   encode: () => import("./encode/bench.ts"),
   propagation: () => import("./propagation/bench.ts"),
   scale: () => import("./scale/bench.ts"),

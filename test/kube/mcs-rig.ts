@@ -3,7 +3,10 @@ import { readFileSync } from "node:fs";
 import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
 import { AgentRig, type Name, until } from "../contract/agent-rig.ts";
 
-const CRDS = readFileSync(new URL("../../deploy/kube/mcs-crds.yaml", import.meta.url), "utf8");
+const CRDS = ["serviceexports", "serviceimports"]
+  .map((kind) => new URL(`../../deploy/crds/multicluster.x-k8s.io_${kind}.yaml`, import.meta.url))
+  .map((file) => readFileSync(file, "utf8"))
+  .join("\n---\n");
 const NUMBER = { eu: 1, us: 2, ap: 3 } as const;
 
 export interface Condition {

@@ -4,12 +4,14 @@ import { connectBus } from "@hansa/bus";
 import { agentId, type ClusterName, type SpiffeId, type TrustDomain } from "@hansa/core";
 import { type BundleValue, bundleKey, LANES, type LogBus, type RegisterEvent } from "@hansa/events";
 import { type Authority, callApi, type KeyStore, nodeCrypto, openKeyStore, toBundle } from "@hansa/identity";
+import type { RegisterRef } from "@hansa/model";
 import type { MetricsRegistry } from "@hansa/telemetry";
 import type { AgentView } from "./admin/agent-view.ts";
 import { openAdmin } from "./admin/open-admin.ts";
 import type { AgentConfig } from "./config.ts";
 import { AgentCore, HUB_SILENT_MS } from "./core.ts";
 import { folderDisk } from "./disk.ts";
+import { DnsServer } from "./dns/server.ts";
 import { type Journal, openJournal } from "./follow/journal.ts";
 import { busIdentity, clusterAuthority, logSigner } from "./identity/keys.ts";
 import { SvidPool } from "./identity/svids.ts";
@@ -20,6 +22,8 @@ import { TrafficEvidence } from "./liveness/traffic.ts";
 import { LateRecords } from "./log/late-records.ts";
 import { OUTBOX_RECORDS_MAX, type Outbox, openOutbox } from "./log/outbox.ts";
 import { type Election, fileElection } from "./log/writer-lock.ts";
+import { type CurrentImports, importsWithoutKubernetes } from "./mcs/current-imports.ts";
+import type { ImportIndex } from "./mcs/imports.ts";
 import type { Ports } from "./ports.ts";
 import { adminPlaceOf } from "./proxy/admin-place.ts";
 import { type InventoryPlace, proxiesOf } from "./proxy/inventory.ts";
@@ -47,8 +51,10 @@ export class Agent implements AgentView {
   readonly outbox: Outbox;
   readonly sockets: ProxySockets;
   readonly source: { readonly status: SourceStatus; start(): void; stop(): void | Promise<void> };
-  /** What this cluster imports; undefined where the source is a file. */
-  readonly imports: Kubernetes | undefined;
+  /** Undefined where the source is a file. */
+  readonly kubernetes: Kubernetes | undefined;
+  /** What this cluster imports, for DNS. */
+  readonly imports: ImportIndex & { changed(changed: readonly RegisterRef[]): void };
   readonly #store: KeyStore;
   readonly #bus: LogBus;
   readonly #journal: Journal;
@@ -109,8 +115,21 @@ export class Agent implements AgentView {
         });
       },
     });
-    this.imports = door === undefined ? undefined : this.#makeKubernetes(door, membership);
-    this.source = this.imports ?? this.#makeFileSource(membership);
+    this.kubernetes = door === undefined ? undefined : this.#makeKubernetes(door, membership);
+    this.source = this.kubernetes ?? this.#makeFileSource(membership);
+    this.imports = this.kubernetes ?? this.#makeImports();
+  }
+
+  #makeImports(): CurrentImports {
+    return importsWithoutKubernetes({
+      input: {
+        fed: this.core.reader,
+        importer: this.cluster,
+        isLost: (peer) => this.core.watch.link(peer)?.state === "lost",
+      },
+      isSynced: () => this.plane.isOpen,
+      monotonicMs: () => this.ports.clock.monotonicMs(),
+    });
   }
 
   #makeFileSource({ genesis }: Membership): FileSource {
@@ -167,9 +186,9 @@ export class Agent implements AgentView {
       acked: () => this.plane.propagation.acked,
       onChanged: (changed, traceparent) => {
         this.plane.changed(changed, (ref) => this.core.freshAt(ref), traceparent);
-        this.imports?.changed(changed);
+        this.imports.changed(changed);
       },
-      onFolded: (changed) => this.imports?.changed(changed),
+      onFolded: (changed) => this.kubernetes?.changed(changed),
       onSynced: () => this.#serve(),
     });
   }
@@ -215,6 +234,7 @@ export class Agent implements AgentView {
 
   async start(): Promise<void> {
     this.#stops.push(...(await openAdmin(this, this.#store, this.metrics)));
+    await this.#openDns();
     this.svids.start();
     this.source.start();
     await this.core.start();
@@ -273,6 +293,13 @@ export class Agent implements AgentView {
     this.svids.keep(
       new Set([...this.plane.list().map(({ spiffeId }) => spiffeId), agentId(this.trustDomain)]),
     );
+  }
+
+  async #openDns(): Promise<void> {
+    const { config, imports: index, ports } = this;
+    if (config.dns === undefined) return;
+    const dns = await DnsServer.start({ listen: config.dns.listen, index, ports });
+    this.#stops.push(() => dns.close());
   }
 
   #gauges(): void {

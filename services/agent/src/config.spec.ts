@@ -36,6 +36,9 @@ test.each([
     { admin: { host: "x", port: 1, tokens: [{ name: "a", role: "root", sha256: "00" }] } },
     "admin.tokens[0].role",
   ],
+  [{ dns: { listen: [] } }, "dns.listen"],
+  [{ dns: { listen: [{ host: "localhost" }] } }, "dns.listen[0].host"],
+  [{ dns: { listen: [{ host: "::1", port: 0 }] } }, "dns.listen[0].port"],
   [{ surprise: true }, "surprise"],
   [{ source: {} }, "source"],
   [{ source: { file: "f", kubernetes: { clusterSetIps: ["10.250.0.0/16"] } } }, "source"],
@@ -52,6 +55,11 @@ test.each([
   ],
 ])("%j is refused by its place", (change, place) => {
   expect(() => parse(change)).toThrow(new RegExp(`agent.yaml: .*${place.replace(/[[\].]/g, "\\$&")}`));
+});
+
+test("DNS is served where it is asked for, on its own port unless another is named", () => {
+  expect(parse({}).dns).toBeUndefined();
+  expect(parse({ dns: { listen: [{ host: "::" }] } }).dns).toEqual({ listen: [{ host: "::", port: 53 }] });
 });
 
 test("what is no YAML is refused by the file's name", () => {

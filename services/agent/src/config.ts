@@ -95,6 +95,20 @@ const schema = z.strictObject({
       adminPort: port.default(15_000),
     })
     .prefault({}),
+  /** DNS for `clusterset.local`; absent: none. One address each where an asker expects the answer from where it asked. */
+  dns: z
+    .strictObject({
+      listen: z
+        .array(
+          z.strictObject({
+            host: z.union([z.ipv4(), z.ipv6()], "must be an IP address"),
+            port: port.default(53),
+          }),
+        )
+        .min(1)
+        .max(8),
+    })
+    .optional(),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
 });
 

@@ -62,9 +62,9 @@ export const importConditions = (
 ];
 
 /** The time of a transition is that of its status, not of its reason or message. */
-function condition(
+export function condition(
   type: string,
-  status: "True" | "False",
+  status: "True" | "False" | "Unknown",
   reason: string,
   message: string,
   { generation, before, now }: ConditionContext,

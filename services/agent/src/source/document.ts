@@ -83,7 +83,8 @@ const workload = z.strictObject({
 });
 
 const pattern = (inner: typeof account) => z.union([z.literal("*"), inner]);
-const allow = z.strictObject({
+/** Checked alike, whatever source it comes from. */
+export const allow = z.strictObject({
   name: segment,
   namespace,
   service: label,
@@ -99,7 +100,7 @@ const allow = z.strictObject({
     .max(1000),
 });
 
-const failover = z.strictObject({
+export const failover = z.strictObject({
   namespace: z.union([z.literal("-"), namespace]),
   name: z.union([z.literal("-"), label]),
   tiers: z.array(z.array(label).min(1).max(1000)).max(16).default([]),
@@ -109,7 +110,7 @@ const failover = z.strictObject({
   hysteresisMs: z.number().int().min(0).max(3_600_000).default(30_000),
 });
 
-const gateway = z.strictObject({ name: label, address, port, ready: z.boolean().default(true) });
+export const gateway = z.strictObject({ name: label, address, port, ready: z.boolean().default(true) });
 
 /** An item that the reader gives again, unchanged, is checked once and gives the same value (yaml-parts.ts). */
 function once<Item extends z.ZodType>(item: Item) {
@@ -141,6 +142,9 @@ const schema = z.strictObject({
 export type SourceDocument = z.infer<typeof schema>;
 export type SourceService = SourceDocument["services"][number];
 export type SourceWorkload = SourceDocument["workloads"][number];
+export type SourceAllow = SourceDocument["allows"][number];
+export type SourceFailover = SourceDocument["failover"][number];
+export type SourceGateway = z.infer<typeof gateway>;
 export type SourceReplica = SourceWorkload["replicas"][number];
 
 export interface SourceContext {

@@ -21,7 +21,15 @@ import {
   type ServiceValue,
   serviceKey,
 } from "@hansa/events";
-import type { SourceDocument, SourceReplica, SourceService, SourceWorkload } from "./document.ts";
+import type {
+  SourceAllow,
+  SourceDocument,
+  SourceFailover,
+  SourceGateway,
+  SourceReplica,
+  SourceService,
+  SourceWorkload,
+} from "./document.ts";
 
 export interface Fact<Type extends RegisterType = RegisterType> {
   readonly type: Type;
@@ -173,23 +181,19 @@ function endpointFact(
   );
 }
 
-function policyFacts(document: SourceDocument): Fact[] {
-  return [
-    ...document.allows.map(({ namespace, name, service, from }) =>
-      factOf("PolicySet", policyKey("allow", namespace, name), { service, from }),
-    ),
-    ...document.failover.map(({ namespace, name, ...policy }) =>
-      factOf("PolicySet", policyKey("failover", namespace, name), policy satisfies FailoverPolicy),
-    ),
-  ];
-}
+export const allowFact = ({ namespace, name, service, from }: SourceAllow): Fact<"PolicySet"> =>
+  factOf("PolicySet", policyKey("allow", namespace, name), { service, from });
+
+export const failoverFact = ({ namespace, name, ...policy }: SourceFailover): Fact<"PolicySet"> =>
+  factOf("PolicySet", policyKey("failover", namespace, name), policy satisfies FailoverPolicy);
+
+export const gatewayFact = ({ name, ...gateway }: SourceGateway, region: string): Fact<"GatewaySet"> =>
+  factOf("GatewaySet", gatewayKey(name), { ...gateway, region });
 
 /** `given` replaces the configured gateways. */
 export function gatewayFacts(place: Place, given?: SourceDocument["gateways"]): Fact[] {
   const gateways = given ?? place.gateways.map((gateway) => ({ ...gateway, ready: true }));
-  return gateways.map(({ name, ...gateway }) =>
-    factOf("GatewaySet", gatewayKey(name), { ...gateway, region: place.region }),
-  );
+  return gateways.map((gateway) => gatewayFact(gateway, place.region));
 }
 
 export function factsOf(document: SourceDocument, place: Place): Facts {
@@ -214,8 +218,11 @@ export function factsOf(document: SourceDocument, place: Place): Facts {
     const spiffeId = workloadId(place.trustDomain, namespace, serviceAccount);
     facts.push(factOf("IdentitySet", identityKey(namespace, serviceAccount), { spiffeId }));
   }
-  facts.push(...gatewayFacts(place, document.gateways));
-  facts.push(...policyFacts(document));
+  facts.push(
+    ...gatewayFacts(place, document.gateways),
+    ...document.allows.map(allowFact),
+    ...document.failover.map(failoverFact),
+  );
   return new Map(facts.map((fact) => [fact.key, fact]));
 }
 

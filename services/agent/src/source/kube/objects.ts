@@ -81,7 +81,7 @@ export const PROXY_LABEL = "hansa.dev/proxy";
 const OPTION_PREFIX = "hansa.dev/";
 const SERVICE_NAME = "kubernetes.io/service-name";
 
-const named = (object: Json): NamedObject => ({
+export const projectName = (object: Json): NamedObject => ({
   namespace: string(record(object, "metadata"), "namespace") ?? "",
   name: string(record(object, "metadata"), "name") ?? "",
 });
@@ -103,7 +103,7 @@ export function projectService(object: Json): ServiceObject {
   const internalTrafficPolicy = string(spec, "internalTrafficPolicy");
   const trafficDistribution = string(spec, "trafficDistribution");
   return {
-    ...named(object),
+    ...projectName(object),
     createdMs: createdMsOf(object),
     type: string(spec, "type") ?? "ClusterIP",
     headless: (clusterIps[0] ?? string(spec, "clusterIP")) === "None",
@@ -140,7 +140,7 @@ export function projectSlice(object: Json): SliceObject | undefined {
   const family = string(object, "addressType") ?? "";
   if (service === undefined || !isFamily(family)) return undefined;
   return {
-    ...named(object),
+    ...projectName(object),
     service,
     family,
     ports: list(object, "ports").flatMap((port) => {
@@ -169,7 +169,7 @@ function projectEndpoint(endpoint: unknown): SliceEndpoint {
 
 export function projectPod(object: Json): PodObject {
   return {
-    ...named(object),
+    ...projectName(object),
     serviceAccount: string(record(object, "spec"), "serviceAccountName") ?? "default",
     meshed: strings(record(object, "metadata"), "labels")[PROXY_LABEL] === "sidecar",
   };
@@ -182,7 +182,7 @@ export function projectExport(object: Json): ExportObject | undefined {
   const spec = record(object, "spec");
   const clusterSelectors = member(spec, "clusterSelectors");
   return {
-    ...named(object),
+    ...projectName(object),
     createdMs: createdMsOf(object),
     generation: number(metadata, "generation") ?? 0,
     labels: strings(spec, "exportedLabels"),
