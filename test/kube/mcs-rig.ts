@@ -51,8 +51,10 @@ export class McsRig {
     await Promise.all(names.map((name) => kube.cluster(name).apply(CRDS)));
     for (const name of names) {
       const cidrs = [`127.${agents.octet}.${NUMBER[name]}.0/24`, podCidr(name)];
-      const token = await agents.joinToken(name, { cidrs });
-      agents.configure(name, token, { cidrs, source: { kubernetes: rig.source(name, more) } });
+      const namespaces = ["shop", "late"];
+      const token = await agents.joinToken(name, { cidrs, namespaces });
+      const source = { kubernetes: rig.source(name, more) };
+      agents.configure(name, token, { cidrs, namespaces: [...namespaces, "private"], source });
     }
     await Promise.all(names.map((name) => agents.agent(name)));
     return rig;
@@ -90,7 +92,15 @@ export class McsRig {
   /** undefined where there is none. */
   async get(name: Name, kind: string, object: string): Promise<KubeObjectJson | undefined> {
     const { kubectl } = this.kube.cluster(name);
-    const { code, stdout, stderr } = await kubectl.run(["-n", "shop", "get", kind, object, "-o", "json"]);
+    const { code, stdout, stderr } = await kubectl.run([
+      "-n",
+      namespaceOf(object),
+      "get",
+      kind,
+      nameOf(object),
+      "-o",
+      "json",
+    ]);
     if (code === 0) return JSON.parse(stdout);
     if (stderr.includes("NotFound")) return undefined;
     throw new Error(stderr);
@@ -140,9 +150,17 @@ export class McsRig {
   }
 }
 
-const metadata = (name: string, more: object = {}) => ({ namespace: "shop", name, ...more });
+/** `ns/name`, or a name in `shop`. */
+const namespaceOf = (object: string): string =>
+  object.includes("/") ? (object.split("/")[0] ?? "") : "shop";
+const nameOf = (object: string): string => object.split("/").at(-1) ?? "";
+const metadata = (object: string, more: object = {}) => ({
+  namespace: namespaceOf(object),
+  name: nameOf(object),
+  ...more,
+});
 
-export const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } };
+export const namespace = (name: string) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
 
 export const service = (name: string, spec: object = {}) => ({
   apiVersion: "v1",

@@ -6,7 +6,7 @@ let rig: McsRig;
 
 beforeAll(async () => {
   rig = await McsRig.start(["eu", "us"]);
-  await Promise.all([rig.apply("eu", namespace), rig.apply("us", namespace)]);
+  await Promise.all([rig.apply("eu", namespace("shop")), rig.apply("us", namespace("shop"))]);
 }, 120_000);
 afterAll(() => rig?.stop());
 
@@ -165,6 +165,43 @@ describe("an export that cannot be honoured", () => {
     await rig.apply("eu", service("bad-noservice"));
     await rig.condition("eu", "bad-noservice", "Valid=True/Valid");
     await rig.import("us", "bad-noservice");
+  });
+});
+
+describe("a namespace", () => {
+  it("that us does not have gets no import there, until it has", async () => {
+    await rig.apply("eu", namespace("late"), service("late/pay"), serviceExport("late/pay"));
+    await rig.condition("eu", "late/pay", "Ready=True/Exported");
+    await rig.import("eu", "late/pay");
+    await rig.apply("us", namespace("late"));
+    await rig.import("us", "late/pay");
+  });
+
+  it("that eu was not granted is not exported, and the export says so", async () => {
+    await rig.apply("eu", namespace("private"), service("private/pay"), serviceExport("private/pay"));
+    const { message } = await rig.condition("eu", "private/pay", "Ready=False/Failed");
+    expect(message).toContain("HSA3006");
+    expect(await rig.get("eu", "serviceimport", "private/pay")).toBeUndefined();
+  });
+});
+
+describe("an agent that has not read the logs", () => {
+  it("writes nothing, and catches up once it has", async () => {
+    await rig.apply("eu", service("quiet"), serviceExport("quiet"));
+    await rig.import("us", "quiet");
+    await rig.agents.hub.nats.kill();
+    await rig.delete("eu", "serviceexport", "quiet");
+    await rig.agents.restart("us");
+    await rig.delete("us", "serviceimport", "quiet");
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    // It is known from the disk, and so would be made again.
+    expect(await rig.get("us", "serviceimport", "quiet")).toBeUndefined();
+    expect(await rig.get("us", "serviceimport", "late/pay")).toBeDefined();
+    await rig.agents.hub.startNats();
+    await rig.noImport("eu", "quiet");
+    await rig.apply("eu", service("again"), serviceExport("again"));
+    await rig.import("us", "again");
+    expect(await rig.get("us", "serviceimport", "quiet")).toBeUndefined();
   });
 });
 

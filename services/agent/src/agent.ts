@@ -1,9 +1,8 @@
 /** Composition of one agent: core, source, identities, data plane and admin API, in the order in which they start. */
 import { join } from "node:path";
-import { connectBus } from "@hansa/bus";
 import { agentId, type ClusterName, type SpiffeId, type TrustDomain } from "@hansa/core";
 import { type BundleValue, bundleKey, LANES, type LogBus, type RegisterEvent } from "@hansa/events";
-import { type Authority, callApi, type KeyStore, nodeCrypto, openKeyStore, toBundle } from "@hansa/identity";
+import { type Authority, callApi, type KeyStore, nodeCrypto, toBundle } from "@hansa/identity";
 import type { RegisterRef } from "@hansa/model";
 import type { MetricsRegistry } from "@hansa/telemetry";
 import type { AgentView } from "./admin/agent-view.ts";
@@ -13,10 +12,10 @@ import { AgentCore, HUB_SILENT_MS } from "./core.ts";
 import { folderDisk } from "./disk.ts";
 import { DnsServer } from "./dns/server.ts";
 import { type Journal, openJournal } from "./follow/journal.ts";
-import { busIdentity, clusterAuthority, logSigner } from "./identity/keys.ts";
+import { logSigner } from "./identity/keys.ts";
 import { SvidPool } from "./identity/svids.ts";
-import { ensureMembership, type Membership } from "./join.ts";
-import { type KubeDoor, Kubernetes, openKube } from "./kubernetes.ts";
+import type { Membership } from "./join.ts";
+import { type KubeDoor, Kubernetes } from "./kubernetes.ts";
 import { gatewayProber, gatewaysOf } from "./liveness/gateway-prober.ts";
 import { TrafficEvidence } from "./liveness/traffic.ts";
 import { LateRecords } from "./log/late-records.ts";
@@ -30,13 +29,21 @@ import { type InventoryPlace, proxiesOf } from "./proxy/inventory.ts";
 import { DataPlane } from "./proxy/plane.ts";
 import { ProxySockets } from "./proxy/sockets.ts";
 import type { SourceDocument } from "./source/document.ts";
-import { eventOf, eventsTo, factEvents, gatewayFacts, type Place } from "./source/facts.ts";
+import {
+  eventOf,
+  eventsTo,
+  factEvents,
+  gatewayFacts,
+  type Place,
+  undialable,
+  type WithoutAddress,
+} from "./source/facts.ts";
 import { FileSource, type SourceStatus } from "./source/file-source.ts";
 
 const GAUGES_MS = 2000;
 const LATE_TIMEOUT_MS = 30_000;
 
-type AgentPorts = Omit<Ports, "disk" | "crypto"> & { readonly metrics: MetricsRegistry };
+export type AgentPorts = Omit<Ports, "disk" | "crypto"> & { readonly metrics: MetricsRegistry };
 
 export class Agent implements AgentView {
   readonly config: AgentConfig;
@@ -63,7 +70,7 @@ export class Agent implements AgentView {
   /** One object for the life of the agent: facts and proxies are known again by it. */
   readonly #place: Place & InventoryPlace;
   /** Of a file source. */
-  document: SourceDocument | undefined;
+  #document: SourceDocument | undefined;
   readonly #door: KubeDoor | undefined;
   #stops: (() => void | Promise<void>)[] = [];
 
@@ -250,6 +257,11 @@ export class Agent implements AgentView {
     });
   }
 
+  undialable(): readonly WithoutAddress[] {
+    if (this.#document !== undefined) return undialable(this.#document);
+    return this.kubernetes?.undialable() ?? [];
+  }
+
   /** Reasons why this agent is not ready; empty = ready. */
   notReady(): string[] {
     const reasons: string[] = [];
@@ -281,7 +293,7 @@ export class Agent implements AgentView {
 
   #documentChanged(document: SourceDocument): void {
     const place = this.#place;
-    this.document = document;
+    this.#document = document;
     this.plane.proxies(proxiesOf(document, place));
     this.#factsRead(factEvents(document, place, this.core.own.registers, this.ports.clock.nowMs()));
   }
@@ -316,32 +328,3 @@ export class Agent implements AgentView {
 
 /** Proxies of pods come by themselves; the gateways are those that the configuration names. */
 const NO_DOCUMENT: SourceDocument = { services: [], workloads: [], allows: [], failover: [] };
-
-/** Makes keys at the first start, joins with the token, and answers an agent that is ready to start. */
-export async function createAgent(
-  config: AgentConfig,
-  ports: AgentPorts,
-  joinToken: string | undefined,
-): Promise<Agent> {
-  const { kubernetes } = config.source;
-  const door =
-    kubernetes === undefined ? undefined : await openKube(kubernetes, ports, folderDisk(config.dataDir));
-  const store = openKeyStore(join(config.dataDir, "keys"));
-  const identity = busIdentity(store);
-  const membership = await ensureMembership(
-    { config, store, signer: logSigner(store), bus: identity, ports },
-    joinToken,
-  );
-  const authority = clusterAuthority(store, membership.trustDomain, ports);
-  const bus = await connectBus({
-    servers: config.nats.servers,
-    account: identity.accountKey,
-    creds: { jwt: membership.userJwt, seed: identity.userSeed },
-    name: `agent ${config.cluster}`,
-    log: ports.log,
-    timers: ports.timers,
-    random: ports.random,
-    ...(config.nats.caPem === undefined ? {} : { caPem: config.nats.caPem }),
-  });
-  return new Agent({ config, ports, store, membership, authority, bus, door });
-}

@@ -23,6 +23,8 @@ const kubernetes = z
     clusterSetIps: z.array(cidr).min(1).max(2),
     /** No address of these is given to an import. */
     serviceCidrs: z.array(cidr).max(8).default([]),
+    /** For which imports EndpointSlices are written: their addresses are of use where the networks are flat. */
+    endpointSlices: z.enum(["all", "headless", "none"]).default("all"),
     /** Of the Lease by which the writer is elected; default: the pod's or the context's. */
     leaseNamespace: label.optional(),
   })

@@ -20,7 +20,7 @@ import { ipsOf } from "./mcs/objects.ts";
 import { touchedImports } from "./mcs/touched.ts";
 import { ImportWriter, keyOfName, type OwnExport } from "./mcs/writer.ts";
 import type { Disk, Ports } from "./ports.ts";
-import type { Fact } from "./source/facts.ts";
+import type { Fact, WithoutAddress } from "./source/facts.ts";
 import type { SourceStatus } from "./source/file-source.ts";
 import type { FactChanges } from "./source/kube/kube-facts.ts";
 import { servedMcsVersion } from "./source/kube/mcs-version.ts";
@@ -128,6 +128,14 @@ export class Kubernetes implements ImportIndex {
 
   // === life ===
 
+  /** Endpoints that nobody can dial, by Service (HSA4009). */
+  undialable(): WithoutAddress[] {
+    return (this.#source?.facts.unmeshed() ?? []).map(({ key, count }) => {
+      const [namespace = "", service = ""] = key.split("/");
+      return { namespace, service, count };
+    });
+  }
+
   get status(): SourceStatus {
     const waiting: SourceStatus = {
       file: this.#options.door.access.source.name,
@@ -148,7 +156,7 @@ export class Kubernetes implements ImportIndex {
     if (version === undefined || this.#isStopped) return;
     const { core, cluster, federation, trustDomain, region, zone, onFacts, onChanges } = this.#options;
     const { client } = door;
-    const { exportTo } = door.config;
+    const { exportTo, endpointSlices } = door.config;
     const writer = new ImportWriter({
       client,
       ports,
@@ -159,6 +167,7 @@ export class Kubernetes implements ImportIndex {
       ownExport: (key) => this.#ownExport(key),
       ownExports: () => this.#source?.facts.exports().keys() ?? [],
       hash: (text) => createHash("sha256").update(text).digest("hex").slice(0, 16),
+      slices: endpointSlices,
       mayWrite: () => this.#mayWrite(),
       onRead: () => this.#read(),
     });
@@ -220,6 +229,7 @@ export class Kubernetes implements ImportIndex {
 
   #refresh(services: "all" | readonly ServiceName[]): void {
     this.#writer?.changed(this.#imports.refresh(services).map(keyOfName));
+    this.#options.ports.metrics.gauge("hansa_service_imports", this.#imports.size);
   }
 
   /** Never from caches that were not read whole, and one writer per cluster. */
