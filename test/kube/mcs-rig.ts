@@ -1,11 +1,11 @@
 /** Clusters with real API servers, each with a real agent on a real hub: what a user of the MCS API meets. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
 import { AgentRig, type Name, until } from "../contract/agent-rig.ts";
 
-const CRDS = ["serviceexports", "serviceimports"]
-  .map((kind) => new URL(`../../deploy/crds/multicluster.x-k8s.io_${kind}.yaml`, import.meta.url))
-  .map((file) => readFileSync(file, "utf8"))
+const FOLDER = new URL("../../deploy/crds/", import.meta.url);
+const CRDS = readdirSync(FOLDER)
+  .map((file) => readFileSync(new URL(file, FOLDER), "utf8"))
   .join("\n---\n");
 const NUMBER = { eu: 1, us: 2, ap: 3 } as const;
 
@@ -132,13 +132,13 @@ export class McsRig {
     );
   }
 
-  /** Waits for a condition of an export, by `Type=Status/Reason`. */
-  async condition(name: Name, service: string, wanted: string): Promise<Condition> {
+  /** Waits for a condition of an export, or of another kind, by `Type=Status/Reason`. */
+  async condition(name: Name, service: string, wanted: string, kind = "serviceexport"): Promise<Condition> {
     let shown: readonly Condition[] = [];
     const texts = () => shown.map(({ type, status, reason }) => `${type}=${status}/${reason}`);
     try {
       await until(`${name} says ${wanted} of ${service}`, async () => {
-        shown = (await this.get(name, "serviceexport", service))?.status?.conditions ?? [];
+        shown = (await this.get(name, kind, service))?.status?.conditions ?? [];
         return texts().includes(wanted);
       });
     } catch (cause) {

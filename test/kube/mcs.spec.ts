@@ -185,6 +185,27 @@ describe("a namespace", () => {
   });
 });
 
+describe("Hansa's own custom resources", () => {
+  const allow = (field: string) => ({
+    apiVersion: "hansa.dev/v1alpha1",
+    kind: "AllowPolicy",
+    metadata: { namespace: "shop", name: "web-pay" },
+    spec: { service: "pay", from: [{ cluster: "us", namespace: "shop", [field]: "web" }] },
+  });
+  const gateway = { apiVersion: "hansa.dev/v1alpha1", kind: "MeshGateway", metadata: { name: "east" } };
+  const policiesInUs = async () => JSON.stringify(await rig.agents.get("us", "/v1/policies"));
+
+  it("are told to the other clusters, and what became of them to whoever wrote them", async () => {
+    await rig.apply("eu", allow("serviceAccount"), {
+      ...gateway,
+      spec: { addresses: ["10.241.0.99"], port: 15_443 },
+    });
+    await rig.condition("eu", "web-pay", "Accepted=True/Accepted", "allowpolicy");
+    await rig.condition("eu", "east", "Accepted=True/Accepted", "meshgateway");
+    await expect.poll(policiesInUs, { timeout: 10_000 }).toContain("web-pay");
+  });
+});
+
 describe("an agent that has not read the logs", () => {
   it("writes nothing, and catches up once it has", async () => {
     await rig.apply("eu", service("quiet"), serviceExport("quiet"));

@@ -163,10 +163,10 @@ export class Agent implements AgentView {
       trustDomain,
       region: config.region,
       zone: config.zones[0] ?? "default",
+      configuredGateways: gatewayFacts(this.#place),
       onFacts: (facts) => {
-        const gateways = gatewayFacts(this.#place).map((fact) => [fact.key, fact] as const);
         this.plane.proxies(proxiesOf(NO_DOCUMENT, this.#place));
-        this.#factsRead(eventsTo(new Map([...facts, ...gateways]), core.own.registers, nowMs()));
+        this.#factsRead(eventsTo(facts, core.own.registers, nowMs()));
       },
       onChanges: ({ set, gone }) =>
         core.facts([

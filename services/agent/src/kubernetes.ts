@@ -6,7 +6,15 @@ import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { type ClusterName, type FederationName, hex, sameJson, type TrustDomain } from "@hansa/core";
 import { serviceKey } from "@hansa/events";
-import { Access, inCluster, KubeClient, type KubePorts, kubeconfig, LeaseElection } from "@hansa/kube";
+import {
+  Access,
+  Applier,
+  inCluster,
+  KubeClient,
+  type KubePorts,
+  kubeconfig,
+  LeaseElection,
+} from "@hansa/kube";
 import type { ChangedRegister } from "@hansa/model";
 import type { AgentConfig } from "./config.ts";
 import type { AgentCore } from "./core.ts";
@@ -22,9 +30,10 @@ import { ImportWriter, keyOfName, type OwnExport } from "./mcs/writer.ts";
 import type { Disk, Ports } from "./ports.ts";
 import type { Fact, WithoutAddress } from "./source/facts.ts";
 import type { SourceStatus } from "./source/file-source.ts";
-import type { FactChanges } from "./source/kube/kube-facts.ts";
-import { servedMcsVersion } from "./source/kube/mcs-version.ts";
-import { KubeSource } from "./source/kube-source.ts";
+import { POLICY_KINDS, type PolicyObjectKind } from "./source/kube/policy-objects.ts";
+import { POLICY_RESOURCES, PolicyWriter } from "./source/kube/policy-writer.ts";
+import { isServed, servedMcsVersion } from "./source/kube/served.ts";
+import { KubeSource, type SourceChanges } from "./source/kube-source.ts";
 
 export type KubernetesConfig = NonNullable<AgentConfig["source"]["kubernetes"]>;
 
@@ -73,7 +82,9 @@ export interface KubernetesOptions {
   readonly region: string;
   readonly zone: string;
   readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
-  readonly onChanges: (changes: FactChanges) => void;
+  readonly onChanges: (changes: Pick<SourceChanges, "set" | "gone">) => void;
+  /** They hold until a MeshGateway does. */
+  readonly configuredGateways: readonly Fact[];
 }
 
 export class Kubernetes implements ImportIndex {
@@ -153,6 +164,7 @@ export class Kubernetes implements ImportIndex {
   async #start(): Promise<void> {
     const { door, ports } = this.#options;
     const version = await servedMcsVersion(door.client, ports, () => this.#isStopped);
+    const policyKinds = await this.#servedPolicies();
     if (version === undefined || this.#isStopped) return;
     const { core, cluster, federation, trustDomain, region, zone, onFacts, onChanges } = this.#options;
     const { client } = door;
@@ -175,6 +187,8 @@ export class Kubernetes implements ImportIndex {
       client,
       ports,
       version,
+      policyKinds,
+      configuredGateways: this.#options.configuredGateways,
       place: { cluster, federation, region, zone, exportTo },
       trustDomain,
       name: door.access.source.name,
@@ -183,8 +197,12 @@ export class Kubernetes implements ImportIndex {
       onChanges: (changes) => {
         onChanges(changes);
         writer.changed(changes.exports);
+        policyWriter.changed(changes.policies);
       },
     });
+    const mayWrite = (): boolean => source.synced && door.election.tryLock();
+    const applier = new Applier({ client, ports, mayWrite });
+    const policyWriter = new PolicyWriter({ policies: source.policies, applier, ports, mayWrite });
     this.#writer = writer;
     this.#source = source;
     const record = ports.timers.every(RECORD_MS, () => this.#record());
@@ -192,9 +210,21 @@ export class Kubernetes implements ImportIndex {
       () => record.cancel(),
       () => source.stop(),
       () => writer.stop(),
+      () => policyWriter.stop(),
+      () => applier.stop(),
     );
+    policyWriter.start();
     source.start();
     writer.start();
+  }
+
+  /** Without one of them the source works on: it is taken for empty. */
+  async #servedPolicies(): Promise<PolicyObjectKind[]> {
+    const { door, ports } = this.#options;
+    const served = await Promise.all(
+      POLICY_KINDS.map((kind) => isServed(door.client, ports, POLICY_RESOURCES[kind], () => this.#isStopped)),
+    );
+    return POLICY_KINDS.filter((_kind, index) => served[index]);
   }
 
   async stop(): Promise<void> {
