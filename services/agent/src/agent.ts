@@ -71,7 +71,7 @@ export class Agent implements AgentView {
   readonly #place: Place & InventoryPlace;
   /** Of a file source. */
   #document: SourceDocument | undefined;
-  readonly #door: KubeDoor | undefined;
+  readonly #election: Election;
   #stops: (() => void | Promise<void>)[] = [];
 
   constructor(parts: {
@@ -84,7 +84,7 @@ export class Agent implements AgentView {
     readonly door?: KubeDoor | undefined;
   }) {
     const { config, membership, store, authority, bus, door } = parts;
-    this.#door = door;
+    this.#election = electionOf(fileElection(join(config.dataDir, "writer.lock")), door?.election);
     this.config = config;
     this.metrics = parts.ports.metrics;
     this.ports = { ...parts.ports, crypto: nodeCrypto, disk: folderDisk(config.dataDir) };
@@ -164,6 +164,7 @@ export class Agent implements AgentView {
       region: config.region,
       zone: config.zones[0] ?? "default",
       configuredGateways: gatewayFacts(this.#place),
+      isElected: () => this.#election.tryLock(),
       onFacts: (facts) => {
         this.plane.proxies(proxiesOf(NO_DOCUMENT, this.#place));
         this.#factsRead(eventsTo(facts, core.own.registers, nowMs()));
@@ -185,7 +186,7 @@ export class Agent implements AgentView {
       bus: this.#bus,
       outbox: this.outbox,
       journal: this.#journal,
-      election: this.#election(),
+      election: this.#election,
       ports: this.ports,
       proberOf: (peer, fed) =>
         gatewayProber({ fed, peer, self: this.cluster, ports: this.ports, svid: (id) => this.svids.get(id) }),
@@ -198,20 +199,6 @@ export class Agent implements AgentView {
       onFolded: (changed) => this.kubernetes?.changed(changed),
       onSynced: () => this.#serve(),
     });
-  }
-
-  /** The file lock guards the outbox of this folder; the Lease elects among agents with folders of their own. */
-  #election(): Election {
-    const file = fileElection(join(this.config.dataDir, "writer.lock"));
-    const lease = this.#door?.election;
-    if (lease === undefined) return file;
-    return {
-      tryLock: () => file.tryLock() && lease.tryLock(),
-      release: () => {
-        lease.release();
-        file.release();
-      },
-    };
   }
 
   #makePlane(membership: Membership): DataPlane {
@@ -325,6 +312,15 @@ export class Agent implements AgentView {
     metrics.gauge("hansa_hub_up", core.hubSilentMs < HUB_SILENT_MS ? 1 : 0);
   }
 }
+
+/** The lock guards the outbox of this folder; the Lease, asked for by its holder alone, elects among folders. */
+const electionOf = (lock: Election, lease: Election | undefined): Election => ({
+  tryLock: () => lock.tryLock() && lease?.tryLock() !== false,
+  release: () => {
+    lease?.release();
+    lock.release();
+  },
+});
 
 /** Proxies of pods come by themselves; the gateways are those that the configuration names. */
 const NO_DOCUMENT: SourceDocument = { services: [], workloads: [], allows: [], failover: [] };

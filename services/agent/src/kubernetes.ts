@@ -81,6 +81,8 @@ export interface KubernetesOptions {
   readonly trustDomain: TrustDomain;
   readonly region: string;
   readonly zone: string;
+  /** Of the agent: holder of its folder's lock and of the cluster's Lease. */
+  readonly isElected: () => boolean;
   readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
   readonly onChanges: (changes: Pick<SourceChanges, "set" | "gone">) => void;
   /** They hold until a MeshGateway does. */
@@ -200,7 +202,7 @@ export class Kubernetes implements ImportIndex {
         policyWriter.changed(changes.policies);
       },
     });
-    const mayWrite = (): boolean => source.synced && door.election.tryLock();
+    const mayWrite = (): boolean => source.synced && this.#options.isElected();
     const applier = new Applier({ client, ports, mayWrite });
     const policyWriter = new PolicyWriter({ policies: source.policies, applier, ports, mayWrite });
     this.#writer = writer;
@@ -264,14 +266,14 @@ export class Kubernetes implements ImportIndex {
 
   /** Never from caches that were not read whole, and one writer per cluster. */
   #mayWrite(): boolean {
-    const { core, door, cluster } = this.#options;
+    const { core, cluster, isElected } = this.#options;
     return (
       this.#isRead &&
       this.#source?.synced === true &&
       core.follower.synced &&
       core.own.isSynced &&
       core.fed.member(cluster) !== undefined &&
-      door.election.tryLock()
+      isElected()
     );
   }
 
