@@ -1,4 +1,6 @@
 /** The MCS API between clusters with real API servers, agents, NATS and hub (KEP-1645, federation §10.1). */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { McsRig, namespace, poolOf, service, serviceExport, slice } from "./mcs-rig.ts";
 
@@ -87,8 +89,9 @@ describe("a Service that eu exports", () => {
     expect(await seen()).toEqual(before);
   });
 
-  it("keeps its address in us over a restart of us's agent, and over one that lost its disk record", async () => {
+  it("keeps its address in us when us's agent restarts without its record, and when the import is deleted", async () => {
     const { ips } = (await rig.import("us", "hello")).spec;
+    rmSync(join(rig.agents.dataDir("us"), "cluster-set-ips.json"));
     await rig.agents.restart("us");
     await new Promise((resolve) => setTimeout(resolve, 2000));
     expect((await rig.import("us", "hello")).spec.ips).toEqual(ips);

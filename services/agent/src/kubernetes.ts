@@ -195,7 +195,11 @@ export class Kubernetes implements ImportIndex {
       trustDomain,
       name: door.access.source.name,
       expectedServices: [...core.own.registers.list("service/")].length,
-      onFacts,
+      onFacts: (facts) => {
+        onFacts(facts);
+        // From now on the own services are those of the API server, not those that the log remembers.
+        if (this.#isRead) this.#refresh("all");
+      },
       onChanges: (changes) => {
         onChanges(changes);
         writer.changed(changes.exports);
