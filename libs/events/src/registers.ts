@@ -37,7 +37,7 @@ export interface ServiceExportValue {
   readonly sinceMs: number;
   /** "all" members, or the named clusters only. */
   readonly to: "all" | readonly string[];
-  /** Further importers, by their granted properties. `to` is [] beside it, so that who cannot read it sees no export. */
+  /** Further importers, by their granted properties. `to` is a list beside it: a build that cannot read this sees less. */
   readonly toSelector?: PropertySelector;
   /** KEP-1645 exportedLabels and exportedAnnotations: the only metadata that travels. */
   readonly labels?: Readonly<Record<string, string>>;

@@ -65,4 +65,18 @@ export const ROUTING_CODES = {
     "A service has endpoints that cannot be exported (no sidecar and no gateway mode, or an address outside the grant).",
     "Give them a sidecar or a granted address.",
   ),
+  HSA4010: entry(
+    "cluster-set-ips-used-up",
+    75,
+    503,
+    "No address is left in the pool of cluster-set IPs: imports wait without one.",
+    "Give the agent a larger `clusterSetIps` range; addresses of ended imports come back after ten minutes.",
+  ),
+  HSA4011: entry(
+    "foreign-import",
+    75,
+    409,
+    "A ServiceImport of this name was made by somebody else; Hansa leaves it as it is.",
+    "See who made it; once it is deleted, Hansa makes its own.",
+  ),
 } as const satisfies Record<string, CodeEntry>;

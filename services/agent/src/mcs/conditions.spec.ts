@@ -63,14 +63,14 @@ describe("conditions of an export", () => {
           slices: [],
           exported: { before, conditions },
         },
-        { version: "v1alpha1", hash: String, now: "t" },
+        { version: "v1alpha1", hash: String, now: "t", slices: "all" },
       ).writes;
     const first = exportConditions(valid, exported, agreed, at("t1"));
     expect(plan([], first)).toMatchObject([
       {
-        verb: "status",
-        kind: "ServiceExport",
-        body: { apiVersion: "multicluster.x-k8s.io/v1alpha1", status: { conditions: first } },
+        kind: "apply",
+        target: { resource: { plural: "serviceexports", version: "v1alpha1" }, subresource: "status" },
+        fields: { status: { conditions: first } },
       },
     ]);
     expect(plan(first, exportConditions(valid, exported, agreed, at("t2", first)))).toEqual([]);

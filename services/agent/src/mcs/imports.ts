@@ -2,6 +2,7 @@
  * The services that this cluster imports, with their cluster-set IPs: what DNS and the ServiceImport writer read. Kept up
  * to date service by service as the fold changes.
  */
+import { sameJson } from "@hansa/core";
 import { type ImportedService, type ImportInput, importedNames, importedService } from "@hansa/model";
 import type { Assigned, ClusterSetIps } from "./cluster-set-ips.ts";
 
@@ -11,6 +12,7 @@ export interface ServedImport extends ImportedService {
 }
 
 export interface ImportIndex {
+  /** O(1). The same object as long as nothing of the service changed. */
   get(namespace: string, name: string): ServedImport | undefined;
   /** Some import lies in it. */
   hasNamespace(namespace: string): boolean;
@@ -99,12 +101,19 @@ export class Imports implements ImportIndex {
     }
     if (!before) this.#count(namespace, 1);
     if (service.type === "Headless") {
-      this.#entries.set(key, { served: { ...service, ips: [] }, assigned: undefined });
+      this.#put(key, { served: { ...service, ips: [] }, assigned: undefined });
       return;
     }
     const assigned = ips.assign(key, service.ipFamilies, monotonicMs());
     const { ipFamilies } = assigned;
-    this.#entries.set(key, { served: { ...service, ipFamilies, ips: assigned.ips }, assigned });
+    this.#put(key, { served: { ...service, ipFamilies, ips: assigned.ips }, assigned });
+  }
+
+  /** What is the same stays the same object: readers keep what they made of it. */
+  #put(key: string, entry: Entry): void {
+    const before = this.#entries.get(key)?.served;
+    const served = before !== undefined && sameJson(before, entry.served) ? before : entry.served;
+    this.#entries.set(key, { ...entry, served });
   }
 
   #count(namespace: string, by: 1 | -1): void {

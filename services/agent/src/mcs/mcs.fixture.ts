@@ -1,11 +1,11 @@
 /** For specs: an import as it is served, and an API server that keeps what is written to it. */
 import { type AccountKey, type ClusterName, type FederationName, trustDomainOf } from "@hansa/core";
 import type { Grant, ServiceValue } from "@hansa/events";
+import type { Write } from "@hansa/kube";
 import type { FederationReader, ImportedEndpoint, Participant, RegisterOf, RegisterView } from "@hansa/model";
 import type { Json } from "../source/kube/json.ts";
 import type { ServedImport } from "./imports.ts";
-import { type ActualImport, type McsSlice, projectImport, projectMcsSlice } from "./objects.ts";
-import type { Write } from "./plan.ts";
+import { type ActualImport, type ActualSlice, projectImport, projectMcsSlice } from "./objects.ts";
 
 export const endpoint = (address: string, more: Partial<ImportedEndpoint> = {}): ImportedEndpoint => ({
   id: address,
@@ -46,27 +46,22 @@ export const served = (
 
 /** Server-side apply as far as one manager sees it: what it no longer applies is gone. */
 export class MemoryServer {
+  /** `<plural> <namespace>/<name>` → object. */
   readonly objects = new Map<string, Json>();
-  writes: Write[] = [];
   #uid = 0;
 
   run(writes: readonly Write[]): void {
     for (const write of writes) {
-      this.writes.push(write);
-      const key = `${write.kind} ${write.namespace}/${write.name}`;
+      const { resource, namespace, name, subresource } = write.target;
+      const key = `${resource.plural} ${namespace}/${name}`;
       const before = this.objects.get(key) as { metadata: Json; status?: Json } | undefined;
-      if (write.verb === "delete") this.objects.delete(key);
-      else if (write.verb === "status")
-        this.objects.set(key, { ...before, status: (write.body as { status: Json }).status } as Json);
+      if (write.kind === "delete") this.objects.delete(key);
+      else if (subresource === "status") this.objects.set(key, { ...before, ...write.fields });
       else {
-        const body = write.body as { metadata: Json };
+        const { labels, annotations, ownerReferences, fields } = write;
         const uid = before?.metadata.uid ?? this.#newUid();
-        const metadata = { ...body.metadata, uid, generation: 1 };
-        this.objects.set(key, {
-          ...write.body,
-          metadata,
-          ...(before?.status === undefined ? {} : { status: before.status }),
-        });
+        const metadata = { namespace, name, labels, annotations, ownerReferences, uid, generation: 1 };
+        this.objects.set(key, { metadata, ...fields, status: before?.status });
       }
     }
   }
@@ -77,13 +72,13 @@ export class MemoryServer {
   }
 
   import(key = "shop/pay"): ActualImport | undefined {
-    const object = this.objects.get(`ServiceImport ${key}`);
+    const object = this.objects.get(`serviceimports ${key}`);
     return object === undefined ? undefined : projectImport(object);
   }
 
-  slices(): McsSlice[] {
+  slices(): ActualSlice[] {
     return [...this.objects].flatMap(([key, object]) =>
-      key.startsWith("EndpointSlice ") ? (projectMcsSlice(object) ?? []) : [],
+      key.startsWith("endpointslices ") ? (projectMcsSlice(object) ?? []) : [],
     );
   }
 }

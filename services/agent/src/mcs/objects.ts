@@ -51,6 +51,11 @@ export interface McsSlice extends NamedObject {
   readonly ownerUid: string;
 }
 
+export interface ActualSlice {
+  readonly uid: string;
+  readonly slice: McsSlice;
+}
+
 export function projectImport(object: Json): ActualImport | undefined {
   if (isGoing(object)) return undefined;
   const metadata = record(object, "metadata");
@@ -76,21 +81,24 @@ export function projectImport(object: Json): ActualImport | undefined {
 export const ipsOf = ({ spec }: ActualImport): readonly string[] => stringList(spec, "ips");
 
 /** undefined: not one of Hansa's. */
-export function projectMcsSlice(object: Json): McsSlice | undefined {
+export function projectMcsSlice(object: Json): ActualSlice | undefined {
   const metadata = record(object, "metadata");
   const labels = strings(metadata, "labels");
   const { [MCS_SERVICE_LABEL]: service, [MCS_CLUSTER_LABEL]: cluster } = labels;
   if (labels[SLICE_MANAGED_BY] !== SLICE_MANAGER || service === undefined || cluster === undefined)
     return undefined;
   return {
-    namespace: string(metadata, "namespace") ?? "",
-    name: string(metadata, "name") ?? "",
-    service,
-    cluster,
-    family: string(object, "addressType") === "IPv6" ? "IPv6" : "IPv4",
-    ports: list(object, "ports").map(slicePort),
-    endpoints: list(object, "endpoints").map(sliceEndpoint),
-    ownerUid: string(list(metadata, "ownerReferences")[0], "uid") ?? "",
+    uid: string(metadata, "uid") ?? "",
+    slice: {
+      namespace: string(metadata, "namespace") ?? "",
+      name: string(metadata, "name") ?? "",
+      service,
+      cluster,
+      family: string(object, "addressType") === "IPv6" ? "IPv6" : "IPv4",
+      ports: list(object, "ports").map(slicePort),
+      endpoints: list(object, "endpoints").map(sliceEndpoint),
+      ownerUid: string(list(metadata, "ownerReferences")[0], "uid") ?? "",
+    },
   };
 }
 

@@ -1,14 +1,16 @@
+import type { Write } from "@hansa/kube";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { ServedImport } from "./imports.ts";
 import { endpoint, MemoryServer, served } from "./mcs.fixture.ts";
-import { type Plan, planService, type ServiceState, type Write } from "./plan.ts";
+import { type Plan, planService, type ServiceState } from "./plan.ts";
 import { desiredSlices, ENDPOINTS_PER_SLICE_MAX } from "./slices.ts";
 
 const context = {
   version: "v1beta1" as const,
   hash: (text: string) => `h${text.length}-${sum(text)}`,
   now: "2026-11-23T15:00:00Z",
+  slices: "all" as "all" | "headless" | "none",
 };
 const sum = (text: string): number =>
   [...text].reduce((total, char, at) => (total + char.charCodeAt(0) * (at + 1)) % 1e9, 0);
@@ -42,22 +44,25 @@ function settle(wanted: ServedImport | undefined, more: Partial<ServiceState> = 
 }
 
 const verbs = (writes: readonly Write[]): string[] =>
-  writes.map(({ verb, kind, name }) => `${verb} ${kind} ${name}`);
+  writes.map(({ kind, target: { resource, name, subresource } }) =>
+    [kind, resource.plural, name, ...(subresource === undefined ? [] : [subresource])].join(" "),
+  );
 const addresses = (): string[] =>
   server
     .slices()
-    .flatMap(({ cluster, endpoints }) => endpoints.map((each) => `${cluster} ${each.addresses[0]}`))
+    .flatMap(({ slice: { cluster, endpoints } }) =>
+      endpoints.map((each) => `${cluster} ${each.addresses[0]}`),
+    )
     .sort();
 
 describe("an import", () => {
   it("is written, then its status and slices, then nothing", () => {
     const rounds = settle(served({ eu: [endpoint("10.0.0.1", { hostname: "pay-0" })], us: [] }));
     expect(rounds.map(verbs)).toEqual([
-      ["apply ServiceImport pay"],
-      ["status ServiceImport pay", "apply EndpointSlice pay.eu.v4.0"],
+      ["apply serviceimports pay"],
+      ["apply serviceimports pay status", "apply endpointslices pay.eu.v4.0"],
     ]);
-    expect(server.objects.get("ServiceImport shop/pay")).toMatchObject({
-      apiVersion: "multicluster.x-k8s.io/v1beta1",
+    expect(server.objects.get("serviceimports shop/pay")).toMatchObject({
       metadata: { labels: { "app.kubernetes.io/managed-by": "hansa" } },
       spec: {
         type: "ClusterSetIP",
@@ -71,7 +76,7 @@ describe("an import", () => {
         conditions: [{ type: "Ready", status: "True", reason: "Ready", observedGeneration: 1 }],
       },
     });
-    expect(server.objects.get("EndpointSlice shop/pay.eu.v4.0")).toMatchObject({
+    expect(server.objects.get("endpointslices shop/pay.eu.v4.0")).toMatchObject({
       addressType: "IPv4",
       metadata: {
         labels: {
@@ -97,7 +102,7 @@ describe("an import", () => {
       ports: [{ name: "", portKey: "p--53", port: 53, transport: "UDP", appProtocol: "dns" }],
     };
     settle(served({ eu: [] }, fields));
-    expect(server.objects.get("ServiceImport shop/pay")).toMatchObject({
+    expect(server.objects.get("serviceimports shop/pay")).toMatchObject({
       metadata: { labels: { team: "pay" }, annotations: { note: "x" } },
       spec: {
         ports: [{ port: 53, protocol: "UDP", appProtocol: "dns" }],
@@ -108,7 +113,7 @@ describe("an import", () => {
       },
     });
     settle(served({ eu: [] }, { ...fields, type: "Headless", ips: [] }));
-    const { spec } = server.objects.get("ServiceImport shop/pay") as { spec: object };
+    const { spec } = server.objects.get("serviceimports shop/pay") as { spec: object };
     expect(Object.keys(spec).sort()).toEqual([
       "internalTrafficPolicy",
       "ipFamilies",
@@ -120,27 +125,27 @@ describe("an import", () => {
 
   it("is applied again where somebody changed it, or a label is no longer exported, and not where they added", () => {
     settle(served({ eu: [] }, { labels: { team: "pay" } }));
-    const object = server.objects.get("ServiceImport shop/pay") as {
+    const object = server.objects.get("serviceimports shop/pay") as {
       metadata: { labels: object };
       spec: object;
     };
-    server.objects.set("ServiceImport shop/pay", {
+    server.objects.set("serviceimports shop/pay", {
       ...object,
       spec: { ...object.spec, more: 1 },
       metadata: { ...object.metadata, labels: { ...object.metadata.labels, their: "own" } },
     });
     expect(settle(served({ eu: [] }, { labels: { team: "pay" } }))).toEqual([]);
-    expect(settle(served({ eu: [] })).map(verbs)).toEqual([["apply ServiceImport pay"]]);
-    server.objects.set("ServiceImport shop/pay", { ...object, spec: { ...object.spec, type: "Headless" } });
-    expect(settle(served({ eu: [] })).map(verbs)).toEqual([["apply ServiceImport pay"]]);
+    expect(settle(served({ eu: [] })).map(verbs)).toEqual([["apply serviceimports pay"]]);
+    server.objects.set("serviceimports shop/pay", { ...object, spec: { ...object.spec, type: "Headless" } });
+    expect(settle(served({ eu: [] })).map(verbs)).toEqual([["apply serviceimports pay"]]);
   });
 
   it("goes with its last export, slices and all", () => {
     settle(served({ eu: [endpoint("10.0.0.1")] }));
-    expect(settle(undefined)).toEqual([
+    expect(settle(undefined)).toMatchObject([
       [
-        { verb: "delete", kind: "ServiceImport", namespace: "shop", name: "pay", uid: "uid-1" },
-        { verb: "delete", kind: "EndpointSlice", namespace: "shop", name: "pay.eu.v4.0" },
+        { kind: "delete", target: { namespace: "shop", name: "pay" }, uid: "uid-1" },
+        { kind: "delete", target: { namespace: "shop", name: "pay.eu.v4.0" }, uid: "uid-2" },
       ],
     ]);
     expect(server.objects.size).toBe(0);
@@ -153,7 +158,7 @@ describe("an import", () => {
       uid: "x",
       labels: { "app.kubernetes.io/managed-by": "other" },
     };
-    server.objects.set("ServiceImport shop/pay", { metadata, spec: { type: "Headless" } });
+    server.objects.set("serviceimports shop/pay", { metadata, spec: { type: "Headless" } });
     expect(planService(state(served({ eu: [endpoint("10.0.0.1")] })), context)).toEqual({
       writes: [],
       foreign: true,
@@ -193,7 +198,9 @@ describe("its slices", () => {
       endpoint("10.0.0.2", { ports: { http: 9090 } }),
     ];
     settle(served({ eu: endpoints, us: [endpoint("10.1.0.1")] }, { ipFamilies: ["IPv4", "IPv6"] }));
-    expect(server.slices().map(({ name, family, ports }) => [name, family, ports[0]?.port])).toEqual([
+    expect(
+      server.slices().map(({ slice: { name, family, ports } }) => [name, family, ports[0]?.port]),
+    ).toEqual([
       ["pay.eu.v4.0", "IPv4", 8080],
       ["pay.eu.v4.1", "IPv4", 9090],
       ["pay.eu.v6.0", "IPv6", 8080],
@@ -204,17 +211,37 @@ describe("its slices", () => {
   it("change only where an endpoint does", () => {
     const all = range(350);
     settle(served({ eu: all }));
-    expect(server.slices().map(({ endpoints }) => endpoints.length)).toEqual([100, 100, 100, 50]);
+    expect(server.slices().map(({ slice: { endpoints } }) => endpoints.length)).toEqual([100, 100, 100, 50]);
     const without = all.filter((_, index) => index !== 10);
-    expect(settle(served({ eu: without })).map(verbs)).toEqual([["apply EndpointSlice pay.eu.v4.0"]]);
+    expect(settle(served({ eu: without })).map(verbs)).toEqual([["apply endpointslices pay.eu.v4.0"]]);
     expect(settle(served({ eu: [endpoint("9.0.0.1"), ...without] })).map(verbs)).toEqual([
-      ["apply EndpointSlice pay.eu.v4.0"],
+      ["apply endpointslices pay.eu.v4.0"],
     ]);
     const unready = without.map((each, index) => (index === 200 ? { ...each, ready: false } : each));
     expect(settle(served({ eu: unready }))).toHaveLength(1);
-    expect(settle(served({ eu: [] })).map((round) => round.map(({ verb }) => verb))).toEqual([
+    expect(settle(served({ eu: [] })).map((round) => round.map(({ kind }) => kind))).toEqual([
       Array(4).fill("delete"),
     ]);
+  });
+
+  it("are written for those imports alone for which they are wanted", () => {
+    const count = (slices: "all" | "headless" | "none", type: ServedImport["type"]): number => {
+      server = new MemoryServer();
+      for (let round = 0; round < 2; round += 1) {
+        const wanted = served({ eu: [endpoint("10.0.0.1")] }, { type });
+        server.run(planService(state(wanted), { ...context, slices }).writes);
+      }
+      return server.slices().length;
+    };
+    expect([
+      count("all", "ClusterSetIP"),
+      count("headless", "ClusterSetIP"),
+      count("none", "Headless"),
+    ]).toEqual([1, 0, 0]);
+    expect(count("headless", "Headless")).toBe(1);
+    expect(server.objects.get("serviceimports shop/pay")).toMatchObject({
+      status: { endpointSliceObjects: "Present" },
+    });
   });
 
   it("are named apart whatever the parts hold", () => {
@@ -256,7 +283,9 @@ describe("any history", () => {
           endpoints.map(({ address }) => `${cluster} ${address}`),
         );
         expect(addresses()).toEqual(expected.sort());
-        for (const { endpoints } of server.slices())
+        for (const {
+          slice: { endpoints },
+        } of server.slices())
           expect(endpoints.length).toBeLessThanOrEqual(ENDPOINTS_PER_SLICE_MAX);
       }),
       { numRuns: 30 },

@@ -1,10 +1,10 @@
-/** The ServiceImport that an import shall be, as JSON for server-side apply, and whether an actual one is that already. */
+/** The ServiceImport that an import shall be, and whether an actual one is that already. */
 import { canonicalJson, sameJson } from "@hansa/core";
 import type { Json } from "../source/kube/json.ts";
 import type { Assigned } from "./cluster-set-ips.ts";
 import type { ImportProblem } from "./conditions.ts";
 import type { ServedImport } from "./imports.ts";
-import { APPLIED, MANAGED_BY, MANAGER, MCS_GROUP, type McsVersion } from "./names.ts";
+import { APPLIED, MANAGED_BY } from "./names.ts";
 import type { ActualImport } from "./objects.ts";
 
 export interface DesiredImport {
@@ -54,18 +54,6 @@ function specOf(service: ServedImport): Json {
     ...(trafficDistribution === undefined ? {} : { trafficDistribution }),
   };
 }
-
-export const importBody = (version: McsVersion, desired: DesiredImport): Json => ({
-  apiVersion: `${MCS_GROUP}/${version}`,
-  kind: "ServiceImport",
-  metadata: {
-    namespace: desired.namespace,
-    name: desired.name,
-    labels: { ...desired.labels, [MANAGED_BY]: MANAGER },
-    annotations: { ...desired.annotations, [APPLIED]: desired.applied },
-  },
-  spec: desired.spec,
-});
 
 /** Nothing of it was changed since it was applied. What others added is theirs: the hash tells what we took back. */
 export const isApplied = (desired: DesiredImport, actual: ActualImport): boolean =>

@@ -1,0 +1,96 @@
+/**
+ * Every right that Hansa's agent needs in its cluster, and why. The one table: the chart's roles are made from it, and in tests a
+ * request outside it is a broken invariant (`KubeClient`'s `rights`).
+ */
+import type { Right, Verb } from "../client/right.ts";
+
+export interface Rule {
+  readonly group: string;
+  /** With its subresource. */
+  readonly resource: string;
+  readonly verbs: readonly Verb[];
+  /** `own` = only in the agent's own namespace, by a Role; `cluster` = everywhere, by a ClusterRole. */
+  readonly scope: "own" | "cluster";
+  readonly why: string;
+}
+
+const READ: readonly Verb[] = ["list", "watch"];
+/** Server-side apply makes the object where it is not there, so it needs both. */
+const APPLY: readonly Verb[] = ["create", "patch"];
+
+export const AGENT_RULES: readonly Rule[] = [
+  { group: "", resource: "services", verbs: READ, scope: "cluster", why: "what can be exported" },
+  {
+    group: "",
+    resource: "pods",
+    verbs: READ,
+    scope: "cluster",
+    why: "identity and address of each workload",
+  },
+  { group: "", resource: "serviceaccounts", verbs: READ, scope: "cluster", why: "identities to issue" },
+  { group: "", resource: "namespaces", verbs: READ, scope: "cluster", why: "labels that opt in; deletion" },
+  { group: "", resource: "nodes", verbs: READ, scope: "cluster", why: "region and zone of endpoints" },
+  {
+    group: "discovery.k8s.io",
+    resource: "endpointslices",
+    verbs: [...READ, ...APPLY, "delete"],
+    scope: "cluster",
+    why: "endpoints of exported services; slices of imported ones",
+  },
+  {
+    group: "multicluster.x-k8s.io",
+    resource: "serviceexports",
+    verbs: READ,
+    scope: "cluster",
+    why: "what is exported",
+  },
+  {
+    group: "multicluster.x-k8s.io",
+    resource: "serviceexports/status",
+    verbs: ["patch"],
+    scope: "cluster",
+    why: "conditions on exports",
+  },
+  {
+    group: "multicluster.x-k8s.io",
+    resource: "serviceimports",
+    verbs: [...READ, ...APPLY, "delete"],
+    scope: "cluster",
+    why: "imports of what other clusters export",
+  },
+  {
+    group: "multicluster.x-k8s.io",
+    resource: "serviceimports/status",
+    verbs: ["patch"],
+    scope: "cluster",
+    why: "which clusters export it; conditions",
+  },
+  ...["allowpolicies", "failoverpolicies", "meshgateways"].flatMap((resource): readonly Rule[] => [
+    { group: "hansa.dev", resource, verbs: READ, scope: "cluster", why: "who may call, and where calls go" },
+    {
+      group: "hansa.dev",
+      resource: `${resource}/status`,
+      verbs: ["patch"],
+      scope: "cluster",
+      why: "whether a policy is in force",
+    },
+  ]),
+  {
+    group: "authentication.k8s.io",
+    resource: "tokenreviews",
+    verbs: ["create"],
+    scope: "cluster",
+    why: "first identity of a sidecar",
+  },
+  {
+    group: "coordination.k8s.io",
+    resource: "leases",
+    verbs: ["get", "create", "update"],
+    scope: "own",
+    why: "election of the writer",
+  },
+];
+
+export const AGENT_RIGHTS: readonly Right[] = AGENT_RULES.flatMap(({ group, resource, verbs }) =>
+  verbs.map((verb) => ({ group, resource, verb })),
+);

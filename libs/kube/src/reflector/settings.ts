@@ -1,0 +1,27 @@
+/** Times of list and watch. One set for all reflectors; tests shorten them. */
+import type { Backoff } from "../backoff.ts";
+
+export interface ReflectorSettings {
+  readonly pageObjects: number;
+  readonly backoff: Backoff;
+  /** Without a line for this long a watch is not believed: bookmarks come about once a minute. */
+  readonly silenceMs: number;
+  /** Between a list that lacks half or more and the list that confirms it. */
+  readonly confirmAfterMs: number;
+  /** After this long without the API server everything is listed: a restored etcd may have overtaken our version. */
+  readonly outageMs: number;
+  /** A watch that ends sooner and without a line counts as a failure. */
+  readonly shortWatchMs: number;
+  /** The server is asked to end a watch after a time between this and twice this (client-go's five to ten minutes). */
+  readonly watchMs: number;
+}
+
+export const REFLECTOR_SETTINGS: ReflectorSettings = {
+  pageObjects: 500,
+  backoff: { firstMs: 100, lastMs: 10_000 },
+  silenceMs: 180_000,
+  confirmAfterMs: 2000,
+  outageMs: 15_000,
+  shortWatchMs: 1000,
+  watchMs: 300_000,
+};
