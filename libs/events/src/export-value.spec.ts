@@ -48,6 +48,23 @@ describe("limits of an export", () => {
   });
 
   it.each([
+    [
+      "ports",
+      limits.SERVICE_PORTS_MAX,
+      (n: number) => ({
+        ports: Array.from({ length: n }, (_, index) => ({ name: "", port: index + 1, protocol: "tcp" })),
+      }),
+    ],
+    [
+      "service accounts",
+      limits.SERVICE_ACCOUNTS_MAX,
+      (n: number) => ({ serviceAccounts: Array.from({ length: n }, (_, index) => `sa-${index}`) }),
+    ],
+  ])("%s of a service are read up to %i, and poison beyond", (_name, count, of) => {
+    expect([read(of(count)).kind, read(of(count + 1)).kind]).toEqual(["events", "poison"]);
+  });
+
+  it.each([
     ["an empty selector", { toSelector: [] }],
     ["an empty cluster selector", { clusterSelectors: [[]] }],
     ["In without values", { toSelector: [{ ...exists, operator: "In" }] }],

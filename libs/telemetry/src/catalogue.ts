@@ -54,6 +54,11 @@ export const METRICS: Readonly<Record<string, MetricDefinition>> = {
   hansa_bus_up: gauge("1 while NATS is connected"),
   hansa_hub_up: gauge("1 while the hub's heartbeat is fresh"),
   hansa_source_reloads_total: counter("Reloads of the file source", "outcome"),
+  hansa_kube_unmeshed_endpoints: gauge(
+    "Endpoints of exported Services that the mesh cannot dial (no injected proxy)",
+  ),
+  hansa_service_imports: gauge("Services that this cluster imports"),
+  hansa_foreign_service_imports: gauge("ServiceImports that somebody else made and that are left alone"),
   hansa_hub_commit_seconds: histogram("From a record's arrival at the hub to its commit"),
   hansa_hub_lag_records: gauge("Records in the stream that are not committed yet"),
   hansa_http_requests_total: counter("Requests of the HTTP API", "route", "status"),

@@ -65,6 +65,16 @@ export const AGENT_RULES: readonly Rule[] = [
     scope: "cluster",
     why: "which clusters export it; conditions",
   },
+  ...["allowpolicies", "failoverpolicies", "meshgateways"].flatMap((resource): readonly Rule[] => [
+    { group: "hansa.dev", resource, verbs: READ, scope: "cluster", why: "who may call, and where calls go" },
+    {
+      group: "hansa.dev",
+      resource: `${resource}/status`,
+      verbs: ["patch"],
+      scope: "cluster",
+      why: "whether a policy is in force",
+    },
+  ]),
   {
     group: "authentication.k8s.io",
     resource: "tokenreviews",

@@ -10,8 +10,8 @@ import type { Outbox } from "../log/outbox.ts";
 import type { Ports } from "../ports.ts";
 import type { DataPlane } from "../proxy/plane.ts";
 import type { ProxySockets } from "../proxy/sockets.ts";
-import type { SourceDocument } from "../source/document.ts";
-import type { FileSource } from "../source/file-source.ts";
+import type { WithoutAddress } from "../source/facts.ts";
+import type { SourceStatus } from "../source/file-source.ts";
 
 export interface AgentView {
   readonly config: AgentConfig;
@@ -25,8 +25,9 @@ export interface AgentView {
   readonly authority: Authority;
   readonly outbox: Outbox;
   readonly sockets: ProxySockets;
-  readonly source: FileSource;
-  readonly document: SourceDocument | undefined;
+  readonly source: { readonly status: SourceStatus };
+  /** Endpoints that nobody can dial, by service (HSA4009). */
+  undialable(): readonly WithoutAddress[];
   bundle(): BundleValue;
   /** Reasons why this agent is not ready; empty = ready. */
   notReady(): string[];
