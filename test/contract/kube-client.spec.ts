@@ -162,7 +162,9 @@ describe("a watch", () => {
     ["within the watch", 200, '{"type":"ERROR","object":{"code":410,"reason":"Expired"}}\n'],
     ["in its place", 410, '{"code":410,"reason":"Expired"}'],
   ])("of a version that is too old (%s) lists anew", async (_where, status, text) => {
-    await follow((response) => void response.writeHead(status).write(text));
+    await follow(
+      (response) => void (status === 200 ? response.write(text) : response.writeHead(status).end(text)),
+    );
     expect(own.counted("hansa_kube_relists_total", { reason: "gone" })).toBe(1);
   });
 

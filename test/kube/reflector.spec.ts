@@ -1,5 +1,5 @@
 /** List and watch against a real API server and what happens to those: crashes, backups, compaction, slow lines, missing rights. */
-import { type KubeClient, Reflector, SERVICES } from "@hansa/kube";
+import { type KubeClient, type KubeObject, Reflector, SERVICES } from "@hansa/kube";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { KubeCluster } from "../../deploy/tools/kube/cluster.ts";
 import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
@@ -15,6 +15,7 @@ import {
   projectSlice,
   serviceBody,
   serviceNamed,
+  sliceNamed,
   sure,
 } from "./support/slices.ts";
 import { removals, type Watched, watched } from "./support/watched.ts";
@@ -115,6 +116,21 @@ describe("list and watch", () => {
     expect(own.counted("hansa_kube_callback_failures_total")).toBe(2);
     expect(own.counted("hansa_kube_unreadable_total")).toBe(2);
     expect(own.logged.filter((text) => text.includes("of no use"))).toHaveLength(2);
+  });
+
+  it(`keeps up with a burst of ${share(5000)} changes, and ends with the last of each`, async () => {
+    const names = await slices(20);
+    seen = await watched(overLine(), own);
+    const burst = Array.from({ length: share(5000) }, (_, turn) => String(turn));
+    await each(burst, (turn) => changeSlice(admin, names[Number(turn) % 20]!, 3, 1 + Number(turn)));
+    await createSlice(admin, `${names[0]}-last`, 3);
+    await has(`${names[0]}-last`);
+    const { items } = (await sure(admin, { method: "GET", target: sliceNamed() })) as unknown as {
+      readonly items: readonly KubeObject[];
+    };
+    const truth = items.map((object) => [`default/${object.metadata.name}`, projectSlice(object)]);
+    expect(Object.fromEntries(seen.reflector.values)).toEqual(Object.fromEntries(truth));
+    expect([own.counted("hansa_kube_watch_problems_total"), removals(seen.diary)]).toEqual([0, []]);
   });
 
   it(`is in step with ${share(1000)} Services of 100 endpoints soon after its start`, async () => {
