@@ -203,6 +203,7 @@ describe("an API server that crashes", () => {
 describe("an API server that was set back to a backup", () => {
   it("is found out by our version, and what most lists lack is withdrawn only after a second one", async () => {
     const names = await slices(10);
+    await createSlice(admin, "again", 3);
     await kube.backUp("eu", "before");
     const known = (await namesNow()).length;
     const late = await slices(known + 5);
@@ -222,13 +223,20 @@ describe("an API server that was set back to a backup", () => {
     await has("after-restore");
   });
 
-  it("and has used our version again is found out by its absence", async () => {
+  it("and has used our version again since is found out by its absence", async () => {
+    const [name = ""] = await slices(1);
     await createSlice(admin, "late", 3);
-    seen = await watched(clientOf(eu, own), own);
+    seen = await watched(overLine(), own);
     seen.diary.length = 0;
+    line.set({ kind: "cut" });
     await kube.restore("eu", "before");
+    for (let turn = 1; turn <= 100; turn += 1) await changeSlice(admin, "again", 3, turn);
+    line.set({ kind: "none" });
     await hasNot("late");
-    expect(removals(seen.diary).sort()).toEqual(["removed default/after-restore", "removed default/late"]);
+    expect(removals(seen.diary)).toEqual(
+      expect.arrayContaining(["removed default/late", `removed default/${name}`]),
+    );
+    expect(own.counted("hansa_kube_relists_total", { reason: "outage" })).toBe(1);
   });
 });
 
