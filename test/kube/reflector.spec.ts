@@ -96,7 +96,7 @@ describe("list and watch", () => {
     const annotated = ["annotate", "endpointslice", name, "hansa.test/a=1"];
     await eu.kubectl.ok(annotated);
     await changeSlice(admin, name, 3, 5);
-    await expect.poll(() => seen?.diary).toEqual([`set default/${name}`]);
+    await expect.poll(() => seen?.diary, { timeout: 10_000 }).toEqual([`set default/${name}`]);
   });
 
   it("goes on where a callback throws and where an object cannot be read", async () => {
@@ -172,7 +172,7 @@ describe("an API server that crashes", () => {
     seen = await watched(clientOf(eu, own), own, { settings: PATIENT });
     seen.diary.length = 0;
     await eu.killApiServer();
-    await expect.poll(() => seen?.reflector.problem?.code).toBe("HSA7001");
+    await expect.poll(() => seen?.reflector.problem?.code, { timeout: 10_000 }).toBe("HSA7001");
     expect(seen.names()).toEqual(expect.arrayContaining(names));
     await eu.startApiServer();
     await changeSlice(admin, names[0]!, 3, 9);
@@ -247,7 +247,7 @@ describe("a slow API server", () => {
     seen = await watched(overLine(), own, { settings: { pageObjects: 20 } });
     expect(seen.names()).toEqual(expect.arrayContaining(names));
     await changeSlice(admin, names[0]!, 3, 3);
-    await expect.poll(() => seen?.diary.at(-1), { timeout: 5000 }).toBe(`set default/${names[0]}`);
+    await expect.poll(() => seen?.diary.at(-1), { timeout: 10_000 }).toBe(`set default/${names[0]}`);
     expect(own.counted("hansa_kube_watch_problems_total")).toBe(0);
     expect(removals(seen.diary)).toEqual([]);
   });
@@ -259,7 +259,7 @@ describe("a slow API server", () => {
       line.set({ kind: "cut" });
       await changeSlice(admin, names[turn]!, 3, turn);
       line.set({ kind: "none" });
-      await expect.poll(() => seen?.diary.at(-1), { timeout: 5000 }).toBe(`set default/${names[turn]}`);
+      await expect.poll(() => seen?.diary.at(-1), { timeout: 10_000 }).toBe(`set default/${names[turn]}`);
     }
     expect(removals(seen.diary)).toEqual([]);
   });
@@ -276,7 +276,7 @@ describe("a missing right", () => {
       onChanges: () => {},
     });
     reflector.start();
-    await expect.poll(() => reflector.problem?.code).toBe("HSA7003");
+    await expect.poll(() => reflector.problem?.code, { timeout: 10_000 }).toBe("HSA7003");
     expect(reflector.problem?.message).toMatch(
       /^listing services: services is forbidden: User "system:serviceaccount:default:default" cannot list resource "services"/,
     );
