@@ -130,8 +130,12 @@ func (m *Manager) Dial(namespace, pod string, port int32) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	network := found.w.sandbox.Load()
+	if network == nil {
+		return nil, fmt.Errorf("pod %s/%s has no network yet", namespace, pod)
+	}
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port)))
-	return found.w.space.Dial(net.Dialer{Timeout: 10 * time.Second}, "tcp4", address)
+	return network.space.Dial(net.Dialer{Timeout: 10 * time.Second}, "tcp4", address)
 }
 
 // Retain is told all pods that there are after the API server was set back: what is not among them is ended, and what is
