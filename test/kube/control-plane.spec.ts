@@ -1,5 +1,7 @@
 /** The lab's control planes are real ones, are apart from each other, and come back as they were. */
+import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { KubeCluster } from "../../deploy/tools/kube/cluster.ts";
 import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
 
 const names = ["eu", "us", "ap"];
@@ -61,6 +63,15 @@ describe("three clusters on one etcd", () => {
     });
   });
 
+  it("takes up a new serving certificate without a new start", async () => {
+    const eu = kube.cluster("eu");
+    const [serial, pid] = [await servingSerial(eu), eu.apiServerPid];
+    eu.rotateServerCertificate();
+    await expect.poll(() => servingSerial(eu), { timeout: 30_000 }).not.toBe(serial);
+    expect(eu.apiServerPid).toBe(pid);
+    await eu.kubectl.ok(["get", "namespaces"]);
+  });
+
   it("keeps everything over a crash of an API server", async () => {
     const eu = kube.cluster("eu");
     const before = eu.apiServerPid;
@@ -93,6 +104,18 @@ describe("a cluster with an etcd of its own", () => {
 async function namesOf(kube: Kube, cluster: string, kind: string): Promise<string[]> {
   const text = await kube.cluster(cluster).kubectl.ok(["get", kind, "-o", "name"]);
   return text.split("\n").flatMap((line) => line.split("/")[1] ?? []);
+}
+
+/** Serial number of the certificate that a cluster's API server shows. */
+function servingSerial(cluster: KubeCluster): Promise<string> {
+  const { hostname, port } = new URL(cluster.url);
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: hostname, port: Number(port), ca: cluster.caPem }, () => {
+      resolve(socket.getPeerCertificate().serialNumber);
+      socket.destroy();
+    });
+    socket.once("error", reject);
+  });
 }
 
 async function version(kube: Kube, name: string): Promise<number> {

@@ -125,6 +125,17 @@ describe("a pod", () => {
     });
   });
 
+  it("waits for configuration that is not there yet, and says so", async () => {
+    const env = [{ name: "LATE", valueFrom: { secretKeyRef: { name: "late", key: "value" } } }];
+    const postStart = { exec: { command: ["sh", "-c", 'echo "$LATE" > /tmp/hook'] } };
+    await start(pod("waits", { containers: [{ ...shell("sleep 3600"), env, lifecycle: { postStart } }] }));
+    const why = ["get", "pod/waits", "-o", "jsonpath={.status.containerStatuses[0].state.waiting}"];
+    await expectOutput(eu, why, /secrets \\"late\\" not found.*CreateContainerConfigError/);
+    await eu.kubectl.ok(["create", "secret", "generic", "late", "--from-literal=value=there"]);
+    await ready("waits");
+    await expectOutput(eu, ["exec", "waits", "--", "cat", "/tmp/hook"], /^there\n$/);
+  });
+
   it("is held to its security context", async () => {
     const securityContext = {
       runAsUser: 1000,

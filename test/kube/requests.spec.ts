@@ -241,19 +241,19 @@ describe("an election by Lease", () => {
 
   it("replaces a holder that is paused, which is not elected when it goes on", async () => {
     const one = candidate("one");
-    await expect.poll(() => one.said, { timeout: 10_000 }).toEqual(["not elected", "elected"]);
+    await expect.poll(() => one.said, { timeout: 20_000 }).toEqual(["not elected", "elected"]);
     const two = candidate("two");
     await expect.poll(() => two.said, { timeout: 10_000 }).toEqual(["not elected"]);
     one.child.kill("SIGSTOP");
-    await expect.poll(() => two.said, { timeout: 10_000 }).toEqual(["not elected", "elected"]);
+    await expect.poll(() => two.said, { timeout: 20_000 }).toEqual(["not elected", "elected"]);
     one.child.kill("SIGCONT");
-    await expect.poll(() => one.said).toEqual(["not elected", "elected", "not elected"]);
-    // Five turns of both.
+    await expect.poll(() => one.said, { timeout: 5000 }).toEqual(["not elected", "elected", "not elected"]);
+    // Four turns of both.
     await new Promise((resolve) => setTimeout(resolve, 2000));
     expect([one.said.length, two.said.length]).toEqual([3, 2]);
     two.child.kill("SIGTERM");
     await once(two.child, "exit");
-    await expect.poll(() => one.said.at(-1), { timeout: 3000 }).toBe("elected");
+    await expect.poll(() => one.said.at(-1), { timeout: 10_000 }).toBe("elected");
   });
 });
 

@@ -8,13 +8,14 @@ import { startKube } from "../../../deploy/tools/kube/kube.ts";
 import { clientOf, ports } from "../../kube/support/client.ts";
 import { changeSlice, createSlice, each } from "../../kube/support/slices.ts";
 import type { Bench, BenchContext, Figure } from "../bench.ts";
-import { until } from "../support/numbers.ts";
+import { ms, until } from "../support/numbers.ts";
 import type { Look, Order, WatcherKind } from "./talk.ts";
 
 const ENDPOINTS = 100;
 const FEW_ENDPOINTS = 3;
-const FULL = { slices: 1000, changes: 3000 };
-const QUICK = { slices: 50, changes: 100 };
+const FULL = { slices: 1000, changes: 600, turns: 6 };
+const QUICK = { slices: 50, changes: 50, turns: 2 };
+const FIRST_SYNC_MS = 10_000;
 const HEAP_BYTES_MAX = 150;
 
 class Watcher {
@@ -24,11 +25,13 @@ class Watcher {
     this.#child = child;
   }
 
-  static async start(kind: WatcherKind, path: string): Promise<Watcher> {
+  /** Resolves when it has read everything. */
+  static async synced(kind: WatcherKind, path: string): Promise<Watcher> {
     const program = fileURLToPath(new URL("./watcher.ts", import.meta.url));
     const child = fork(program, [kind, path], { execArgv: ["--expose-gc"] });
     const watcher = new Watcher(child);
     await watcher.#answer();
+    await until(`${kind} reads everything`, async () => (await watcher.look()).syncedMs !== undefined);
     return watcher;
   }
 
@@ -72,13 +75,12 @@ export const bench: Bench = {
       const [many, few] = [namesOf("many", slices), namesOf("few", slices)];
       await each(many, (name) => createSlice(client, name, ENDPOINTS));
       await each(few, (name) => createSlice(client, name, FEW_ENDPOINTS));
-      const hansa = await Watcher.start("hansa", kube.kubeconfig);
-      const peer = await Watcher.start("client-node", kube.kubeconfig);
-      for (const watcher of [hansa, peer])
-        await until("a watcher reads everything", async () => (await watcher.look()).isSynced);
+      const hansa = await Watcher.synced("hansa", kube.kubeconfig);
+      const peer = await Watcher.synced("client-node", kube.kubeconfig);
       const change = (name: string, endpoints: number, generation: number): Promise<void> =>
         changeSlice(client, name, endpoints, generation);
       const figures = [
+        await firstSync({ hansa, peer, change }, slices),
         await heap({ hansa, peer, change }, slices * (ENDPOINTS + FEW_ENDPOINTS)),
         await cpu({ hansa, peer, change }, many, ENDPOINTS, context),
         await cpu({ hansa, peer, change }, few, FEW_ENDPOINTS, context),
@@ -95,6 +97,19 @@ export const bench: Bench = {
 const namesOf = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
 
+async function firstSync({ hansa, peer }: World, slices: number): Promise<Figure> {
+  const [own, theirs] = (await Promise.all([hansa.look(), peer.look()])).map(
+    ({ syncedMs }) => syncedMs ?? NaN,
+  ) as [number, number];
+  return {
+    figure: `first sync of ${slices} EndpointSlices of ${ENDPOINTS} endpoints and ${slices} of ${FEW_ENDPOINTS}`,
+    reach: `≤ ${FIRST_SYNC_MS / 1000} s`,
+    measured: ms(own),
+    peer: `client-node informer ${ms(theirs)}`,
+    kept: own <= FIRST_SYNC_MS,
+  };
+}
+
 async function heap({ hansa, peer }: World, endpoints: number): Promise<Figure> {
   const [own, theirs] = (await Promise.all([hansa.look("weigh"), peer.look("weigh")])).map(
     ({ heapBytes }) => heapBytes / endpoints,
@@ -108,35 +123,51 @@ async function heap({ hansa, peer }: World, endpoints: number): Promise<Figure> 
   };
 }
 
+/** Best of some turns: a neighbour on the machine makes a turn dearer, never cheaper. */
 async function cpu(
-  { hansa, peer, change }: World,
+  world: World,
   names: readonly string[],
   endpoints: number,
   { quick, log }: BenchContext,
 ): Promise<Figure> {
-  const { changes } = quick ? QUICK : FULL;
-  const before = await Promise.all([hansa.look(), peer.look()]);
-  const turns = Array.from({ length: changes }, (_, turn) => String(turn));
-  await each(turns, (turn) =>
-    change(names[Number(turn) % names.length]!, endpoints, 1 + Math.floor(Number(turn) / names.length)),
-  );
-  const seen = async (watcher: Watcher, from: Look): Promise<boolean> =>
-    (await watcher.look()).changes - from.changes >= changes;
-  await until("both see every change", async () => {
-    const both = await Promise.all([seen(hansa, before[0]), seen(peer, before[1])]);
-    return both.every((all) => all);
-  });
-  const after = await Promise.all([hansa.look(), peer.look()]);
-  const [own, theirs] = [0, 1].map((index) => (after[index]!.cpuUs - before[index]!.cpuUs) / changes) as [
-    number,
-    number,
-  ];
-  log(`  ${endpoints} endpoints: ${own.toFixed(0)} and ${theirs.toFixed(0)} µs per change`);
+  const { changes, turns } = quick ? QUICK : FULL;
+  const own: number[] = [];
+  const theirs: number[] = [];
+  for (let turn = 0; turn < turns; turn += 1) {
+    const [hansa, peer] = await cpuUsPerChange(world, names, endpoints, turn * changes, changes);
+    own.push(hansa);
+    theirs.push(peer);
+  }
+  const text = (samples: readonly number[]): string => samples.map((us) => us.toFixed(0)).join(" ");
+  log(`  ${endpoints} endpoints, µs per change: ${text(own)}; client-node ${text(theirs)}`);
+  const [best, bestOfPeer] = [Math.min(...own), Math.min(...theirs)];
   return {
     figure: `CPU per changed EndpointSlice of ${endpoints} endpoints`,
     reach: "below the peer's",
-    measured: `${own.toFixed(0)} µs, ${(theirs / own).toFixed(1)}× less`,
-    peer: `client-node informer ${theirs.toFixed(0)} µs`,
-    kept: own < theirs,
+    measured: `${best.toFixed(0)} µs, ${(bestOfPeer / best).toFixed(1)}× less`,
+    peer: `client-node informer ${bestOfPeer.toFixed(0)} µs`,
+    kept: best < bestOfPeer,
   };
+}
+
+async function cpuUsPerChange(
+  { hansa, peer, change }: World,
+  names: readonly string[],
+  endpoints: number,
+  first: number,
+  changes: number,
+): Promise<[number, number]> {
+  const watchers = [hansa, peer] as const;
+  const before = await Promise.all(watchers.map((watcher) => watcher.look()));
+  const turns = Array.from({ length: changes }, (_, turn) => String(first + turn));
+  await each(turns, (turn) =>
+    change(names[Number(turn) % names.length]!, endpoints, 1 + Math.floor(Number(turn) / names.length)),
+  );
+  for (const [index, watcher] of watchers.entries())
+    await until(
+      "every change is seen",
+      async () => (await watcher.look()).changes - before[index]!.changes >= changes,
+    );
+  const after = await Promise.all(watchers.map((watcher) => watcher.look()));
+  return [0, 1].map((index) => (after[index]!.cpuUs - before[index]!.cpuUs) / changes) as [number, number];
 }

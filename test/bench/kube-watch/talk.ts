@@ -9,7 +9,8 @@ export type Order = "look" | "weigh";
 export interface Look {
   /** Adds, updates and removals seen. */
   readonly changes: number;
-  readonly isSynced: boolean;
+  /** From its start, imports apart, to a whole cache; undefined until then. */
+  readonly syncedMs: number | undefined;
   /** User and system since the start of the process. */
   readonly cpuUs: number;
   /** Held beyond what the process held before it began, imports apart. */

@@ -14,7 +14,8 @@ const [kind, path = ""] = process.argv.slice(2) as [WatcherKind, string];
 collect();
 const emptyHeapBytes = process.memoryUsage().heapUsed;
 let changes = 0;
-let isSynced = false;
+let syncedMs: number | undefined;
+const startMs = performance.now();
 const start = { hansa: startHansa, "client-node": startClientNode }[kind];
 await start();
 
@@ -23,7 +24,7 @@ process.on("message", (order: Order) => {
   const { user, system } = process.cpuUsage();
   const look: Look = {
     changes,
-    isSynced,
+    syncedMs,
     cpuUs: user + system,
     heapBytes: process.memoryUsage().heapUsed - emptyHeapBytes,
   };
@@ -50,7 +51,7 @@ async function startHansa(): Promise<void> {
       changes += batch.length;
     },
     onSynced: () => {
-      isSynced = true;
+      syncedMs = performance.now() - startMs;
     },
   }).start();
 }
@@ -68,7 +69,7 @@ async function startClientNode(): Promise<void> {
   };
   for (const verb of ["add", "update", "delete"] as const) informer.on(verb, seen);
   await informer.start();
-  isSynced = true;
+  syncedMs = performance.now() - startMs;
 }
 
 function collect(): void {

@@ -12,7 +12,7 @@ const ports = {
   metrics: noMetrics,
 };
 const client = new KubeClient({ access: new Access(await kubeconfig({ path }), ports), ports });
-const settings = { durationMs: 3000, holdMs: 2000, everyMs: 400 };
+const settings = { durationMs: 6000, holdMs: 4500, everyMs: 500 };
 const election = new LeaseElection({
   client,
   ports,

@@ -159,8 +159,8 @@ func (w *worker) field(path string) (string, error) {
 		"metadata.annotations":    quoted(pod.Annotations),
 		"spec.nodeName":           w.node.Name,
 		"spec.serviceAccountName": pod.Spec.ServiceAccountName,
-		"status.podIP":            w.address.String(),
-		"status.podIPs":           w.address.String(),
+		"status.podIP":            w.address(),
+		"status.podIPs":           w.address(),
 		"status.hostIP":           w.node.IP.String(),
 		"status.hostIPs":          w.node.IP.String(),
 	}

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"hansa/kube/node/config"
 	"hansa/kube/node/container"
 )
 
@@ -69,7 +70,11 @@ func (m *member) run(life context.Context) {
 
 // once is one run; it gives the exit code.
 func (m *member) once(life context.Context) int {
-	running, err := m.start(life)
+	spec, err := m.configure(life)
+	if err != nil {
+		return 128
+	}
+	running, err := container.Start(spec, m.w.sandbox.Load().space, m.w.host.LogFile(m.w.pod, m.spec.Name, m.restarts))
 	if err != nil {
 		m.w.warn("Failed", fmt.Sprintf("container %s: %s", m.spec.Name, err))
 		ended := metav1.Now()
@@ -91,7 +96,7 @@ func (m *member) once(life context.Context) int {
 		running.Kill()
 	}
 	probing, stop := context.WithCancel(context.Background())
-	go m.probe(probing, life, running)
+	go m.attend(probing, life, running)
 	<-running.Done()
 	stop()
 	m.change(func() {
@@ -101,32 +106,47 @@ func (m *member) once(life context.Context) int {
 	return running.Code
 }
 
-func (m *member) start(ctx context.Context) (*container.Container, error) {
+// attend looks after a run from its start to its end.
+func (m *member) attend(ctx, life context.Context, running *container.Container) {
+	if hooks := m.spec.Lifecycle; hooks != nil && hooks.PostStart != nil {
+		if err := m.hook(ctx, running, hooks.PostStart); err != nil && ctx.Err() == nil {
+			m.w.warn("FailedPostStartHook", fmt.Sprintf("container %s: %s", m.spec.Name, err))
+			running.Kill()
+			return
+		}
+	}
+	m.probe(ctx, life, running)
+}
+
+// configure finds all that the container is to be given, however often that has to be tried; it fails only where the
+// pod's life is over.
+func (m *member) configure(life context.Context) (container.Spec, error) {
+	for {
+		spec, err := m.container(life)
+		if err == nil || life.Err() != nil {
+			return spec, err
+		}
+		const reason = "CreateContainerConfigError"
+		m.w.warn(reason, fmt.Sprintf("container %s: %s", m.spec.Name, err))
+		m.change(func() { m.waiting = corev1.ContainerStateWaiting{Reason: reason, Message: err.Error()} })
+		if !sleep(life, time.Second) {
+			return spec, life.Err()
+		}
+	}
+}
+
+func (m *member) container(ctx context.Context) (container.Spec, error) {
 	w := m.w
 	image, _ := w.host.Config.Image(m.spec.Image)
 	env, err := w.environment(ctx, m.spec, image)
 	if err != nil {
-		return nil, err
-	}
-	command, args := m.spec.Command, m.spec.Args
-	if len(command) == 0 {
-		command = image.Entrypoint
-		if len(args) == 0 {
-			args = image.Cmd
-		}
-	}
-	var argv []string
-	for _, each := range append(append([]string{}, command...), args...) {
-		argv = append(argv, env.expand(each))
-	}
-	if len(argv) == 0 {
-		return nil, fmt.Errorf("no command")
+		return container.Spec{}, err
 	}
 	uid, gid := identity(w.pod, m.spec)
 	spec := container.Spec{
 		Dir:      filepath.Join(w.host.podDir(w.pod), "containers", m.spec.Name),
 		Hostname: w.hostname(),
-		Argv:     argv,
+		Argv:     m.argv(image, env),
 		Env:      env.list(),
 		Cwd:      m.spec.WorkingDir,
 		Mounts:   w.mounts(m.spec, env),
@@ -134,14 +154,29 @@ func (m *member) start(ctx context.Context) (*container.Container, error) {
 		UID:      uid,
 		GID:      gid,
 	}
+	if len(spec.Argv) == 0 {
+		return spec, fmt.Errorf("no command")
+	}
 	if limits := m.spec.SecurityContext; limits != nil {
 		spec.ReadOnlyRoot = limits.ReadOnlyRootFilesystem != nil && *limits.ReadOnlyRootFilesystem
 		spec.NoNewPrivileges = limits.AllowPrivilegeEscalation != nil && !*limits.AllowPrivilegeEscalation
 	}
-	if err := os.MkdirAll(spec.Dir, 0o755); err != nil {
-		return nil, err
+	return spec, os.MkdirAll(spec.Dir, 0o755)
+}
+
+// argv is what runs: a pod's command stands for the image's with its arguments, a pod's arguments for the image's.
+func (m *member) argv(image config.Image, env *environment) (argv []string) {
+	command, args := m.spec.Command, m.spec.Args
+	if len(command) == 0 {
+		command = image.Entrypoint
+		if len(args) == 0 {
+			args = image.Cmd
+		}
 	}
-	return container.Start(spec, w.space, w.host.LogFile(w.pod, m.spec.Name, m.restarts))
+	for _, each := range append(append([]string{}, command...), args...) {
+		argv = append(argv, env.expand(each))
+	}
+	return argv
 }
 
 func (m *member) runsAgain(code int) bool {

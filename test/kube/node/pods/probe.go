@@ -156,7 +156,7 @@ func (m *member) dial(ctx context.Context, address string) (net.Conn, error) {
 // at is where a probe goes: the pod's address unless it says another, a port by its number or its name.
 func (m *member) at(host string, port intstr.IntOrString) string {
 	if host == "" {
-		host = m.w.address.String()
+		host = m.w.address()
 	}
 	number := port.IntValue()
 	for _, each := range m.spec.Ports {

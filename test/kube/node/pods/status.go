@@ -31,6 +31,9 @@ func (w *worker) report(ctx context.Context) {
 		case <-w.dirty:
 		}
 		status := w.status(written)
+		if w.rewrite.Swap(false) {
+			written = nil
+		}
 		if written != nil && reflect.DeepEqual(*written, status) {
 			continue
 		}
@@ -65,8 +68,8 @@ func (w *worker) status(before *corev1.PodStatus) corev1.PodStatus {
 		Phase: w.phase(), StartTime: &began,
 		HostIP: w.node.IP.String(), HostIPs: []corev1.HostIP{{IP: w.node.IP.String()}},
 	}
-	if w.space != nil {
-		status.PodIP = w.address.String()
+	if address := w.address(); address != "" {
+		status.PodIP = address
 		status.PodIPs = []corev1.PodIP{{IP: status.PodIP}}
 	}
 	for _, m := range w.members {
@@ -118,7 +121,7 @@ func (w *worker) conditions(before *corev1.PodStatus) []corev1.PodCondition {
 	}
 	own := []corev1.PodCondition{
 		condition(corev1.PodScheduled, true),
-		condition(corev1.PodReadyToStartContainers, w.space != nil),
+		condition(corev1.PodReadyToStartContainers, w.sandbox.Load() != nil),
 		condition(corev1.PodInitialized, w.initialised.Load()),
 		condition(corev1.ContainersReady, containersReady),
 		condition(corev1.PodReady, ready),

@@ -2,6 +2,7 @@ package pods
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -50,7 +51,11 @@ func (m *member) end(deadline time.Time) {
 	}
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
-	m.preStop(ctx, running)
+	if hooks := m.spec.Lifecycle; hooks != nil && hooks.PreStop != nil {
+		if err := m.hook(ctx, running, hooks.PreStop); err != nil {
+			m.w.warn("FailedPreStopHook", fmt.Sprintf("container %s: %s", m.spec.Name, err))
+		}
+	}
 	running.Terminate()
 	select {
 	case <-running.Done():
@@ -60,16 +65,12 @@ func (m *member) end(deadline time.Time) {
 	}
 }
 
-func (m *member) preStop(ctx context.Context, running *container.Container) {
-	if m.spec.Lifecycle == nil || m.spec.Lifecycle.PreStop == nil {
-		return
-	}
-	var err error
-	switch hook := m.spec.Lifecycle.PreStop; {
+func (m *member) hook(ctx context.Context, running *container.Container, hook *corev1.LifecycleHandler) error {
+	switch {
 	case hook.Exec != nil:
-		err = running.Exec(ctx, hook.Exec.Command, container.Streams{})
+		return running.Exec(ctx, hook.Exec.Command, container.Streams{})
 	case hook.HTTPGet != nil:
-		err = m.get(ctx, hook.HTTPGet)
+		return m.get(ctx, hook.HTTPGet)
 	case hook.Sleep != nil:
 		select {
 		case <-running.Done():
@@ -77,9 +78,7 @@ func (m *member) preStop(ctx context.Context, running *container.Container) {
 		case <-time.After(time.Duration(hook.Sleep.Seconds) * time.Second):
 		}
 	}
-	if err != nil {
-		m.w.warn("FailedPreStopHook", err.Error())
-	}
+	return nil
 }
 
 // grace is what the deletion allows, else what the pod asks for.

@@ -15,6 +15,12 @@ import (
 	"hansa/kube/node/netns"
 )
 
+// sandbox is a pod's network.
+type sandbox struct {
+	address netip.Addr
+	space   *netns.Netns
+}
+
 // worker runs one pod from its binding to its deletion.
 type worker struct {
 	host *Host
@@ -22,8 +28,7 @@ type worker struct {
 	// pod as it was first seen: its spec does not change. newest is what the API server last said.
 	pod     *corev1.Pod
 	newest  atomic.Pointer[corev1.Pod]
-	address netip.Addr
-	space   *netns.Netns
+	sandbox atomic.Pointer[sandbox]
 	members []*member
 	tokens  map[string]issuedToken
 	began   time.Time
@@ -31,10 +36,12 @@ type worker struct {
 	// refused is why the pod does not run here, "" where it does.
 	refused, refusedWhy string
 	initialised         atomic.Bool
-	dirty               chan struct{}
-	deleteOnce          sync.Once
-	deleted             chan struct{}
-	gone                chan struct{}
+	// rewrite has the status written though it has not changed.
+	rewrite    atomic.Bool
+	dirty      chan struct{}
+	deleteOnce sync.Once
+	deleted    chan struct{}
+	gone       chan struct{}
 }
 
 func newWorker(host *Host, node config.Node, pod *corev1.Pod) *worker {
@@ -76,13 +83,14 @@ func (w *worker) delete() {
 func (w *worker) run() {
 	defer close(w.gone)
 	life, end := context.WithCancel(context.Background())
+	w.refused, w.refusedWhy = w.host.refusal(w.pod)
 	reporting, stopReporting := context.WithCancel(context.Background())
 	reported := make(chan struct{})
 	go func() {
 		defer close(reported)
 		w.report(reporting)
 	}()
-	if w.refused, w.refusedWhy = w.host.refusal(w.pod); w.refused != "" {
+	if w.refused != "" {
 		w.warn(w.refused, w.refusedWhy)
 		w.changed()
 	} else {
@@ -104,7 +112,13 @@ func (w *worker) run() {
 // prepare gives the pod its network and its files, however often that has to be tried; false where the pod's life is over.
 func (w *worker) prepare(life context.Context) bool {
 	for {
-		err := w.sandbox(life)
+		err := w.host.makeDirs(w.pod)
+		if err == nil {
+			err = w.connect()
+		}
+		if err == nil {
+			err = w.writeVolumes(life)
+		}
 		if err == nil {
 			w.changed()
 			return true
@@ -119,25 +133,30 @@ func (w *worker) prepare(life context.Context) bool {
 	}
 }
 
-func (w *worker) sandbox(ctx context.Context) error {
-	if err := w.host.makeDirs(w.pod); err != nil {
+// connect gives the pod its network, once.
+func (w *worker) connect() error {
+	if w.sandbox.Load() != nil {
+		return nil
+	}
+	address, err := w.host.Addresses.Take()
+	if err != nil {
 		return err
 	}
-	if !w.address.IsValid() {
-		address, err := w.host.Addresses.Take()
-		if err != nil {
-			return err
-		}
-		w.address = address
+	space, err := w.host.Lab.Attach(address, w.host.gateway())
+	if err != nil {
+		w.host.Addresses.Release(address)
+		return err
 	}
-	if w.space == nil {
-		space, err := w.host.Lab.Attach(w.address, w.host.gateway())
-		if err != nil {
-			return err
-		}
-		w.space = space
+	w.sandbox.Store(&sandbox{address, space})
+	return nil
+}
+
+// address is the pod's, "" while it has none.
+func (w *worker) address() string {
+	if network := w.sandbox.Load(); network != nil {
+		return network.address.String()
 	}
-	return w.writeVolumes(ctx)
+	return ""
 }
 
 // live runs the pod's containers in their order and returns when nothing more is to be started.
@@ -147,7 +166,11 @@ func (w *worker) live(life context.Context) {
 	for _, m := range w.members {
 		switch m.role {
 		case step:
-			if m.run(life); life.Err() != nil || m.is(func() bool { return m.last == nil || m.last.ExitCode != 0 }) {
+			if m.run(life); life.Err() != nil {
+				return
+			}
+			if m.is(func() bool { return m.last == nil || m.last.ExitCode != 0 }) {
+				w.endSidecars(time.Now().Add(w.grace()))
 				return
 			}
 		case sidecar:
@@ -191,11 +214,9 @@ func (w *worker) refresh(life context.Context) {
 }
 
 func (w *worker) cleanUp() {
-	if w.space != nil {
-		w.space.Close()
-	}
-	if w.address.IsValid() {
-		w.host.Addresses.Release(w.address)
+	if network := w.sandbox.Load(); network != nil {
+		network.space.Close()
+		w.host.Addresses.Release(network.address)
 	}
 	os.RemoveAll(w.host.podDir(w.pod))
 }
@@ -209,7 +230,7 @@ func (w *worker) hostname() string {
 
 // networkFiles are what a kubelet puts into /etc.
 func (w *worker) networkFiles() map[string]string {
-	hosts := "127.0.0.1\tlocalhost\n" + fmt.Sprintf("%s\t%s\n", w.address, w.hostname())
+	hosts := "127.0.0.1\tlocalhost\n" + fmt.Sprintf("%s\t%s\n", w.address(), w.hostname())
 	for _, alias := range w.pod.Spec.HostAliases {
 		for _, name := range alias.Hostnames {
 			hosts += fmt.Sprintf("%s\t%s\n", alias.IP, name)
