@@ -7,7 +7,6 @@ import (
 	"github.com/miekg/dns"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"hansa/kube/node/services"
 )
@@ -100,12 +99,7 @@ func (r *Records) ports(name string, service *corev1.Service, port, protocol str
 
 // endpoints are the ready ones, each with a name of its own: its hostname, else its address in dashes.
 func (r *Records) endpoints(service *corev1.Service) (found []endpoint) {
-	selector := labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: service.Name})
-	slices, err := r.View().Slices.EndpointSlices(service.Namespace).List(selector)
-	if err != nil {
-		return nil
-	}
-	for _, slice := range slices {
+	for _, slice := range r.View().SlicesOf(service.Namespace, service.Name) {
 		for _, each := range slice.Endpoints {
 			ready := each.Conditions.Ready == nil || *each.Conditions.Ready
 			if !ready && !service.Spec.PublishNotReadyAddresses {

@@ -13,23 +13,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
-	corelisters "k8s.io/client-go/listers/core/v1"
-	discoverylisters "k8s.io/client-go/listers/discovery/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 
 	"hansa/kube/node/config"
 	"hansa/kube/node/lab"
 )
-
-// View is what is known of an API server's Services.
-type View struct {
-	Services corelisters.ServiceLister
-	Slices   discoverylisters.EndpointSliceLister
-}
 
 // Controller keeps the rules as Services and EndpointSlices want them, and gives load balancers their addresses.
 type Controller struct {
@@ -109,9 +100,7 @@ func (c *Controller) sync(ctx context.Context, key types.NamespacedName) error {
 		if service, err = c.balancer(ctx, service); err != nil {
 			return err
 		}
-		if ports, err = c.ports(service); err != nil {
-			return err
-		}
+		ports = c.ports(service)
 	}
 	var names []string
 	for _, port := range ports {
@@ -136,12 +125,8 @@ func (c *Controller) sync(ctx context.Context, key types.NamespacedName) error {
 	return nil
 }
 
-func (c *Controller) ports(service *corev1.Service) ([]Port, error) {
-	selector := labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: service.Name})
-	found, err := c.View().Slices.EndpointSlices(service.Namespace).List(selector)
-	if err != nil {
-		return nil, err
-	}
+func (c *Controller) ports(service *corev1.Service) []Port {
+	found := c.View().SlicesOf(service.Namespace, service.Name)
 	var ports []Port
 	for _, port := range service.Spec.Ports {
 		ports = append(ports, Port{
@@ -151,7 +136,7 @@ func (c *Controller) ports(service *corev1.Service) ([]Port, error) {
 			Sticky:    service.Spec.SessionAffinity == corev1.ServiceAffinityClientIP,
 		})
 	}
-	return ports, nil
+	return ports
 }
 
 func (c *Controller) frontends(service *corev1.Service, port corev1.ServicePort) []Frontend {
