@@ -15,7 +15,7 @@ export interface Target {
   readonly resource: Resource;
   readonly namespace?: string | undefined;
   readonly name?: string | undefined;
-  readonly subresource?: "status" | undefined;
+  readonly subresource?: "status" | "token" | undefined;
 }
 
 /** The part of every object that this package reads itself. */

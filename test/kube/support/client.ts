@@ -20,7 +20,7 @@ export interface Counted extends KubePorts {
 }
 
 export function ports(): Counted {
-  const counts: { name: string; labels: Labels; by: number }[] = [];
+  const counts = new Map<string, { readonly name: string; readonly labels: Labels; sum: number }>();
   const logged: string[] = [];
   const log = { ...silentLog };
   for (const level of ["info", "warn", "error"] as const)
@@ -31,16 +31,21 @@ export function ports(): Counted {
     random: nodeRandom,
     log: { ...log, with: () => log },
     metrics: {
-      count: (name, labels = {}, by = 1) => void counts.push({ name, labels, by }),
+      count(name, labels = {}, by = 1) {
+        const series = `${name} ${JSON.stringify(labels)}`;
+        const counted = counts.get(series) ?? { name, labels, sum: 0 };
+        counted.sum += by;
+        counts.set(series, counted);
+      },
       gauge: () => {},
       observe: () => {},
     },
     logged,
     counted: (name, labels = {}) =>
-      counts
+      [...counts.values()]
         .filter((each) => each.name === name)
         .filter((each) => Object.entries(labels).every(([label, value]) => each.labels[label] === value))
-        .reduce((sum, { by }) => sum + by, 0),
+        .reduce((sum, each) => sum + each.sum, 0),
   };
 }
 

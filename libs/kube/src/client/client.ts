@@ -145,7 +145,7 @@ export class KubeClient implements Sender {
   }
 
   #failed(failure: HttpFailure): Problem {
-    if (failure.isTls) this.#options.access.distrust();
+    if (failure.kind === "unreachable") this.#options.access.distrust();
     const where = this.#options.access.source.server;
     return problem(
       failure.kind === "too-large" ? "too-large" : "unreachable",

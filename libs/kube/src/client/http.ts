@@ -20,8 +20,6 @@ export interface HttpRequest {
 export interface HttpFailure {
   readonly kind: "unreachable" | "timeout" | "too-large";
   readonly message: string;
-  /** TLS found the peer's or the own certificate wanting. */
-  readonly isTls: boolean;
 }
 
 export interface HttpAnswer {
@@ -50,7 +48,7 @@ export function open(
   });
   const answered = new Promise<IncomingMessage | HttpFailure>((resolve) => {
     const timer = timers.after(timeoutMs, () => {
-      resolve({ kind: "timeout", message: `no answer within ${timeoutMs} ms`, isTls: false });
+      resolve({ kind: "timeout", message: `no answer within ${timeoutMs} ms` });
       wire.destroy();
     });
     wire.on("response", (response) => {
@@ -90,13 +88,16 @@ export function readAll(
     const chunks: Buffer[] = [];
     let sizeBytes = 0;
     let timer: TimerHandle | undefined;
+    let isOver = false;
     const end = (outcome: string | HttpFailure): void => {
+      if (isOver) return;
+      isOver = true;
       timer?.cancel();
       resolve(outcome);
       if (typeof outcome !== "string") response.destroy();
     };
     timer = timers.after(timeoutMs, () =>
-      end({ kind: "timeout", message: `no whole answer within ${timeoutMs} ms`, isTls: false }),
+      end({ kind: "timeout", message: `no whole answer within ${timeoutMs} ms` }),
     );
     response.on("data", (chunk: Buffer) => {
       sizeBytes += chunk.length;
@@ -105,21 +106,19 @@ export function readAll(
         end({
           kind: "too-large",
           message: `the answer is longer than ${answerBytesMax} bytes`,
-          isTls: false,
         });
     });
     response.on("end", () => end(Buffer.concat(chunks, sizeBytes).toString("utf8")));
     response.on("error", (error) => end(failureOf(error)));
     response.on("close", () =>
-      end({ kind: "unreachable", message: "the connection ended within the answer", isTls: false }),
+      end({ kind: "unreachable", message: "the connection ended within the answer" }),
     );
   });
 }
 
-export const isFailure = (value: object): value is HttpFailure => "isTls" in value;
+export const isFailure = (value: object): value is HttpFailure => "kind" in value;
 
-export function failureOf(error: Error): HttpFailure {
-  const code = (error as NodeJS.ErrnoException).code ?? "";
-  const isTls = /^(CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|EPROTO)/.test(code);
-  return { kind: "unreachable", message: error.message || code || "the connection failed", isTls };
-}
+export const failureOf = (error: Error): HttpFailure => ({
+  kind: "unreachable",
+  message: error.message || (error as NodeJS.ErrnoException).code || "the connection failed",
+});

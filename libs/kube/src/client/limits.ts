@@ -7,6 +7,8 @@ export const LINE_BYTES_MAX = 8 * 1024 * 1024;
 export const REQUEST_TIMEOUT_MS = 30_000;
 /** A page takes longer where the API server is slow. */
 export const LIST_TIMEOUT_MS = 60_000;
+/** An API server that does not have our version says so after 3 s. */
+export const CHECK_TIMEOUT_MS = 15_000;
 /** Until the headers of a watch have come. */
 export const WATCH_OPEN_TIMEOUT_MS = 30_000;
 /** Watches and requests at once to one API server; more wait for a free connection. */

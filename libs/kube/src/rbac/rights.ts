@@ -27,9 +27,7 @@ export const AGENT_RULES: readonly Rule[] = [
     scope: "cluster",
     why: "identity and address of each workload",
   },
-  { group: "", resource: "serviceaccounts", verbs: READ, scope: "cluster", why: "identities to issue" },
-  { group: "", resource: "namespaces", verbs: READ, scope: "cluster", why: "labels that opt in; deletion" },
-  { group: "", resource: "nodes", verbs: READ, scope: "cluster", why: "region and zone of endpoints" },
+  { group: "", resource: "namespaces", verbs: READ, scope: "cluster", why: "where imports can be written" },
   {
     group: "discovery.k8s.io",
     resource: "endpointslices",

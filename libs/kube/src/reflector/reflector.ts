@@ -4,7 +4,7 @@
  */
 import { type HansaError, sameJson, type TimerHandle } from "@hansa/core";
 import type { Answer, KubeClient } from "../client/client.ts";
-import { ANSWER_BYTES_MAX, LIST_TIMEOUT_MS } from "../client/limits.ts";
+import { CHECK_TIMEOUT_MS, LIST_TIMEOUT_MS } from "../client/limits.ts";
 import { type Problem, problemError } from "../client/problem.ts";
 import type { KubePorts } from "../ports.ts";
 import { type Resource, type Target, textOf } from "../resource.ts";
@@ -145,7 +145,7 @@ export class Reflector<T> {
 
   #list(limit: number, more: string | undefined): void {
     const query = { limit: String(limit), ...(more === undefined ? {} : { continue: more }) };
-    this.#ask(query, (body) => {
+    this.#ask(query, LIST_TIMEOUT_MS, (body) => {
       const page = this.#reader.page(body);
       return isProblem(page) ? { kind: "failed", problem: page } : { kind: "page", page };
     });
@@ -153,10 +153,10 @@ export class Reflector<T> {
 
   #check(version: string): void {
     const query = { limit: "1", resourceVersion: version, resourceVersionMatch: "NotOlderThan" };
-    this.#ask(query, () => ({ kind: "checked" }));
+    this.#ask(query, CHECK_TIMEOUT_MS, () => ({ kind: "checked" }));
   }
 
-  #ask(query: Readonly<Record<string, string>>, read: (body: unknown) => Input<T>): void {
+  #ask(query: Readonly<Record<string, string>>, timeoutMs: number, read: (body: unknown) => Input<T>): void {
     const turn = this.#nextTurn();
     const answered = (answer: Answer): void => {
       if (turn !== this.#turn) return;
@@ -167,8 +167,7 @@ export class Reflector<T> {
         method: "GET",
         target: this.#target,
         query: { ...this.#selectors, ...query },
-        timeoutMs: LIST_TIMEOUT_MS,
-        answerBytesMax: ANSWER_BYTES_MAX,
+        timeoutMs,
       })
       .then(answered);
   }

@@ -8,7 +8,10 @@ export interface ReflectorSettings {
   readonly silenceMs: number;
   /** Between a list that lacks half or more and the list that confirms it. */
   readonly confirmAfterMs: number;
-  /** After this long without the API server everything is listed: a restored etcd may have overtaken our version. */
+  /**
+   * After this long without the API server everything is listed. A restored etcd that has overtaken our version is not to be told from
+   * the old one by its answers; it is away for longer than this, and a crashed API server mostly is not.
+   */
   readonly outageMs: number;
   /** A watch that ends sooner and without a line counts as a failure. */
   readonly shortWatchMs: number;
@@ -21,7 +24,7 @@ export const REFLECTOR_SETTINGS: ReflectorSettings = {
   backoff: { firstMs: 100, lastMs: 10_000 },
   silenceMs: 180_000,
   confirmAfterMs: 2000,
-  outageMs: 15_000,
+  outageMs: 3000,
   shortWatchMs: 1000,
   watchMs: 300_000,
 };
