@@ -7,6 +7,8 @@ const FOLDER = new URL("../../deploy/crds/", import.meta.url);
 const CRDS = readdirSync(FOLDER)
   .map((file) => readFileSync(new URL(file, FOLDER), "utf8"))
   .join("\n---\n");
+/** Of each cluster's agent, on the address of its admin API. */
+export const DNS_PORT = 15_053;
 const NUMBER = { eu: 1, us: 2, ap: 3 } as const;
 
 export interface Condition {
@@ -54,7 +56,8 @@ export class McsRig {
       const namespaces = ["shop", "late"];
       const token = await agents.joinToken(name, { cidrs, namespaces });
       const source = { kubernetes: rig.source(name, more) };
-      agents.configure(name, token, { cidrs, namespaces: [...namespaces, "private"], source });
+      const dns = { listen: [{ host: agents.address(name, 2), port: DNS_PORT }] };
+      agents.configure(name, token, { cidrs, namespaces: [...namespaces, "private"], source, dns });
     }
     await Promise.all(names.map((name) => agents.agent(name)));
     return rig;
