@@ -1,8 +1,8 @@
-/** Starts a lab's control planes by hand: `node test/kube/up.ts eu us ap`. Ctrl-C ends it. */
+/** Starts a lab's control planes and nodes by hand: `node test/kube/up.ts eu us ap`. Ctrl-C ends it. */
 import { startKube } from "../../deploy/tools/kube/kube.ts";
 
 const names = process.argv.slice(2);
-const kube = await startKube({ clusters: names.length > 0 ? names : ["eu", "us", "ap"] });
+const kube = await startKube({ clusters: names.length > 0 ? names : ["eu", "us", "ap"], nodes: {} });
 process.stdout.write(`export KUBECONFIG=${kube.kubeconfig}\n`);
 for (const { name, url } of kube.clusters) process.stdout.write(`# --context=${name}: ${url}\n`);
 

@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Child } from "../child.ts";
 import { kubeBinaries } from "./binaries.ts";
 import { KubeCluster } from "./cluster.ts";
 import type { ControlPlaneOptions } from "./control-plane.ts";
@@ -12,6 +13,7 @@ import { makeCredentials, serverNames } from "./credentials.ts";
 import { Etcd } from "./etcd.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import { claimLoopback } from "./loopback.ts";
+import { egressFlags, type NodesOptions, startNodes } from "./nodes.ts";
 import { type ClusterPlan, planClusters } from "./plan.ts";
 
 export interface KubeOptions {
@@ -25,6 +27,8 @@ export interface KubeOptions {
   readonly etcd?: "shared" | "each";
   /** Further flags of every API server. */
   readonly apiServerFlags?: readonly string[];
+  /** Nodes, so that pods run. Default: none, and pods stay Pending. */
+  readonly nodes?: NodesOptions;
 }
 
 /** Starts all of it; throws with the end of a log, and leaves nothing running, where that does not come about. */
@@ -37,7 +41,7 @@ export async function startKube(options: KubeOptions): Promise<Kube> {
     await loopback?.release();
     if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
   };
-  const kube = new Kube(layOut(options, dir, address), dir, address, afterwards);
+  const kube = new Kube(layOut(options, dir, address), dir, address, options.nodes, afterwards);
   try {
     await kube.start();
     return kube;
@@ -53,18 +57,22 @@ export class Kube {
   /** A file with a context for each cluster, of an administrator. */
   readonly kubeconfig: string;
   readonly clusters: readonly KubeCluster[];
+  readonly #nodesOptions: NodesOptions | undefined;
   readonly #afterwards: () => Promise<void>;
+  #nodes: Child | undefined;
 
   constructor(
     clusters: readonly KubeCluster[],
     dir: string,
     address: string,
+    nodes: NodesOptions | undefined,
     afterwards: () => Promise<void>,
   ) {
     this.clusters = clusters;
     this.dir = dir;
     this.address = address;
     this.kubeconfig = kubeconfigIn(dir);
+    this.#nodesOptions = nodes;
     this.#afterwards = afterwards;
   }
 
@@ -77,10 +85,17 @@ export class Kube {
   async start(): Promise<void> {
     await Promise.all(this.#etcds().map((etcd) => etcd.start()));
     await Promise.all(this.clusters.map((cluster) => cluster.start()));
+    await this.#startNodes();
+  }
+
+  /** Of the one process that all nodes are; undefined where there are none. */
+  get nodesPid(): number | undefined {
+    return this.#nodes?.pid;
   }
 
   /** Ends every process, then removes what was temporary. */
   async close(): Promise<void> {
+    await this.#nodes?.kill();
     await Promise.all(this.clusters.map((cluster) => cluster.close()));
     await Promise.all(this.#etcds().map((etcd) => etcd.kill()));
     await this.#afterwards();
@@ -91,7 +106,7 @@ export class Kube {
     await this.cluster(cluster).etcd.backUp(name);
   }
 
-  /** Sets the etcd of `cluster` back to a copy and starts its API servers anew: resource versions go backwards. */
+  /** Sets the etcd of `cluster` back to a copy and starts what watches it anew, pods apart: versions go backwards. */
   async restore(cluster: string, name: string): Promise<void> {
     const { etcd } = this.cluster(cluster);
     const sharing = this.clusters.filter((each) => each.etcd === etcd);
@@ -99,6 +114,20 @@ export class Kube {
     await etcd.restore(name);
     await etcd.start();
     await Promise.all(sharing.map((each) => each.startApiServer()));
+    await Promise.all(sharing.map((each) => each.restartControllerManager()));
+    if (this.nodesPid !== undefined) process.kill(this.nodesPid, "SIGHUP");
+  }
+
+  /** Ends every pod's programs and the nodes at once, and starts them anew: a power cut. */
+  async restartNodes(): Promise<void> {
+    await this.#nodes?.kill();
+    await this.#startNodes();
+  }
+
+  async #startNodes(): Promise<void> {
+    if (this.#nodesOptions === undefined) return;
+    const options = this.clusters.map((cluster) => cluster.options);
+    this.#nodes = await startNodes(this.dir, options, this.#nodesOptions);
   }
 
   #etcds(): Etcd[] {
@@ -126,7 +155,7 @@ function layOut(options: KubeOptions, dir: string, address: string): KubeCluster
       etcdUrl: etcd.url,
       credentials: makeCredentials(join(own, "credentials"), plan.name, serverNames(plan, address)),
       kubeconfig: join(own, "kubeconfig"),
-      apiServerFlags,
+      apiServerFlags: [...apiServerFlags, ...(options.nodes === undefined ? [] : egressFlags(own))],
     };
     return new KubeCluster(control, etcd);
   });

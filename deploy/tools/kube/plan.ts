@@ -7,8 +7,6 @@ export interface ClusterPlan {
   /** URL of the API server. */
   readonly url: string;
   readonly port: number;
-  /** Where the API server finds the node's exec and logs. */
-  readonly kubeletPort: number;
   readonly etcdClientPort: number;
   readonly etcdPeerPort: number;
   readonly podCidr: string;
@@ -20,9 +18,14 @@ export interface ClusterPlan {
   /** ClusterIP of `kubernetes.default`: the first of the range. */
   readonly kubernetesIp: string;
   readonly dnsIp: string;
+  /** Of Services of type LoadBalancer: what other clusters can call. */
+  readonly loadBalancerCidr: string;
+  /** What other clusters see the nodes and their pods as. */
+  readonly outerIp: string;
 }
 
-const clustersMax = 16;
+/** 10.64 to 10.127 in four parts, the last address of each left free. */
+const clustersMax = 15;
 
 /** Throws where names repeat, are no DNS labels, or are too many. */
 export function planClusters(names: readonly string[], address: string): ClusterPlan[] {
@@ -38,7 +41,6 @@ export function planClusters(names: readonly string[], address: string): Cluster
       name,
       url: `https://${address}:${port}`,
       port,
-      kubeletPort: 10250 + index,
       etcdClientPort: 2379 + 10 * index,
       etcdPeerPort: 2380 + 10 * index,
       podCidr: `10.${64 + index}.0.0/16`,
@@ -47,6 +49,8 @@ export function planClusters(names: readonly string[], address: string): Cluster
       serviceCidrV6: `fd00:10:${96 + index}::/112`,
       kubernetesIp: `10.${96 + index}.0.1`,
       dnsIp: `10.${96 + index}.0.10`,
+      loadBalancerCidr: `10.${112 + index}.0.0/16`,
+      outerIp: `10.127.0.${1 + index}`,
     };
   });
 }

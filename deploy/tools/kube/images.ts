@@ -1,0 +1,37 @@
+/** Which program stands for which container image in a lab. Whoever has more images gives them to `startKube`. */
+import { mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { envoyBinary, node24 } from "../paths.mjs";
+
+export interface LabImage {
+  /** Repository, or the last part of one, without tag and digest: `netshoot` stands for `nicolaka/netshoot:v0.15` too. */
+  readonly name: string;
+  /** What a pod's `command` replaces. */
+  readonly entrypoint?: readonly string[];
+  /** What a pod's `args` replaces. */
+  readonly cmd?: readonly string[];
+  /** Folders put first on PATH. */
+  readonly path?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Tools that the emulator's program is, by the name under which it is called (test/kube/node/applets). */
+const applets = ["nc", "nslookup", "socat", "echo-server", "pause"];
+
+/** The lab's own images; `dir` gets their tools. */
+export function labImages(dir: string, emulator: string): LabImage[] {
+  const tools = join(dir, "tools");
+  rmSync(tools, { recursive: true, force: true });
+  mkdirSync(tools, { recursive: true });
+  for (const name of applets) symlinkSync(emulator, join(tools, name));
+  const shell = (name: string): LabImage => ({ name, cmd: ["sh"], path: [tools] });
+  return [
+    // HTTP on $PORT (8080): says which cluster, namespace and pod answered, and what it was asked.
+    { name: "echo", entrypoint: [join(tools, "echo-server")] },
+    { name: "pause", entrypoint: [join(tools, "pause")] },
+    { name: "socat", entrypoint: [join(tools, "socat")], path: [tools] },
+    { name: "envoy", entrypoint: [envoyBinary()] },
+    { name: "node", entrypoint: [node24() ?? "node"], path: [tools] },
+    ...["netshoot", "busybox", "alpine", "curl"].map(shell),
+  ];
+}
