@@ -91,6 +91,13 @@ describe("limits of an export", () => {
   });
 });
 
+it("a value that is read has the members that were sent, and no others", () => {
+  const read = decodeBody(utf8(JSON.stringify([event(base)])));
+  expect(read.kind === "events" && Object.keys(read.events[0]?.data ?? {}).sort()).toEqual(
+    Object.keys(base).sort(),
+  );
+});
+
 it("absent fields stay absent, so that a value without them hashes as it did", () => {
   const prepared = prepareEvent(event({ ...base, export: { sinceMs: 1, to: "all" } }) as RegisterEvent);
   expect(typeof prepared !== "string" && prepared.canonical).toBe(

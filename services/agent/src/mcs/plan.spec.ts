@@ -136,6 +136,13 @@ describe("an import", () => {
     });
     expect(settle(served({ eu: [] }, { labels: { team: "pay" } }))).toEqual([]);
     expect(settle(served({ eu: [] })).map(verbs)).toEqual([["apply serviceimports pay"]]);
+    server.objects.set("serviceimports shop/pay", {
+      ...object,
+      metadata: { ...object.metadata, labels: { "app.kubernetes.io/managed-by": "hansa" } },
+    });
+    expect(settle(served({ eu: [] }, { labels: { team: "pay" } })).map(verbs)).toEqual([
+      ["apply serviceimports pay"],
+    ]);
     server.objects.set("serviceimports shop/pay", { ...object, spec: { ...object.spec, type: "Headless" } });
     expect(settle(served({ eu: [] })).map(verbs)).toEqual([["apply serviceimports pay"]]);
   });
