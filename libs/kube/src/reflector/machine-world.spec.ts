@@ -9,7 +9,7 @@ import { type Action, type Input, ReflectorMachine, type WatchEvent } from "./ma
 import { item } from "./rig.ts";
 import { REFLECTOR_SETTINGS } from "./settings.ts";
 
-const SEEDS = 150;
+const SEEDS = 100;
 const FAULTS_MS = 1_800_000;
 const CALM_MS = 60_000;
 /** One step of the world. */
@@ -132,7 +132,7 @@ class World {
   #feedWatch(): void {
     const watch = this.#watch;
     if (watch === undefined || !this.#isUp()) return;
-    const newer = this.#history.filter(({ version }) => version > watch.version);
+    const newer = this.#newerThan(watch.version);
     if (newer.length > 0) {
       watch.version = this.#version;
       watch.bookmarkMs = this.nowMs + BOOKMARK_MS;
@@ -146,6 +146,12 @@ class World {
       watch.bookmarkMs = this.nowMs + BOOKMARK_MS;
       this.#hear({ kind: "events", events: [{ kind: "bookmark", version: String(this.#version) }] });
     }
+  }
+
+  #newerThan(known: number): Entry[] {
+    let from = this.#history.length;
+    while ((this.#history[from - 1]?.version ?? 0) > known) from -= 1;
+    return this.#history.slice(from);
   }
 
   #fail(kind: ProblemKind): void {
