@@ -3,7 +3,7 @@
  * Whoever comes second waits for the first (flock: the kernel lets go where a builder is killed) and finds it done.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { goBinary } from "./go.mjs";
 import { cachedFor } from "./paths.mjs";
@@ -23,6 +23,8 @@ export interface GoBuild {
   readonly recipes?: readonly string[];
 }
 
+const abandonedMs = 3_600_000;
+
 /** The folder of the binaries. A first build needs the module proxy, or a filled module cache. */
 export function goPrograms(build: GoBuild): string {
   const files = globSync(["go.mod", "go.sum", ...build.sources], { cwd: build.module }).sort();
@@ -35,6 +37,7 @@ function compile(build: GoBuild, dir: string): void {
   const go = goBinary();
   say(`building ${build.what} into ${dir} (once)`);
   mkdirSync(dirname(dir), { recursive: true });
+  sweep(dir);
   const draft = mkdtempSync(`${dir}.draft-`);
   const flags = ["-trimpath", "-buildvcs=false", ...(build.ldflags ? ["-ldflags", build.ldflags] : [])];
   const command = [go, "build", ...flags, "-o", `${draft}/`, ...build.packages];
@@ -57,4 +60,10 @@ function compile(build: GoBuild, dir: string): void {
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }
+}
+
+/** Removes what killed builders of the same have left, and no draft that one still works on. */
+function sweep(dir: string): void {
+  for (const draft of globSync(`${dir}.draft-*`))
+    if (Date.now() - statSync(draft).mtimeMs > abandonedMs) rmSync(draft, { recursive: true, force: true });
 }

@@ -45,15 +45,16 @@ describe("pods", () => {
   it("lend a port to who asks by kubectl", async () => {
     await eu.apply(pod("echo", "echo"));
     await eu.kubectl.ok(["wait", "pod/echo", "--for=condition=Ready", "--timeout=20s"]);
-    const forwarding = eu.kubectl.run(["port-forward", "pod/echo", `--address=${kube.address}`, "8080"], {
-      timeoutMs: 4_000,
-    });
+    const enough = new AbortController();
+    const command = ["port-forward", "pod/echo", `--address=${kube.address}`, "8080"];
+    const forwarding = eu.kubectl.run(command, { signal: enough.signal });
     const ask = async (): Promise<string> =>
       await fetch(`http://${kube.address}:8080/`).then(
         (answer) => answer.text(),
         () => "",
       );
-    await expect.poll(ask, { timeout: 3_500 }).toContain('"pod":"echo"');
+    await expect.poll(ask, { timeout: 15_000 }).toContain('"pod":"echo"');
+    enough.abort();
     await forwarding;
   });
 });

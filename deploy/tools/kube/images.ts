@@ -16,7 +16,7 @@ export interface LabImage {
 }
 
 /** Tools that the emulator's program is, by the name under which it is called (test/kube/node/applets). */
-const applets = ["nc", "nslookup", "socat", "echo-server", "pause"];
+const applets = ["curl", "nc", "nslookup", "socat", "echo-server", "pause"];
 
 /** The lab's own images; `dir` gets their tools. */
 export function labImages(dir: string, emulator: string): LabImage[] {

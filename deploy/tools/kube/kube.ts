@@ -19,7 +19,7 @@ import { type ClusterPlan, planClusters } from "./plan.ts";
 export interface KubeOptions {
   /** Names of clusters and contexts. */
   readonly clusters: readonly string[];
-  /** For certificates, data and logs. Default: a temporary folder that `close` removes. */
+  /** For certificates, data and logs; missing or empty. Default: a temporary folder that `close` removes. */
   readonly dir?: string;
   /** Loopback address for all of it. Default: one that no other lab on this machine has. */
   readonly address?: string;

@@ -11,6 +11,8 @@ export interface KubectlResult {
 export interface KubectlOptions {
   readonly stdin?: string;
   readonly timeoutMs?: number;
+  /** Ends it at once, for what would go on until then. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Kubectl {
@@ -24,7 +26,7 @@ export function kubectlFor(binary: string, kubeconfig: string, context: string):
   // Its cache of what an API server serves goes beside the kubeconfig: in the user's it would outlive the lab.
   const cache = `--cache-dir=${kubeconfig}.cache`;
   const common = [`--kubeconfig=${kubeconfig}`, `--context=${context}`, cache];
-  const run = (args: readonly string[], { stdin, timeoutMs = 30_000 }: KubectlOptions = {}) =>
+  const run = (args: readonly string[], { stdin, timeoutMs = 30_000, signal }: KubectlOptions = {}) =>
     new Promise<KubectlResult>((resolve, reject) => {
       const child = spawn(binary, [...common, ...args], { stdio: ["pipe", "pipe", "pipe"] });
       const texts = { stdout: "", stderr: "" };
@@ -38,6 +40,7 @@ export function kubectlFor(binary: string, kubeconfig: string, context: string):
         texts.stderr += `\nkilled after ${timeoutMs} ms`;
         child.kill("SIGKILL");
       }, timeoutMs);
+      signal?.addEventListener("abort", () => child.kill("SIGKILL"));
       child.once("error", reject);
       child.once("close", (code) => {
         clearTimeout(overdue);

@@ -1,5 +1,5 @@
 // Command node stands for the nodes of a Kubernetes lab's clusters: it runs their pods as processes in network namespaces.
-// As `nc`, `nslookup`, `socat` or `echo-server` it is one of the tools that images of the lab have.
+// As `curl`, `nc`, `nslookup`, `socat` or `echo-server` it is one of the tools that images of the lab have.
 package main
 
 import (

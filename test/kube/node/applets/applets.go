@@ -2,6 +2,7 @@
 package applets
 
 import (
+	"errors"
 	"fmt"
 	"os"
 )
@@ -9,12 +10,16 @@ import (
 // Find gives the tool of a name; it takes arguments and gives an exit code.
 func Find(name string) (run func(args []string) int, found bool) {
 	tools := map[string]func([]string) error{
-		"nc": netcat, "nslookup": lookUp, "socat": relay, "echo-server": echo, "pause": pause,
+		"curl": fetch, "nc": netcat, "nslookup": lookUp, "socat": relay, "echo-server": echo, "pause": pause,
 	}
 	tool, found := tools[name]
 	return func(args []string) int {
 		if err := tool(args); err != nil {
 			fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+			var failed coded
+			if errors.As(err, &failed) {
+				return failed.code
+			}
 			return 1
 		}
 		return 0

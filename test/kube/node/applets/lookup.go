@@ -3,7 +3,6 @@ package applets
 import (
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"time"
 
@@ -60,8 +59,7 @@ func lookUp(args []string) error {
 		}
 	}
 	fmt.Printf("** server can't find %s: %s\n", strings.TrimSuffix(name, "."), dns.RcodeToString[code])
-	os.Exit(1)
-	return nil
+	return fmt.Errorf("%s: %s", name, dns.RcodeToString[code])
 }
 
 func ask(server, name string, kind uint16) (*dns.Msg, error) {

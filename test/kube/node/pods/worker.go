@@ -41,13 +41,12 @@ type worker struct {
 	dirty      chan struct{}
 	deleteOnce sync.Once
 	deleted    chan struct{}
-	gone       chan struct{}
 }
 
 func newWorker(host *Host, node config.Node, pod *corev1.Pod) *worker {
 	w := &worker{
 		host: host, node: node, pod: pod, began: time.Now(), tokens: map[string]issuedToken{},
-		dirty: make(chan struct{}, 1), deleted: make(chan struct{}), gone: make(chan struct{}),
+		dirty: make(chan struct{}, 1), deleted: make(chan struct{}),
 	}
 	w.newest.Store(pod)
 	for _, spec := range pod.Spec.InitContainers {
@@ -75,13 +74,12 @@ func (w *worker) update(pod *corev1.Pod) {
 	}
 }
 
-// delete has the pod end; it is gone when w.gone is closed.
+// delete has the pod end.
 func (w *worker) delete() {
 	w.deleteOnce.Do(func() { close(w.deleted) })
 }
 
 func (w *worker) run() {
-	defer close(w.gone)
 	life, end := context.WithCancel(context.Background())
 	w.refused, w.refusedWhy = w.host.refusal(w.pod)
 	reporting, stopReporting := context.WithCancel(context.Background())
@@ -90,19 +88,21 @@ func (w *worker) run() {
 		defer close(reported)
 		w.report(reporting)
 	}()
-	if w.refused != "" {
-		w.warn(w.refused, w.refusedWhy)
-		w.changed()
-	} else {
-		go func() {
-			if w.prepare(life) {
-				w.live(life)
-			}
-		}()
-	}
+	lived := make(chan struct{})
+	go func() {
+		defer close(lived)
+		if w.refused != "" {
+			w.warn(w.refused, w.refusedWhy)
+			w.changed()
+		} else if w.prepare(life) {
+			w.live(life)
+		}
+	}()
 	<-w.deleted
 	end()
 	w.terminate()
+	// What was being set up meanwhile has seen the end of its life.
+	<-lived
 	stopReporting()
 	<-reported
 	w.cleanUp()
