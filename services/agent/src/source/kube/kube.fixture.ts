@@ -6,7 +6,7 @@ export const PLACE: KubePlace = {
   cluster: "eu",
   federation: "lab.hansa",
   region: "eu-west-1",
-  zone: "a",
+  zones: ["a", "b", "c"],
   exportTo: "all",
 };
 export const DOMAIN = "eu.lab.hansa" as TrustDomain;

@@ -168,6 +168,13 @@ describe("endpoints", () => {
     expect(facts.serviceAccounts).toEqual(["pay"]);
   });
 
+  it("in a zone that is not the cluster's are in none", () => {
+    const slices = [sliceJson([endpointJson("p1", "10.0.0.1", { zone: "elsewhere" })])];
+    const facts = factsOf({ slices, pods: [podJson("p1")] });
+    expect(value(facts, "endpoint/shop/pay/10.0.0.1")).toMatchObject({ zone: "-" });
+    expect(value(facts, "load/shop/pay/http/eu-west-1/-")).toMatchObject({ healthy: 1 });
+  });
+
   it("of a dual-stack pod are counted once, by the Service's first family", () => {
     const facts = factsOf({
       service: serviceJson({ spec: { ipFamilies: ["IPv6", "IPv4"] } }),
