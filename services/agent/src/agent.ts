@@ -162,7 +162,7 @@ export class Agent implements AgentView {
       federation: genesis.federation,
       trustDomain,
       region: config.region,
-      zone: config.zones[0] ?? "default",
+      zones: config.zones,
       configuredGateways: gatewayFacts(this.#place),
       isElected: () => this.#election.tryLock(),
       onFacts: (facts) => {

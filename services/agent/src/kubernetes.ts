@@ -80,7 +80,7 @@ export interface KubernetesOptions {
   readonly federation: FederationName;
   readonly trustDomain: TrustDomain;
   readonly region: string;
-  readonly zone: string;
+  readonly zones: readonly string[];
   /** Of the agent: holder of its folder's lock and of the cluster's Lease. */
   readonly isElected: () => boolean;
   readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
@@ -168,7 +168,7 @@ export class Kubernetes implements ImportIndex {
     const version = await servedMcsVersion(door.client, ports, () => this.#isStopped);
     const policyKinds = await this.#servedPolicies();
     if (version === undefined || this.#isStopped) return;
-    const { core, cluster, federation, trustDomain, region, zone, onFacts, onChanges } = this.#options;
+    const { core, cluster, federation, trustDomain, region, zones, onFacts, onChanges } = this.#options;
     const { client } = door;
     const { exportTo, endpointSlices } = door.config;
     const writer = new ImportWriter({
@@ -191,7 +191,7 @@ export class Kubernetes implements ImportIndex {
       version,
       policyKinds,
       configuredGateways: this.#options.configuredGateways,
-      place: { cluster, federation, region, zone, exportTo },
+      place: { cluster, federation, region, zones, exportTo },
       trustDomain,
       name: door.access.source.name,
       expectedServices: [...core.own.registers.list("service/")].length,
