@@ -21,7 +21,7 @@ export { FAILOVER_DEFAULT } from "./src/view/failover-policy.ts";
 export * from "./src/view/imported-service.ts";
 export type { ViewInput } from "./src/view/input.ts";
 export { importersOf } from "./src/view/merge.ts";
-export { type FederationReader, isFlat, type Participant, type Sight } from "./src/view/reader.ts";
+export { type FederationReader, isFlat, type Participant, read, type Sight } from "./src/view/reader.ts";
 export * from "./src/view/service-port-view.ts";
 export * from "./src/view/serving-ports.ts";
 export * from "./src/view/share.ts";

@@ -23,6 +23,7 @@ import { OUTBOX_RECORDS_MAX, type Outbox, openOutbox } from "./log/outbox.ts";
 import { type Election, fileElection } from "./log/writer-lock.ts";
 import type { Ports } from "./ports.ts";
 import { adminPlaceOf } from "./proxy/admin-place.ts";
+import { writeGatewayBootstraps } from "./proxy/bootstrap.ts";
 import { type InventoryPlace, proxiesOf } from "./proxy/inventory.ts";
 import { DataPlane } from "./proxy/plane.ts";
 import { ProxySockets } from "./proxy/sockets.ts";
@@ -143,9 +144,15 @@ export class Agent implements AgentView {
       trustDomain,
       region: config.region,
       zone: config.zones[0] ?? "default",
+      entryPort: (sni) => {
+        this.plane.tcpPorts.ensure([sni]);
+        return this.plane.tcpPorts.all().get(sni);
+      },
       onFacts: (facts) => {
         const gateways = gatewayFacts(this.#place).map((fact) => [fact.key, fact] as const);
-        this.plane.proxies(proxiesOf(NO_DOCUMENT, this.#place));
+        const proxies = proxiesOf(NO_DOCUMENT, this.#place);
+        writeGatewayBootstraps(this, proxies.values());
+        this.plane.proxies(proxies);
         this.#factsRead(eventsTo(new Map([...facts, ...gateways]), core.own.registers, nowMs()));
       },
       onChanges: ({ set, gone }) =>
@@ -204,6 +211,7 @@ export class Agent implements AgentView {
       region: config.region,
       outboundPort: config.sidecar.outboundPort,
       tcpPortFirst: config.sidecar.tcpPortFirst,
+      gatewayMode: config.source.kubernetes?.gatewayMode !== undefined,
       ports: this.ports,
       reader: this.core.reader,
       heads: () => this.core.fed.heads(),

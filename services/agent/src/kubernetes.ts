@@ -7,13 +7,14 @@ import { hostname } from "node:os";
 import { type ClusterName, type FederationName, hex, sameJson, type TrustDomain } from "@hansa/core";
 import { serviceKey } from "@hansa/events";
 import { Access, inCluster, KubeClient, type KubePorts, kubeconfig, LeaseElection } from "@hansa/kube";
-import type { ChangedRegister } from "@hansa/model";
+import { type ChangedRegister, serviceSni } from "@hansa/model";
 import type { AgentConfig } from "./config.ts";
 import type { AgentCore } from "./core.ts";
 import { readJson, writeJson } from "./disk.ts";
 import type { Election } from "./log/writer-lock.ts";
 import { ClusterSetIps } from "./mcs/cluster-set-ips.ts";
 import type { ExportState } from "./mcs/conditions.ts";
+import type { EntryPlace } from "./mcs/entry.ts";
 import { type ImportIndex, Imports, type ServedImport, type ServiceName } from "./mcs/imports.ts";
 import { isWithin, parsePool } from "./mcs/ip-pool.ts";
 import { ipsOf } from "./mcs/objects.ts";
@@ -72,6 +73,8 @@ export interface KubernetesOptions {
   readonly trustDomain: TrustDomain;
   readonly region: string;
   readonly zone: string;
+  /** Local port of the gateway for an import's port, by its SNI; undefined where none is free. */
+  readonly entryPort: (sni: string) => number | undefined;
   readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
   readonly onChanges: (changes: FactChanges) => void;
 }
@@ -160,13 +163,21 @@ export class Kubernetes implements ImportIndex {
       ownExports: () => this.#source?.facts.exports().keys() ?? [],
       hash: (text) => createHash("sha256").update(text).digest("hex").slice(0, 16),
       mayWrite: () => this.#mayWrite(),
+      entry: this.#entry(),
       onRead: () => this.#read(),
     });
     const source = new KubeSource({
       client,
       ports,
       version,
-      place: { cluster, federation, region, zone, exportTo },
+      place: {
+        cluster,
+        federation,
+        region,
+        zone,
+        exportTo,
+        gatewayMode: door.config.gatewayMode !== undefined,
+      },
       trustDomain,
       name: door.access.source.name,
       expectedServices: [...core.own.registers.list("service/")].length,
@@ -186,6 +197,17 @@ export class Kubernetes implements ImportIndex {
     );
     source.start();
     writer.start();
+  }
+
+  #entry(): EntryPlace | undefined {
+    const { door, federation, entryPort } = this.#options;
+    const { gatewayMode } = door.config;
+    if (gatewayMode === undefined) return undefined;
+    return {
+      address: gatewayMode.entryAddress,
+      portOf: ({ namespace, name }, { portKey }) =>
+        entryPort(serviceSni(portKey, name, namespace, federation)),
+    };
   }
 
   async stop(): Promise<void> {

@@ -22,6 +22,20 @@ export const AGENT_RULES: readonly Rule[] = [
   { group: "", resource: "services", verbs: READ, scope: "cluster", why: "what can be exported" },
   {
     group: "",
+    resource: "services",
+    verbs: APPLY,
+    scope: "cluster",
+    why: "gateway mode: what leads cluster-set IPs to the gateway",
+  },
+  {
+    group: "",
+    resource: "services/status",
+    verbs: ["patch"],
+    scope: "cluster",
+    why: "gateway mode: the cluster-set IP itself",
+  },
+  {
+    group: "",
     resource: "pods",
     verbs: READ,
     scope: "cluster",
