@@ -4,7 +4,9 @@
  */
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { HansaError } from "@hansa/core";
 import { callApi } from "@hansa/identity";
+import { kubeBinaries } from "../../../../deploy/tools/kube/binaries.ts";
 import type { KubeCluster } from "../../../../deploy/tools/kube/cluster.ts";
 import type { LabImage } from "../../../../deploy/tools/kube/images.ts";
 import { type Kube, startKube } from "../../../../deploy/tools/kube/kube.ts";
@@ -14,6 +16,7 @@ import { envoyBinary, node24, root } from "../../../../deploy/tools/paths.mjs";
 import { type AddressPlan, PORTS } from "../addresses.ts";
 import { Component, type ComponentSpec } from "../supervisor/component.ts";
 import { Fleet } from "../supervisor/fleet.ts";
+import type { Action } from "../supervisor/lab.ts";
 import type { Topology, TopologyCluster } from "../topology/types.ts";
 import {
   ADMIN_PORT,
@@ -24,6 +27,7 @@ import {
   SYSTEM,
   systemManifests,
 } from "./manifests.ts";
+import { topologyManifests } from "./workloads.ts";
 
 const READY_MS = 60_000;
 /** Cluster-set IPs of cluster N: outside everything that plan.ts gives away. */
@@ -36,6 +40,8 @@ export interface KubeLabOptions {
   readonly plan: AddressPlan;
   readonly progress: (message: string) => void;
 }
+
+const BY_KUBECTL = "pods belong to Kubernetes: use kubectl";
 
 export class KubeLab {
   readonly fleet: Fleet;
@@ -59,6 +65,54 @@ export class KubeLab {
     return this.kube.cluster(name);
   }
 
+  components(): Component[] {
+    return [...this.#components];
+  }
+
+  place(): unknown {
+    throw new HansaError("HSA6004", `lab call: ${BY_KUBECTL} exec`);
+  }
+
+  /** Of hub, NATS and Postgres; the rest is Kubernetes'. */
+  async act(action: Action, wanted: readonly string[]): Promise<Component[]> {
+    const chosen = this.#components.filter(({ spec }) => wanted.includes(spec.name));
+    if (chosen.length < wanted.length)
+      throw new HansaError(
+        "HSA6004",
+        `${wanted.join(" ")}: hub, nats and postgres are components; ${BY_KUBECTL}`,
+      );
+    for (const component of chosen) await component[action]();
+    return chosen;
+  }
+
+  async scale(): Promise<void> {
+    throw new HansaError("HSA6004", `lab scale: ${BY_KUBECTL} scale`);
+  }
+
+  /** What to type next. */
+  guide(): string[] {
+    const { topology } = this.#options;
+    const [first, second] = names(topology);
+    const { services, workloads } = topology;
+    const exported = services.find(({ exportedFrom }) => exportedFrom.includes(first ?? ""));
+    const from = workloads.find(
+      ({ services: served, replicas }) => served.length === 0 && replicas[second ?? ""],
+    );
+    const lines = [
+      `export KUBECONFIG=${this.kube.kubeconfig}`,
+      `contexts: ${names(topology).join(", ")}; kubectl is ${kubeBinaries().kubectl}`,
+    ];
+    if (exported === undefined || from === undefined) return lines;
+    const { namespace, name, ports } = exported;
+    return [
+      ...lines,
+      "try:",
+      `  kubectl --context ${second} -n ${namespace} get serviceimports`,
+      `  kubectl --context ${second} -n ${from.namespace} exec deploy/${from.name} -- curl -s http://${name}.${namespace}.svc.clusterset.local:${ports[0]?.port ?? 80}/`,
+      `  kubectl --context ${first} -n ${namespace} scale deployment/${name} --replicas=0`,
+    ];
+  }
+
   async up(): Promise<void> {
     const { topology, progress } = this.#options;
     progress("starting API servers and nodes, Postgres, NATS and the hub");
@@ -66,6 +120,7 @@ export class KubeLab {
     this.#kube = kube;
     progress(`joining ${names(topology).join(", ")}`);
     await Promise.all(topology.clusters.map((cluster, index) => this.#join(cluster, index)));
+    await Promise.all(names(topology).map((name) => this.#workloads(name)));
   }
 
   /** Ends everything, dependants first. */
@@ -115,14 +170,24 @@ export class KubeLab {
     const { config, joinToken } = await this.#agentConfig(cluster, index, gateway);
     await apply(api, agentManifests({ config, joinToken }));
     await forwardDns(api, dns);
-    await api.kubectl.ok([
-      "-n",
-      SYSTEM,
-      "rollout",
-      "status",
-      "deployment/hansa-agent",
-      `--timeout=${READY_MS}ms`,
-    ]);
+    await api.kubectl.ok(
+      ["-n", SYSTEM, "rollout", "status", "deployment/hansa-agent", `--timeout=${READY_MS}ms`],
+      { timeoutMs: READY_MS + 5000 },
+    );
+  }
+
+  async #workloads(cluster: string): Promise<void> {
+    const { topology, progress } = this.#options;
+    const objects = topologyManifests(topology, cluster);
+    if (objects.length === 0) return;
+    const api = this.kube.cluster(cluster);
+    await apply(api, objects);
+    const namespaces = new Set(topology.workloads.map(({ namespace }) => namespace));
+    for (const namespace of namespaces) {
+      const args = ["-n", namespace, "wait", "--for=condition=Available", "deployment", "--all"];
+      await api.kubectl.ok([...args, `--timeout=${READY_MS}ms`], { timeoutMs: READY_MS + 5000 });
+    }
+    progress(`workloads of ${cluster} run`);
   }
 
   async #agentConfig(
@@ -192,7 +257,10 @@ export function hansaImages(bin: string): LabImage[] {
   mkdirSync(bin, { recursive: true, mode: 0o755 });
   const agent = `#!/bin/sh\nexec ${node24() ?? "node"} --disable-warning=ExperimentalWarning ${join(root, "services/agent/src/main.ts")} "$@"\n`;
   writeFileSync(join(bin, "hansa-agent"), agent, { mode: 0o755 });
+  const workload = join(root, "services/lab/src/workload/main.ts");
+  const node = [node24() ?? "node", "--disable-warning=ExperimentalWarning"];
   return [
+    { name: "hansa/lab-workload", entrypoint: [...node, workload] },
     { name: "hansa/agent", entrypoint: [join(bin, "hansa-agent")], path: [bin] },
     { name: "envoyproxy/envoy", entrypoint: [envoyBinary()], path: [dirname(envoyBinary())] },
   ];
