@@ -1,5 +1,5 @@
 /** docs/conformance.md from what was run. Pure. */
-import type { McsRun, SpecResult } from "./run.ts";
+import type { McsRun, SpecResult } from "./spec.ts";
 
 const HEAD = `# MCS conformance
 

@@ -7,7 +7,7 @@ import { HansaError } from "@hansa/core";
 import { root } from "../../../deploy/tools/paths.mjs";
 import { type Clusters, startClusters } from "./clusters.ts";
 import { report } from "./report.ts";
-import type { Spec } from "./spec.ts";
+import type { McsRun, Spec, SpecResult } from "./spec.ts";
 import { OPTIONAL } from "./specs/optional.ts";
 import { REQUIRED } from "./specs/required.ts";
 import { World } from "./world.ts";
@@ -23,20 +23,6 @@ export const MCS_USAGE = `usage: npm run conformance -- mcs [--clusters N[,N]] [
 
 /** Specs have namespaces of their own, so they may overlap. */
 const AT_ONCE = 3;
-
-export interface SpecResult {
-  readonly spec: Spec;
-  readonly seconds: number;
-  /** undefined: passed. */
-  readonly failure: Error | undefined;
-}
-
-export interface McsRun {
-  readonly clusters: number;
-  readonly results: readonly SpecResult[];
-  /** What the official binary ended with; undefined where none was given. */
-  readonly suite: { readonly binary: string; readonly exitCode: number } | undefined;
-}
 
 export async function runSpec(spec: Spec, { lab, names }: Clusters): Promise<SpecResult> {
   const startMs = performance.now();

@@ -21,3 +21,17 @@ export interface Spec {
   readonly control: string;
   run(world: World): Promise<void>;
 }
+
+export interface SpecResult {
+  readonly spec: Spec;
+  readonly seconds: number;
+  /** undefined: passed. */
+  readonly failure: Error | undefined;
+}
+
+export interface McsRun {
+  readonly clusters: number;
+  readonly results: readonly SpecResult[];
+  /** What the official binary ended with; undefined where none was given. */
+  readonly suite: { readonly binary: string; readonly exitCode: number } | undefined;
+}

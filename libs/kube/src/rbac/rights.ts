@@ -19,13 +19,12 @@ const READ: readonly Verb[] = ["list", "watch"];
 const APPLY: readonly Verb[] = ["create", "patch"];
 
 export const AGENT_RULES: readonly Rule[] = [
-  { group: "", resource: "services", verbs: READ, scope: "cluster", why: "what can be exported" },
   {
     group: "",
     resource: "services",
-    verbs: APPLY,
+    verbs: [...READ, ...APPLY],
     scope: "cluster",
-    why: "gateway mode: what leads cluster-set IPs to the gateway",
+    why: "what can be exported; gateway mode: what leads cluster-set IPs to the gateway",
   },
   {
     group: "",

@@ -2,9 +2,7 @@
  * The data plane of one cluster: keeps every local Envoy's resources equal to the view of the fold. A change is
  * computed and pushed at once, for the services it concerns; changes of one turn of the loop are taken together.
  */
-import type { AccountKey, ClusterName, FederationName, Span, SpiffeId, TrustDomain } from "@hansa/core";
-import type { Head, LinkValue } from "@hansa/events";
-import type { Svid } from "@hansa/identity";
+import type { Span, SpiffeId } from "@hansa/core";
 import {
   CandidateCache,
   type RegisterRef,
@@ -13,8 +11,6 @@ import {
   serviceKeys,
 } from "@hansa/model";
 import { type GatewayMode, ResourceLayer, type TrustBundles, TYPE_URL } from "@hansa/xds";
-import type { LocalReader } from "../local-reader.ts";
-import type { Disk, Ports } from "../ports.ts";
 import { Claims } from "./claims.ts";
 import { Dirty, type Work } from "./dirty.ts";
 import { replaceChecked } from "./gate.ts";
@@ -22,44 +18,13 @@ import { gatewayEndpoints, gatewayLayer } from "./gateway-layer.ts";
 import { entriesKey, gatewayModeOf, isFronted, withGateways } from "./gateway-mode.ts";
 import type { Gateway, LocalProxy, Sidecar } from "./inventory.ts";
 import { Pace } from "./pace.ts";
+import type { PlaneOptions, ProxyServer } from "./plane-options.ts";
 import { Propagation } from "./propagation.ts";
 import type { ResourceSet } from "./resource-set.ts";
 import { readBundles, ServingCache } from "./serving-cache.ts";
 import { sidecarLayer } from "./sidecar-layer.ts";
 import { TcpPorts } from "./tcp-ports.ts";
 import { ZoneLayer } from "./zone-layer.ts";
-
-/** One proxy's ADS server; opened by the adapter. */
-export interface ProxyServer {
-  close(): Promise<void>;
-  /** Lowest revision that every open stream has acknowledged; undefined where no stream is open. */
-  ackedRevision(): number | undefined;
-  status(): unknown;
-}
-
-export interface PlaneOptions {
-  readonly federation: FederationName;
-  readonly cluster: ClusterName;
-  readonly trustDomain: TrustDomain;
-  readonly region: string;
-  readonly outboundPort: number;
-  readonly tcpPortFirst: number;
-  /** Pods without a proxy call and are called through the gateways. */
-  readonly gatewayMode?: boolean;
-  readonly ports: Pick<Ports, "clock" | "timers" | "log" | "metrics" | "crypto" | "tracer"> & {
-    readonly disk: Disk;
-  };
-  readonly reader: LocalReader;
-  readonly heads: () => readonly Head[];
-  /** Name of the source of a log, where it is known. */
-  readonly clusterOf: (account: AccountKey) => string | undefined;
-  /** DER roots of the own trust domain, base64. */
-  readonly ownRoots: () => readonly string[];
-  readonly svid: (id: SpiffeId) => Svid;
-  readonly evidence: (peer: string) => LinkValue | undefined;
-  /** Opens the proxy's socket over these layers; `onAck` is called after each acknowledgement, refusal and end of a stream. */
-  readonly serve: (proxy: LocalProxy, layers: readonly ResourceLayer[], onAck: () => void) => ProxyServer;
-}
 
 const TRACES_PER_BUILD_MAX = 64;
 
@@ -298,17 +263,16 @@ export class DataPlane {
     const touched = services.flatMap(({ namespace, name }) => this.#serving.of(namespace, name));
     const ended = this.#options.gatewayMode === true ? isFronted : () => false;
     const fronted = this.#fronted.get(proxy.id) ?? new Set();
-    if (
-      whole ||
-      ownServices.size > 0 ||
-      touched.some((port) => ended(port) !== fronted.has(port.sni))
-    ) {
-      this.#fronted.set(proxy.id, new Set(
-        this.#serving
-          .all()
-          .filter(ended)
-          .map(({ sni }) => sni),
-      ));
+    if (whole || ownServices.size > 0 || touched.some((port) => ended(port) !== fronted.has(port.sni))) {
+      this.#fronted.set(
+        proxy.id,
+        new Set(
+          this.#serving
+            .all()
+            .filter(ended)
+            .map(({ sni }) => sni),
+        ),
+      );
       const exported = this.#serving.all().filter((port) => port.exported);
       const options = { exported: new Set(exported.map(({ sni }) => sni)) };
       const below = this.#layers(proxy, layer).slice(1);

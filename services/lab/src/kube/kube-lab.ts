@@ -153,6 +153,8 @@ export class KubeLab {
     await federation.found();
     await Promise.all([this.#launch(this.fleet.postgres()), this.#launch(this.fleet.nats())]);
     await this.#launch(this.fleet.hub());
+    // Agents are pods: only the hub is reached from here.
+    federation.writeCredentials([]);
   }
 
   async #launch(spec: ComponentSpec): Promise<void> {

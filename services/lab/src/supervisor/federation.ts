@@ -174,12 +174,14 @@ export class Federation {
   }
 
   /** The context file of the CLI. */
-  writeCredentials(): void {
+  writeCredentials(
+    agents: readonly string[] = this.#options.topology.clusters.map(({ name }) => name),
+  ): void {
     const { topology, paths } = this.#options;
     const context = {
       federation: topology.federation,
       hub: this.hubTarget(),
-      agents: Object.fromEntries(topology.clusters.map(({ name }) => [name, this.agentTarget(name)])),
+      agents: Object.fromEntries(agents.map((name) => [name, this.agentTarget(name)])),
       operatorKeys: existsSync(this.#operatorKey) ? [this.#operatorKey] : [],
     };
     writeFileSync(paths.credentials, JSON.stringify(context, null, 2), { mode: 0o600 });
