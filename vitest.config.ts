@@ -25,6 +25,7 @@ const tiers: readonly Tier[] = [
     include: ["test/conformance/**/*.spec.ts"],
     timeoutMs: 60_000,
     oneFileAtATime: true,
+    setup: "test/kube/setup.ts",
   },
   {
     name: "kube",

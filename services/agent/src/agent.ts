@@ -25,6 +25,7 @@ import { type CurrentImports, importsWithoutKubernetes } from "./mcs/current-imp
 import type { ImportIndex } from "./mcs/imports.ts";
 import type { Ports } from "./ports.ts";
 import { adminPlaceOf } from "./proxy/admin-place.ts";
+import { writeGatewayBootstraps } from "./proxy/bootstrap.ts";
 import { type InventoryPlace, proxiesOf } from "./proxy/inventory.ts";
 import { DataPlane } from "./proxy/plane.ts";
 import { ProxySockets } from "./proxy/sockets.ts";
@@ -165,8 +166,14 @@ export class Agent implements AgentView {
       zones: config.zones,
       configuredGateways: gatewayFacts(this.#place),
       isElected: () => this.#election.tryLock(),
+      entryPort: (sni) => {
+        this.plane.tcpPorts.ensure([sni]);
+        return this.plane.tcpPorts.all().get(sni);
+      },
       onFacts: (facts) => {
-        this.plane.proxies(proxiesOf(NO_DOCUMENT, this.#place));
+        const proxies = proxiesOf(NO_DOCUMENT, this.#place);
+        writeGatewayBootstraps(this, proxies.values());
+        this.plane.proxies(proxies);
         this.#factsRead(eventsTo(facts, core.own.registers, nowMs()));
       },
       onChanges: ({ set, gone }) =>
@@ -210,6 +217,7 @@ export class Agent implements AgentView {
       region: config.region,
       outboundPort: config.sidecar.outboundPort,
       tcpPortFirst: config.sidecar.tcpPortFirst,
+      gatewayMode: config.source.kubernetes?.gatewayMode !== undefined,
       ports: this.ports,
       reader: this.core.reader,
       heads: () => this.core.fed.heads(),

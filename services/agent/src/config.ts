@@ -25,6 +25,11 @@ const kubernetes = z
     serviceCidrs: z.array(cidr).max(8).default([]),
     /** For which imports EndpointSlices are written: their addresses are of use where the networks are flat. */
     endpointSlices: z.enum(["all", "headless", "none"]).default("all"),
+    /**
+     * Gateway mode: pods without a proxy are called through this cluster's gateway, which ends mTLS for them and admits all
+     * pods of the clusters that they are exported to, and call imports through it, at this address of it.
+     */
+    gatewayMode: z.strictObject({ entryAddress: z.union([z.ipv4(), z.ipv6()]) }).optional(),
     /** Of the Lease by which the writer is elected; default: the pod's or the context's. */
     leaseNamespace: label.optional(),
   })
@@ -88,7 +93,14 @@ const schema = z.strictObject({
       .max(1000)
       .default([]),
   }),
-  gateway: z.strictObject({ name: label, address: z.string().min(1), port }),
+  gateway: z.strictObject({
+    name: label,
+    /** Where other clusters reach it. */
+    address: z.string().min(1),
+    port,
+    /** Where it listens; default: `address`. */
+    bind: z.union([z.ipv4(), z.ipv6()]).optional(),
+  }),
   sidecar: z
     .strictObject({
       outboundPort: port.default(15_001),

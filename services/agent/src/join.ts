@@ -204,7 +204,8 @@ async function join(parts: JoinParts, tokenHash: string): Promise<Membership> {
       "HSA3003",
       `joinToken: is for ${ticket.cluster}, and this agent is ${config.cluster}`,
     );
-  const url = ticket.hub[0] ?? config.hub.url;
+  // The token names the hub as its own network knows it; behind a border the configured way leads there (the pin holds).
+  const { url } = config.hub;
   const caPem = config.hub.caPem ?? (await fetchPinnedCa(url, ticket.caPin));
   const { request, requestSignature } = requestFor(parts, ticket, tokenHash);
   const bytes = utf8(request);

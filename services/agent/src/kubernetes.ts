@@ -15,13 +15,14 @@ import {
   kubeconfig,
   LeaseElection,
 } from "@hansa/kube";
-import type { ChangedRegister } from "@hansa/model";
+import { type ChangedRegister, serviceSni } from "@hansa/model";
 import type { AgentConfig } from "./config.ts";
 import type { AgentCore } from "./core.ts";
 import { readJson, writeJson } from "./disk.ts";
 import type { Election } from "./log/writer-lock.ts";
 import { ClusterSetIps } from "./mcs/cluster-set-ips.ts";
 import type { ExportState } from "./mcs/conditions.ts";
+import type { EntryPlace } from "./mcs/entry.ts";
 import { type ImportIndex, Imports, type ServedImport, type ServiceName } from "./mcs/imports.ts";
 import { isWithin, parsePool } from "./mcs/ip-pool.ts";
 import { ipsOf } from "./mcs/objects.ts";
@@ -83,6 +84,8 @@ export interface KubernetesOptions {
   readonly zones: readonly string[];
   /** Of the agent: holder of its folder's lock and of the cluster's Lease. */
   readonly isElected: () => boolean;
+  /** Local port of the gateway for an import's port, by its SNI; undefined where none is free. */
+  readonly entryPort: (sni: string) => number | undefined;
   readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
   readonly onChanges: (changes: Pick<SourceChanges, "set" | "gone">) => void;
   /** They hold until a MeshGateway does. */
@@ -183,6 +186,7 @@ export class Kubernetes implements ImportIndex {
       hash: (text) => createHash("sha256").update(text).digest("hex").slice(0, 16),
       slices: endpointSlices,
       mayWrite: () => this.#mayWrite(),
+      entry: this.#entry(),
       onRead: () => this.#read(),
     });
     const source = new KubeSource({
@@ -191,7 +195,14 @@ export class Kubernetes implements ImportIndex {
       version,
       policyKinds,
       configuredGateways: this.#options.configuredGateways,
-      place: { cluster, federation, region, zones, exportTo },
+      place: {
+        cluster,
+        federation,
+        region,
+        zones,
+        exportTo,
+        gatewayMode: door.config.gatewayMode !== undefined,
+      },
       trustDomain,
       name: door.access.source.name,
       expectedServices: [...core.own.registers.list("service/")].length,
@@ -231,6 +242,17 @@ export class Kubernetes implements ImportIndex {
       POLICY_KINDS.map((kind) => isServed(door.client, ports, POLICY_RESOURCES[kind], () => this.#isStopped)),
     );
     return POLICY_KINDS.filter((_kind, index) => served[index]);
+  }
+
+  #entry(): EntryPlace | undefined {
+    const { door, federation, entryPort } = this.#options;
+    const { gatewayMode } = door.config;
+    if (gatewayMode === undefined) return undefined;
+    return {
+      address: gatewayMode.entryAddress,
+      portOf: ({ namespace, name }, { portKey }) =>
+        entryPort(serviceSni(portKey, name, namespace, federation)),
+    };
   }
 
   async stop(): Promise<void> {

@@ -9,6 +9,8 @@ import { CODES, HansaError, isHansaError } from "@hansa/core";
 import { stringify } from "yaml";
 import { type LabPaths, labPaths, makePrivate } from "../../../deploy/tools/lab-paths.ts";
 import { AddressPlan, claimLab } from "./addresses.ts";
+import { KubeLab } from "./kube/kube-lab.ts";
+import { topologyManifests } from "./kube/workloads.ts";
 import { serveControl } from "./supervisor/control.ts";
 import { Lab } from "./supervisor/lab.ts";
 import { growTopology } from "./topology/grow.ts";
@@ -25,6 +27,8 @@ const { values: options, positionals } = parseArgs({
     output: { type: "string", default: "table" },
     check: { type: "boolean", default: false },
     report: { type: "string" },
+    kube: { type: "boolean", default: false },
+    kubernetes: { type: "boolean", default: false },
   },
 });
 
@@ -45,7 +49,10 @@ async function up(): Promise<void> {
   for (const folder of [paths.sockets, paths.logs]) makePrivate(folder);
   writeFileSync(paths.topology, stringify(topology), { mode: 0o600 });
 
-  const lab = new Lab(topology, paths, new AddressPlan(octet), progress);
+  const plan = new AddressPlan(octet);
+  const lab = options.kube
+    ? new KubeLab({ topology, paths, plan, progress })
+    : new Lab(topology, paths, plan, progress);
   let ending: Promise<void> | undefined;
   const end = (status: number): Promise<void> => {
     ending ??= (async () => {
@@ -69,6 +76,7 @@ async function up(): Promise<void> {
     report(error);
     await end(isHansaError(error) ? error.exitStatus : 1);
   }
+  if (lab instanceof KubeLab) for (const line of lab.guide()) progress(line);
   progress(
     `ready: ${topology.clusters.length} clusters, ${lab.components().length} components; \`npx hansa lab status\` lists them`,
   );
@@ -82,8 +90,26 @@ function forgetEarlierLab(paths: LabPaths): void {
   rmSync(paths.sockets, { recursive: true, force: true });
 }
 
+/** One YAML document per object, the clusters one after the other. */
+function kubernetesText(topology: Topology): string {
+  return topology.clusters
+    .map(({ name }) => {
+      const objects = topologyManifests(topology, name).map((object) => stringify(object));
+      return `# kubectl --context ${name} apply -f -\n---\n${objects.join("---\n")}`;
+    })
+    .join("---\n");
+}
+
 function printTopology(): void {
   const topology = readTopology();
+  if (options.kubernetes) {
+    const byCluster = Object.fromEntries(
+      topology.clusters.map(({ name }) => [name, topologyManifests(topology, name)]),
+    );
+    const json = `${JSON.stringify(byCluster, null, 2)}\n`;
+    process.stdout.write(options.output === "json" ? json : kubernetesText(topology));
+    return;
+  }
   const text =
     options.output === "json"
       ? `${JSON.stringify({ apiVersion: "hansa/v1", kind: "Topology", ...topology }, null, 2)}\n`

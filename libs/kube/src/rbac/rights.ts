@@ -19,7 +19,20 @@ const READ: readonly Verb[] = ["list", "watch"];
 const APPLY: readonly Verb[] = ["create", "patch"];
 
 export const AGENT_RULES: readonly Rule[] = [
-  { group: "", resource: "services", verbs: READ, scope: "cluster", why: "what can be exported" },
+  {
+    group: "",
+    resource: "services",
+    verbs: [...READ, ...APPLY],
+    scope: "cluster",
+    why: "what can be exported; gateway mode: what leads cluster-set IPs to the gateway",
+  },
+  {
+    group: "",
+    resource: "services/status",
+    verbs: ["patch"],
+    scope: "cluster",
+    why: "gateway mode: the cluster-set IP itself",
+  },
   {
     group: "",
     resource: "pods",

@@ -5,7 +5,14 @@
 import { type ClusterName, type SpiffeId, SYSTEM_NAMESPACE, workloadId } from "@hansa/core";
 import { type Protocol, portKeyOf, type ServicePort, type ServiceValue } from "@hansa/events";
 import { propertiesOf, selects } from "./cluster-properties.ts";
-import { membersInSight, type Participant, read, registerName, type Sight } from "./reader.ts";
+import {
+  type FederationReader,
+  membersInSight,
+  type Participant,
+  read,
+  registerName,
+  type Sight,
+} from "./reader.ts";
 import { nameTooLong } from "./sni.ts";
 
 /** A service's registers of one cluster that is in sight. */
@@ -87,6 +94,22 @@ export function isVisible({ cluster, service }: Offer, { fed, observer }: Sight)
   const importer = fed.member(observer);
   if (toSelector === undefined || importer === undefined) return false;
   return selects(toSelector, propertiesOf(importer), undefined);
+}
+
+/** Members that may import what `cluster` exports under this name; the exporter is one of them. */
+export function importersOf(
+  fed: FederationReader,
+  cluster: string,
+  namespace: string,
+  name: string,
+): Participant[] {
+  const members = membersInSight({ fed, observer: cluster });
+  return members.filter((member) => {
+    const sight = { fed, observer: member.cluster };
+    return offersOf(sight, namespace, name).some(
+      (offer) => offer.cluster === cluster && isVisible(offer, sight),
+    );
+  });
 }
 
 export function byAge(a: Offer, b: Offer): number {

@@ -7,6 +7,7 @@ import {
   gatewayCandidate,
   gatewaysOf,
   loadsOf,
+  type Reach,
 } from "./candidate.ts";
 import { isLeftOut, withPreference } from "./cluster-preference.ts";
 import { portConflicts, serviceConflicts } from "./conflicts.ts";
@@ -15,7 +16,7 @@ import { evidenceOf, type PeerEvidence, sightOf, type ViewInput } from "./input.
 import { drainCandidates, localitiesOf } from "./localities.ts";
 import { type Exporter, exportersOf, isMeshed, type MergedPort, mergePorts } from "./merge.ts";
 import { placeCandidates } from "./priority.ts";
-import { federationOf, isFlat } from "./reader.ts";
+import { federationOf, isFlat, readOfService } from "./reader.ts";
 import { serviceHost, serviceSni } from "./sni.ts";
 import { overprovisioningOf } from "./threshold.ts";
 import type { ServicePortView } from "./types.ts";
@@ -122,10 +123,28 @@ function reach(
     const make = () => endpointCandidates(sight, from, via, scale);
     return input.candidates?.of(from, via, scale, make) ?? make();
   };
-  if (exporter.cluster === input.self.cluster) return listed("local");
+  if (exporter.cluster === input.self.cluster)
+    return isBehindGateway(input, exporter, port) ? ownGateway(input, from, scale) : listed("local");
   if (isFlat(input.fed, input.self.cluster, exporter.cluster) && hasEndpoints(input, exporter, port))
     return listed("flat");
   return asList(gatewayCandidate(sight, from, scale)) ?? "has no gateway";
+}
+
+/** None of its pods takes mTLS, and yet it has capacity: its gateway ends mTLS for them. */
+function isBehindGateway(input: ViewInput, { cluster, namespace, name }: Exporter, { portKey }: MergedPort) {
+  const sight = sightOf(input);
+  return (
+    loadsOf(sight, cluster, namespace, name, portKey).some(({ value }) => value.total > 0) &&
+    readOfService(sight, cluster, "endpoint", namespace, name).every(
+      ({ value }) => value.ports[portKey] === undefined,
+    )
+  );
+}
+
+/** As near as local endpoints are. */
+function ownGateway(input: ViewInput, from: Reach, scale: number): Candidate[] {
+  const found = gatewayCandidate(sightOf(input), from, scale);
+  return found === undefined ? [] : [{ ...found, zone: input.self.zone }];
 }
 
 const asList = (candidate: Candidate | undefined): Candidate[] | undefined =>

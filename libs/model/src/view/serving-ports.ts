@@ -1,6 +1,6 @@
 /** What a cluster serves: its own services' ports with their names, local endpoints and admitted callers. */
 import { SYSTEM_NAMESPACE } from "@hansa/core";
-import { portKeyOf, type ServiceValue } from "@hansa/events";
+import { type EndpointValue, portKeyOf, type ServiceValue } from "@hansa/events";
 import { type Allows, allowsBy, callersOf } from "../policy/callers.ts";
 import { isMeshed } from "./merge.ts";
 import { type FederationReader, federationOf, read, readAll, readOfService, type Sight } from "./reader.ts";
@@ -46,7 +46,10 @@ function portsOf(sight: Sight, cluster: string, served: ServedService, allows: A
       portKey,
       sni: serviceSni(portKey, name, namespace, federationOf(sight)),
       exported: value.export !== null && value.serviceAccounts.length > 0 && fits,
-      endpoints: localEndpoints(sight, cluster, namespace, name, portKey),
+      endpoints: localEndpoints(sight, cluster, served, (value) => value.ports[portKey]),
+      plain: localEndpoints(sight, cluster, served, ({ ports, appPorts }) =>
+        ports[portKey] === undefined ? appPorts?.[portKey] : undefined,
+      ),
       callers,
     };
   });
@@ -80,13 +83,12 @@ function servedServices(sight: Sight, cluster: string): ServedService[] {
 function localEndpoints(
   sight: Sight,
   cluster: string,
-  namespace: string,
-  name: string,
-  portKey: string,
+  { namespace, name }: ServedService,
+  portOf: (value: EndpointValue) => number | undefined,
 ): ViewEndpoint[] {
   const byAddress = new Map<string, ViewEndpoint>();
   for (const { key, value } of readOfService(sight, cluster, "endpoint", namespace, name)) {
-    const port = value.ports[portKey];
+    const port = portOf(value);
     if (port === undefined) continue;
     const endpoint: ViewEndpoint = {
       address: value.address,

@@ -86,6 +86,8 @@ export interface ServingPort {
   readonly exported: boolean;
   /** Local endpoints, for the gateway's passthrough cluster. */
   readonly endpoints: readonly ViewEndpoint[];
+  /** Local endpoints that take no mTLS, by the application's own port: the gateway may end it for them (gateway mode). */
+  readonly plain?: readonly ViewEndpoint[];
   /** Principals admitted besides the own trust domain: exact ids, or `spiffe://td/` and `spiffe://td/ns/x/` prefixes. */
   readonly callers: readonly { readonly kind: "exact" | "prefix"; readonly value: string }[];
 }

@@ -25,6 +25,7 @@ export const downstreamTls = (
   callersSecret: string,
   alpn: readonly string[],
   admitted: readonly Admitted[],
+  svidSecret: string = SVID_SECRET,
 ): Init<typeof TransportSocketSchema> =>
   extension("envoy.transport_sockets.tls", DownstreamTlsContextSchema, {
     requireClientCertificate: true,
@@ -33,7 +34,7 @@ export const downstreamTls = (
     disableStatefulSessionResumption: true,
     commonTlsContext: {
       alpnProtocols: [...alpn],
-      tlsCertificateSdsSecretConfigs: [{ name: SVID_SECRET, sdsConfig: ADS }],
+      tlsCertificateSdsSecretConfigs: [{ name: svidSecret, sdsConfig: ADS }],
       validationContextType: {
         case: "combinedValidationContext",
         value: {

@@ -68,6 +68,8 @@ export interface GatewayListenerInput {
   readonly probeSni: string;
   /** Ports that are not exported get no chain. */
   readonly serving: readonly ServingPort[];
+  /** Chain of a port that is not passed but ended here. */
+  readonly endedChain?: (serving: ServingPort) => FilterChain | undefined;
 }
 
 export const exportedOnly = (serving: readonly ServingPort[]): readonly ServingPort[] =>
@@ -82,6 +84,9 @@ export const gatewayListenerFor = (input: GatewayListenerInput): Uint8Array =>
       direction: "inbound",
       log: listenerLog("gateway_cx"),
     }),
-    filterChains: [probeChain(input.probeSni), ...exportedOnly(input.serving).map(exportChain)],
+    filterChains: [
+      probeChain(input.probeSni),
+      ...exportedOnly(input.serving).map((serving) => input.endedChain?.(serving) ?? exportChain(serving)),
+    ],
     defaultFilterChain: defaultChain(),
   });

@@ -2,11 +2,14 @@
 import { agentId, trustDomainOf } from "@hansa/core";
 import { accessPolicyFor } from "./access-policy.ts";
 import { exportedOnly, gatewayListenerFor, probeRules } from "./gateway-listener.ts";
+import { frontedOnly, gatewayModeResources } from "./gateway-mode.ts";
+import { servedChain } from "./inbound-listener.ts";
 import { passthroughAssignmentFor } from "./load-assignment.ts";
 import { byText, sortedMap } from "./message.ts";
 import {
   accessPolicyName,
   BLACK_HOLE,
+  frontedSvidName,
   GATEWAY_LISTENER,
   MEMBERS_SECRET,
   passthroughClusterName,
@@ -24,17 +27,23 @@ export function gatewayResources(input: GatewayInput): Resources {
   const members = [...new Set([input.cluster, ...input.members])].sort(byText);
   const domains = members.map((member) => trustDomainOf(member, input.federation));
   const exported = exportedOnly(input.serving);
+  const mode = input.gatewayMode;
+  const fronted = frontedOnly(exported, mode);
+  const passed = exported.filter((port) => !fronted.includes(port));
+  const ended = mode === undefined ? undefined : gatewayModeResources(input, mode, fronted);
   const probe = probeSni(input.cluster, input.federation);
   const policy = accessPolicyName(probe);
   return {
     clusters: sortedMap<Uint8Array>([
       [BLACK_HOLE, blackHoleCluster()],
-      ...exported.map((port): Entry => [passthroughClusterName(port.sni), passthroughClusterFor(port)]),
+      ...passed.map((port): Entry => [passthroughClusterName(port.sni), passthroughClusterFor(port)]),
+      ...(ended?.clusters ?? []),
     ]),
-    endpoints: sortedMap(
-      exported.map((port): Entry => [passthroughClusterName(port.sni), passthroughAssignmentFor(port)]),
-    ),
-    listeners: new Map([
+    endpoints: sortedMap([
+      ...passed.map((port): Entry => [passthroughClusterName(port.sni), passthroughAssignmentFor(port)]),
+      ...(ended?.endpoints ?? []),
+    ]),
+    listeners: sortedMap<Uint8Array>([
       [
         GATEWAY_LISTENER,
         gatewayListenerFor({
@@ -42,14 +51,23 @@ export function gatewayResources(input: GatewayInput): Resources {
           port: input.listen.port,
           probeSni: probe,
           serving: exported,
+          endedChain: (port) =>
+            mode !== undefined && fronted.includes(port)
+              ? servedChain(port, mode.trustDomain, frontedSvidName(port.sni))
+              : undefined,
         }),
       ],
+      ...(ended?.listeners ?? []),
     ]),
     routes: new Map(),
     secrets: sortedMap<Uint8Array>([
       [SVID_SECRET, svidSecretFor(input.svid)],
       [MEMBERS_SECRET, bundlesSecretFor(MEMBERS_SECRET, pickBundles(input.bundles, domains))],
+      ...(ended?.secrets ?? []),
     ]),
-    extensionConfigs: new Map([[policy, accessPolicyFor(policy, probeRules(domains.map(agentId)))]]),
+    extensionConfigs: sortedMap<Uint8Array>([
+      [policy, accessPolicyFor(policy, probeRules(domains.map(agentId)))],
+      ...(ended?.extensionConfigs ?? []),
+    ]),
   };
 }

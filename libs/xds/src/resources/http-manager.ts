@@ -47,6 +47,16 @@ export const outboundManager = (): Filter =>
     localReplyConfig: outboundReplies(),
   });
 
+/** From pods without a proxy: one service port, whatever the authority. */
+export const entryManager = (routes: Init<typeof RouteConfigurationSchema>): Filter =>
+  manager({
+    ...common("entry"),
+    routeSpecifier: { case: "routeConfig", value: routes },
+    httpFilters: [router()],
+    forwardClientCertDetails: ClientCert.SANITIZE,
+    localReplyConfig: outboundReplies(),
+  });
+
 /**
  * From a verified caller. No address counts as internal, so x-envoy-* headers of a caller steer nothing here; the
  * application learns the caller from XFCC alone, which replaces whatever the caller sent.

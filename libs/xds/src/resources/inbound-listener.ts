@@ -61,10 +61,10 @@ const appRoutes = (serving: ServingPort): Init<typeof RouteConfigurationSchema> 
 });
 
 /** A policy change reaches the next request by ECDS. */
-const httpChain = (serving: ServingPort, ownDomain: TrustDomain): FilterChain => ({
+const httpChain = (serving: ServingPort, ownDomain: TrustDomain, svidSecret?: string): FilterChain => ({
   name: serving.sni,
   filterChainMatch: sniMatch(serving.sni),
-  transportSocket: downstreamTls(CALLERS_SECRET, ALPN_HTTP, ANY_SPIFFE_ID),
+  transportSocket: downstreamTls(CALLERS_SECRET, ALPN_HTTP, ANY_SPIFFE_ID, svidSecret),
   filters: [
     oneUriGuard(),
     inboundManager(accessFilter(accessPolicyName(serving.sni)), appRoutes(serving), ownDomain),
@@ -76,13 +76,14 @@ const httpChain = (serving: ServingPort, ownDomain: TrustDomain): FilterChain =>
  * caller read the greeting). So the handshake itself admits the port's callers only, from their trust domains only,
  * and the application is dialled after it.
  */
-const tcpChain = (serving: ServingPort, ownDomain: TrustDomain): FilterChain => ({
+const tcpChain = (serving: ServingPort, ownDomain: TrustDomain, svidSecret?: string): FilterChain => ({
   name: serving.sni,
   filterChainMatch: sniMatch(serving.sni),
   transportSocket: downstreamTls(
     tcpCallersSecretName(serving.sni),
     [],
     admittedCallers(ownDomain, serving.callers),
+    svidSecret,
   ),
   filters: [
     oneUriGuard(),
@@ -90,6 +91,10 @@ const tcpChain = (serving: ServingPort, ownDomain: TrustDomain): FilterChain => 
     servingTcpProxy(appClusterName(serving.sni)),
   ],
 });
+
+/** `svidSecret`: whose certificate it shows; default: the proxy's own. */
+export const servedChain = (serving: ServingPort, ownDomain: TrustDomain, svidSecret?: string): FilterChain =>
+  (isHttp(serving.port.protocol) ? httpChain : tcpChain)(serving, ownDomain, svidSecret);
 
 export interface InboundInput {
   readonly address: string;
@@ -110,6 +115,6 @@ export const inboundListenerFor = (input: InboundInput): Uint8Array =>
     }),
     filterChains: [...input.serving]
       .sort((a, b) => byText(a.sni, b.sni))
-      .map((serving) => (isHttp(serving.port.protocol) ? httpChain : tcpChain)(serving, input.trustDomain)),
+      .map((serving) => servedChain(serving, input.trustDomain)),
     defaultFilterChain: defaultChain(),
   });

@@ -9,7 +9,7 @@ export {
 export { gatewayResources } from "./gateway.ts";
 export { PROBE_PATH } from "./gateway-listener.ts";
 export { compareListenerFrame } from "./listener-frame.ts";
-export { loadAssignmentFor, passthroughAssignmentFor } from "./load-assignment.ts";
+export { loadAssignmentFor, passthroughAssignmentFor, plainAssignmentFor } from "./load-assignment.ts";
 export * from "./names.ts";
 export { routesFor } from "./outbound-routes.ts";
 export { blackHoleCluster } from "./plain-cluster.ts";

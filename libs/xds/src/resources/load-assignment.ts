@@ -11,7 +11,7 @@ import {
   type Health,
 } from "../encode/cluster-load-assignment.ts";
 import { byText } from "./message.ts";
-import { passthroughClusterName } from "./names.ts";
+import { appClusterName, passthroughClusterName } from "./names.ts";
 
 /** Envoy sums weights per priority in 32 bits. */
 const WEIGHT_MAX = 100_000;
@@ -84,17 +84,24 @@ export function loadAssignmentFor(view: ServicePortView): Uint8Array {
   });
 }
 
+/** Pods behind a gateway that ends mTLS for them. */
+export const plainAssignmentFor = (serving: ServingPort): Uint8Array =>
+  localAssignment(appClusterName(serving.sni), serving.plain ?? []);
+
 /** A gateway's passthrough: local endpoints only, one priority, no trust of its own. */
 export const passthroughAssignmentFor = (serving: ServingPort): Uint8Array =>
+  localAssignment(passthroughClusterName(serving.sni), serving.endpoints);
+
+const localAssignment = (clusterName: string, listed: readonly ViewEndpoint[]): Uint8Array =>
   encodeClusterLoadAssignment({
-    clusterName: passthroughClusterName(serving.sni),
+    clusterName,
     localities: localitiesOf([
       {
         cluster: "",
         region: "",
         zone: "",
         priority: 0,
-        endpoints: serving.endpoints.filter((endpoint) => !endpoint.placeholder),
+        endpoints: listed.filter((endpoint) => !endpoint.placeholder),
       },
     ]),
   });

@@ -21,5 +21,8 @@ export const accessPolicyName = (sni: string): string => `rbac/${sni}`;
 export const appClusterName = (sni: string): string => `app/${sni}`;
 /** The gateway's own view of an exported port: local endpoints, no TLS of its own. */
 export const passthroughClusterName = (sni: string): string => `passthrough/${sni}`;
+/** Certificate of a service that the gateway ends mTLS for. */
+export const frontedSvidName = (sni: string): string => `svid/${sni}`;
+export const entryListenerName = (sni: string): string => `entry/${sni}`;
 export const tcpListenerName = (sni: string): string => `tcp/${sni}`;
 export const probeSni = (cluster: string, federation: string): string => `probe.${cluster}.gw.${federation}`;

@@ -58,6 +58,13 @@ function routesTo(view: ServicePortView): Route[] {
   return view.port.protocol === "grpc" ? [rest] : [idempotent, rest];
 }
 
+/** Every host, for a listener that is one service port's alone. */
+export const entryRoutes = (view: ServicePortView): Init<typeof RouteConfigurationSchema> => ({
+  name: view.sni,
+  virtualHosts: [{ ...virtualHost(view, true), domains: ["*"] }],
+  responseHeadersToRemove: [UNSENT_HEADER],
+});
+
 const virtualHost = (view: ServicePortView, first: boolean): VirtualHost => ({
   name: view.sni,
   domains: [...(first ? [view.host] : []), `${view.host}:${view.port.port}`],

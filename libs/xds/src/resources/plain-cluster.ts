@@ -4,7 +4,7 @@ import { Cluster_DiscoveryType, ClusterSchema } from "../../gen/index.ts";
 import { BREAKERS, FAILOVER_LB } from "./client-cluster.ts";
 import { appHttpOptions, isHttp } from "./http-protocol.ts";
 import { CONNECT_TIMEOUT_MS } from "./limits.ts";
-import { ADS, duration, encoded, socketAddress } from "./message.ts";
+import { ADS, duration, encoded, type Init, socketAddress } from "./message.ts";
 import { appClusterName, BLACK_HOLE, passthroughClusterName } from "./names.ts";
 import { outlierDetection } from "./outlier.ts";
 import type { AppTarget } from "./types.ts";
@@ -46,8 +46,20 @@ export const appClusterFor = (sni: string, app: AppTarget): Uint8Array =>
 
 /** The exporter's own gateway ejects its bad pods: it alone can see them one by one (federation §1.5 rule 4). */
 export const passthroughClusterFor = (serving: ServingPort): Uint8Array =>
+  localPods(passthroughClusterName(serving.sni));
+
+/** Pods without a proxy, spoken to as they declare. */
+export const plainClusterFor = (serving: ServingPort): Uint8Array =>
+  localPods(
+    appClusterName(serving.sni),
+    isHttp(serving.port.protocol)
+      ? { typedExtensionProtocolOptions: appHttpOptions(serving.port.protocol) }
+      : {},
+  );
+
+const localPods = (name: string, more: Init<typeof ClusterSchema> = {}): Uint8Array =>
   encoded(ClusterSchema, {
-    name: passthroughClusterName(serving.sni),
+    name,
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
     edsClusterConfig: { edsConfig: ADS },
     connectTimeout: duration(CONNECT_TIMEOUT_MS),
@@ -55,4 +67,5 @@ export const passthroughClusterFor = (serving: ServingPort): Uint8Array =>
     commonLbConfig: FAILOVER_LB,
     circuitBreakers: BREAKERS,
     outlierDetection: outlierDetection("none"),
+    ...more,
   });

@@ -10,9 +10,9 @@ import { byText, encoded, typed } from "./message.ts";
 import { bundleSecretName, SVID_SECRET } from "./names.ts";
 import type { TlsIdentity, TrustBundles } from "./types.ts";
 
-export const svidSecretFor = (svid: TlsIdentity): Uint8Array =>
+export const svidSecretFor = (svid: TlsIdentity, name: string = SVID_SECRET): Uint8Array =>
   encoded(SecretSchema, {
-    name: SVID_SECRET,
+    name,
     type: {
       case: "tlsCertificate",
       value: {

@@ -70,10 +70,21 @@ export interface SidecarInput extends OwnInput {
   readonly proxy: SidecarProxy;
 }
 
+/** What a gateway does for pods without a proxy. */
+export interface GatewayMode {
+  readonly trustDomain: TrustDomain;
+  /** SNI of each port that it ends mTLS for, and whom it shows to callers: an identity of the service. */
+  readonly fronts: ReadonlyMap<string, TlsIdentity>;
+  /** Imported ports, and where local pods come in to call them. */
+  readonly entries: readonly { readonly view: ServicePortView; readonly port: number }[];
+}
+
 export interface GatewayInput {
   readonly federation: FederationName;
   readonly cluster: ClusterName;
   readonly listen: { readonly address: string; readonly port: number };
+  /** Absent: pods without a proxy neither call nor are called through it. */
+  readonly gatewayMode?: GatewayMode;
   /** All service ports of the cluster; only the exported ones get a chain. */
   readonly serving: readonly ServingPort[];
   /** Clusters whose agents may probe this gateway. */

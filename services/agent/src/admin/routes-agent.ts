@@ -2,9 +2,10 @@
 import { HansaError, isLabel, SYSTEM_NAMESPACE, workloadId } from "@hansa/core";
 import { type BundleValue, type CommandValue, commandKey, verifyCommand } from "@hansa/events";
 import { nodeCrypto, rootsPem } from "@hansa/identity";
-import { envoyBootstrap, PUSH_ORDER, shortType } from "@hansa/xds";
+import { PUSH_ORDER, shortType } from "@hansa/xds";
 import { z } from "zod";
 import { adminPlaceOf } from "../proxy/admin-place.ts";
+import { bootstrapOf } from "../proxy/bootstrap.ts";
 import { differencesOf, type Offered } from "../proxy/difference.ts";
 import { askEnvoy } from "../proxy/envoy-admin.ts";
 import type { LocalProxy } from "../proxy/inventory.ts";
@@ -83,17 +84,6 @@ async function proxyDifference(agent: AgentView, proxy: LocalProxy): Promise<unk
   if (dump === null)
     throw new HansaError("HSA1012", `proxy ${proxy.id}: its Envoy does not answer on its admin interface`);
   return { id: proxy.id, ...differencesOf(offeredTo(agent, proxy), dump) };
-}
-
-function bootstrap(agent: AgentView, proxy: LocalProxy): unknown {
-  const { config } = agent;
-  return envoyBootstrap({
-    nodeId: proxy.id,
-    cluster: config.cluster,
-    adsSocketPath: agent.sockets.path(proxy.id),
-    admin: adminPlaceOf(proxy, agent.sockets, config.sidecar.adminPort),
-    locality: { region: config.region, zone: proxy.zone },
-  });
 }
 
 /** Checked before it enters the log: the fold would refuse it anyway, but the caller should know. */
@@ -196,7 +186,7 @@ export function agentRoutes(agent: AgentView): Route[] {
       answer: async (asked) =>
         envelope("ProxyDifference", await proxyDifference(agent, proxyOf(agent, asked))),
     },
-    { method: "GET", path: "/v1/proxies/:id/bootstrap", role: "viewer", answer: one(bootstrap) },
+    { method: "GET", path: "/v1/proxies/:id/bootstrap", role: "viewer", answer: one(bootstrapOf) },
     {
       method: "POST",
       path: "/v1/commands",

@@ -23,6 +23,8 @@ import type { Validity } from "../source/kube/export-check.ts";
 import type { Json } from "../source/kube/json.ts";
 import { type ExportObject, isGoing } from "../source/kube/objects.ts";
 import { type ExportState, exportConditions } from "./conditions.ts";
+import type { EntryPlace } from "./entry.ts";
+import { EntryWriter } from "./entry-writer.ts";
 import type { Imports, ServiceName } from "./imports.ts";
 import { SLICE_MANAGED_BY, SLICE_MANAGER } from "./names.ts";
 import { type ActualImport, type ActualSlice, projectImport, projectMcsSlice } from "./objects.ts";
@@ -53,6 +55,8 @@ export interface ImportWriterOptions {
   readonly slices: "all" | "headless" | "none";
   /** Elected, and everything that is written from was read. */
   readonly mayWrite: () => boolean;
+  /** Gateway mode: where local pods come in. */
+  readonly entry?: EntryPlace | undefined;
   /** Namespaces and the ServiceImports of before were read. */
   readonly onRead: () => void;
 }
@@ -65,6 +69,7 @@ export class ImportWriter {
   /** Service → its slices by key. */
   readonly #slicesOf = new Map<string, Map<string, ActualSlice>>();
   readonly #applier: Applier;
+  readonly #entries: EntryWriter | undefined;
   readonly #sent = new SentWrites();
   readonly #dirty = new Set<string>();
   readonly #foreign = new Set<string>();
@@ -90,6 +95,9 @@ export class ImportWriter {
       mine,
     );
     this.#applier = new Applier({ client, ports, mayWrite: () => this.#mayWrite() });
+    const { entry, hash } = options;
+    this.#entries =
+      entry === undefined ? undefined : new EntryWriter({ ...entry, version, hash }, this.#applier);
   }
 
   /** Everything that it writes over was read. */
@@ -183,6 +191,7 @@ export class ImportWriter {
     const may = this.#mayWrite();
     if (may && !this.#mightWrite) {
       this.#sent.clear();
+      this.#entries?.clear();
       const { imports, ownExports } = this.#options;
       this.changed([
         ...imports.names().map(keyOfName),
@@ -237,6 +246,8 @@ export class ImportWriter {
       { version, hash, now, slices: slicesFor },
     );
     this.#tellForeign(key, foreign);
+    const actual = this.actual.get(key);
+    this.#entries?.plan(key, imports.get(namespace, name), actual?.ours === true ? actual.uid : undefined);
     this.#send(key, writes, own?.object);
   }
 

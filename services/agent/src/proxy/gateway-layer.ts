@@ -2,9 +2,12 @@
 import type { ClusterName, FederationName } from "@hansa/core";
 import type { ServingPort } from "@hansa/model";
 import {
+  appClusterName,
+  type GatewayMode,
   gatewayResources,
   passthroughAssignmentFor,
   passthroughClusterName,
+  plainAssignmentFor,
   type TlsIdentity,
   type TrustBundles,
 } from "@hansa/xds";
@@ -19,15 +22,23 @@ export interface GatewayLayerInput {
   readonly members: readonly ClusterName[];
   readonly svid: TlsIdentity;
   readonly bundles: TrustBundles;
+  readonly gatewayMode?: GatewayMode;
 }
 
 export const gatewayLayer = ({ proxy, ...input }: GatewayLayerInput): ResourceSet =>
   resourceSet(gatewayResources({ ...input, listen: { address: proxy.address, port: proxy.port } }));
 
 /** Endpoints alone changed: clusters and chains stay. */
-export const gatewayEndpoints = (serving: readonly ServingPort[]): Map<string, Uint8Array> =>
+export const gatewayEndpoints = (
+  serving: readonly ServingPort[],
+  isFronted: (port: ServingPort) => boolean = () => false,
+): Map<string, Uint8Array> =>
   new Map(
     serving
       .filter(({ exported }) => exported)
-      .map((port) => [passthroughClusterName(port.sni), passthroughAssignmentFor(port)]),
+      .map((port) =>
+        isFronted(port)
+          ? [appClusterName(port.sni), plainAssignmentFor(port)]
+          : [passthroughClusterName(port.sni), passthroughAssignmentFor(port)],
+      ),
   );

@@ -23,6 +23,7 @@ export interface Gateway {
   /** `gateway/<name>`. */
   readonly id: string;
   readonly spiffeId: SpiffeId;
+  /** Where it listens. */
   readonly address: string;
   readonly port: number;
   readonly zone: string;
@@ -33,7 +34,12 @@ export type LocalProxy = Sidecar | Gateway;
 export interface InventoryPlace {
   readonly trustDomain: TrustDomain;
   readonly zones: readonly string[];
-  readonly gateways: readonly { readonly name: string; readonly address: string; readonly port: number }[];
+  readonly gateways: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly port: number;
+    readonly bind?: string | undefined;
+  }[];
 }
 
 function appsOf(services: readonly SourceService[], app: SourceReplica["app"]): Sidecar["apps"] {
@@ -97,7 +103,8 @@ export function proxiesOf(document: SourceDocument, place: InventoryPlace): Read
   const zone = place.zones[0] ?? "default";
   for (const gateway of document.gateways ?? place.gateways) {
     const id = `gateway/${gateway.name}`;
-    const { address, port } = gateway;
+    const { port } = gateway;
+    const address = ("bind" in gateway ? gateway.bind : undefined) ?? gateway.address;
     proxies.set(id, { kind: "gateway", id, spiffeId: gatewayId(place.trustDomain), address, port, zone });
   }
   return proxies;

@@ -2,55 +2,29 @@
  * The data plane of one cluster: keeps every local Envoy's resources equal to the view of the fold. A change is
  * computed and pushed at once, for the services it concerns; changes of one turn of the loop are taken together.
  */
-import type { AccountKey, ClusterName, FederationName, Span, SpiffeId, TrustDomain } from "@hansa/core";
-import type { Head, LinkValue } from "@hansa/events";
-import type { Svid } from "@hansa/identity";
-import { CandidateCache, type RegisterRef, type ServiceKey, serviceKeys } from "@hansa/model";
-import { ResourceLayer, type TrustBundles, TYPE_URL } from "@hansa/xds";
-import type { LocalReader } from "../local-reader.ts";
-import type { Disk, Ports } from "../ports.ts";
+import type { Span, SpiffeId } from "@hansa/core";
+import {
+  CandidateCache,
+  type RegisterRef,
+  type ServiceKey,
+  type ServingPort,
+  serviceKeys,
+} from "@hansa/model";
+import { type GatewayMode, ResourceLayer, type TrustBundles, TYPE_URL } from "@hansa/xds";
 import { Claims } from "./claims.ts";
 import { Dirty, type Work } from "./dirty.ts";
 import { replaceChecked } from "./gate.ts";
 import { gatewayEndpoints, gatewayLayer } from "./gateway-layer.ts";
+import { entriesKey, gatewayModeOf, isFronted, withGateways } from "./gateway-mode.ts";
 import type { Gateway, LocalProxy, Sidecar } from "./inventory.ts";
 import { Pace } from "./pace.ts";
+import type { PlaneOptions, ProxyServer } from "./plane-options.ts";
 import { Propagation } from "./propagation.ts";
 import type { ResourceSet } from "./resource-set.ts";
 import { readBundles, ServingCache } from "./serving-cache.ts";
 import { sidecarLayer } from "./sidecar-layer.ts";
 import { TcpPorts } from "./tcp-ports.ts";
 import { ZoneLayer } from "./zone-layer.ts";
-
-/** One proxy's ADS server; opened by the adapter. */
-export interface ProxyServer {
-  close(): Promise<void>;
-  /** Lowest revision that every open stream has acknowledged; undefined where no stream is open. */
-  ackedRevision(): number | undefined;
-  status(): unknown;
-}
-
-export interface PlaneOptions {
-  readonly federation: FederationName;
-  readonly cluster: ClusterName;
-  readonly trustDomain: TrustDomain;
-  readonly region: string;
-  readonly outboundPort: number;
-  readonly tcpPortFirst: number;
-  readonly ports: Pick<Ports, "clock" | "timers" | "log" | "metrics" | "crypto" | "tracer"> & {
-    readonly disk: Disk;
-  };
-  readonly reader: LocalReader;
-  readonly heads: () => readonly Head[];
-  /** Name of the source of a log, where it is known. */
-  readonly clusterOf: (account: AccountKey) => string | undefined;
-  /** DER roots of the own trust domain, base64. */
-  readonly ownRoots: () => readonly string[];
-  readonly svid: (id: SpiffeId) => Svid;
-  readonly evidence: (peer: string) => LinkValue | undefined;
-  /** Opens the proxy's socket over these layers; `onAck` is called after each acknowledgement, refusal and end of a stream. */
-  readonly serve: (proxy: LocalProxy, layers: readonly ResourceLayer[], onAck: () => void) => ProxyServer;
-}
 
 const TRACES_PER_BUILD_MAX = 64;
 
@@ -74,6 +48,8 @@ export class DataPlane {
   readonly #claims: Claims;
   #proxies: ReadonlyMap<string, LocalProxy> = new Map();
   #bundles: TrustBundles = new Map();
+  /** Gateway → ports that it ends mTLS for. */
+  readonly #fronted = new Map<string, ReadonlySet<string>>();
   /** Traces of what the next build takes in. */
   #pushes: Span[] = [];
   #open = false;
@@ -214,8 +190,8 @@ export class DataPlane {
 
   #buildZones(services: readonly ServiceKey[], work: Work): number {
     const { reader, ports, evidence, cluster, region } = this.#options;
-    const sidecars = [...this.#proxies.values()].filter(({ kind }) => kind === "sidecar");
-    const wanted = new Set(sidecars.map(({ zone }) => zone));
+    const callers = [...this.#proxies.values()].filter((proxy) => this.#calls(proxy));
+    const wanted = new Set(callers.map(({ zone }) => zone));
     for (const zone of this.#zones.keys()) if (!wanted.has(zone)) this.#zones.delete(zone);
     const input = {
       fed: reader,
@@ -229,14 +205,26 @@ export class DataPlane {
       const zone = known ?? new ZoneLayer({ cluster, region, zone: name }, ports.crypto, ports);
       this.#zones.set(name, zone);
       const whole = work.all || known === undefined;
-      const tcpBefore = zone.tcp().key;
+      const tcpBefore = this.#listenersKey(zone);
       const keys = whole && !work.all ? serviceKeys(reader, cluster) : services;
       revision = Math.max(revision, zone.update(keys, whole, input, this.#bundles));
-      if (zone.tcp().key === tcpBefore && known !== undefined) continue;
-      this.tcpPorts.ensure(zone.tcp().views.map(({ sni }) => sni));
-      for (const proxy of sidecars) if (proxy.zone === name) work.proxies.add(proxy.id);
+      if (this.#listenersKey(zone) === tcpBefore && known !== undefined) continue;
+      this.tcpPorts.ensure(
+        (this.#options.gatewayMode ? zone.views() : zone.tcp().views).map(({ sni }) => sni),
+      );
+      for (const proxy of callers) if (proxy.zone === name) work.proxies.add(proxy.id);
     }
     return revision;
+  }
+
+  /** It has clusters of the zone's services. */
+  #calls({ kind }: LocalProxy): boolean {
+    return kind === "sidecar" || this.#options.gatewayMode === true;
+  }
+
+  /** Another one where a proxy of the zone needs other listeners. */
+  #listenersKey(zone: ZoneLayer): string {
+    return this.#options.gatewayMode === true ? entriesKey(zone.views()) : zone.tcp().key;
   }
 
   #buildOwn(services: readonly ServiceKey[], work: Work): number {
@@ -272,13 +260,25 @@ export class DataPlane {
       const below = this.#layers(proxy, layer).slice(1);
       return replaceChecked(proxy.id, layer, this.#sidecar(proxy), below, {}, ports);
     }
-    if (whole || ownServices.size > 0) {
+    const touched = services.flatMap(({ namespace, name }) => this.#serving.of(namespace, name));
+    const ended = this.#options.gatewayMode === true ? isFronted : () => false;
+    const fronted = this.#fronted.get(proxy.id) ?? new Set();
+    if (whole || ownServices.size > 0 || touched.some((port) => ended(port) !== fronted.has(port.sni))) {
+      this.#fronted.set(
+        proxy.id,
+        new Set(
+          this.#serving
+            .all()
+            .filter(ended)
+            .map(({ sni }) => sni),
+        ),
+      );
       const exported = this.#serving.all().filter((port) => port.exported);
       const options = { exported: new Set(exported.map(({ sni }) => sni)) };
-      return replaceChecked(proxy.id, layer, this.#gateway(proxy), [], options, ports);
+      const below = this.#layers(proxy, layer).slice(1);
+      return replaceChecked(proxy.id, layer, this.#gateway(proxy), below, options, ports);
     }
-    const touched = services.flatMap(({ namespace, name }) => this.#serving.of(namespace, name));
-    return layer.update(TYPE_URL.endpoint, gatewayEndpoints(touched));
+    return layer.update(TYPE_URL.endpoint, gatewayEndpoints(touched, ended));
   }
 
   #sidecar(proxy: Sidecar): ResourceSet {
@@ -298,20 +298,30 @@ export class DataPlane {
 
   #gateway(proxy: Gateway): ResourceSet {
     const { federation, cluster, reader, svid } = this.#options;
+    const serving = this.#serving.all();
     const members = reader.members().filter(({ state }) => state === "active" || state === "draining");
     return gatewayLayer({
       federation,
       cluster,
       proxy,
-      serving: this.#serving.all(),
+      serving:
+        this.#options.gatewayMode === true
+          ? serving.map((port) => withGateways(port, this.#options))
+          : serving,
+      ...(this.#options.gatewayMode === true ? { gatewayMode: this.#modeOf(proxy, serving) } : {}),
       members: members.map((member) => member.cluster),
       svid: svid(proxy.spiffeId),
       bundles: this.#bundles,
     });
   }
 
+  #modeOf(proxy: Gateway, serving: readonly ServingPort[]): GatewayMode {
+    const views = this.#zones.get(proxy.zone)?.views() ?? [];
+    return gatewayModeOf(serving, views, this.tcpPorts.all(), this.#options);
+  }
+
   #layers(proxy: LocalProxy, own: ResourceLayer): readonly ResourceLayer[] {
-    const zone = proxy.kind === "sidecar" ? this.#zones.get(proxy.zone)?.layer : undefined;
+    const zone = this.#calls(proxy) ? this.#zones.get(proxy.zone)?.layer : undefined;
     return zone === undefined ? [own] : [own, zone];
   }
 

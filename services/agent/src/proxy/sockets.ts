@@ -9,7 +9,7 @@ import { HansaError } from "@hansa/core";
 import type { ResourceLayer } from "@hansa/xds";
 import type { Ports } from "../ports.ts";
 import type { LocalProxy } from "./inventory.ts";
-import type { ProxyServer } from "./plane.ts";
+import type { ProxyServer } from "./plane-options.ts";
 
 /** `sun_path` of Linux. */
 const PATH_BYTES_MAX = 107;

@@ -22,7 +22,12 @@ export function addLabCommands(program: Command): void {
   addCommand(lab, {
     usage: "up",
     summary: "start the lab; with --detach it goes on in the background",
-    options: [file, clusters, ["--detach", "return when it runs"]],
+    options: [
+      file,
+      clusters,
+      ["--detach", "return when it runs"],
+      ["--kube", "real Kubernetes API servers, agents and workloads as pods; needs root or user namespaces"],
+    ],
     action: up,
   });
   addCommand(lab, { usage: "down", summary: "end everything that the lab started", action: down });
@@ -59,7 +64,7 @@ export function addLabCommands(program: Command): void {
   addCommand(lab, {
     usage: "topology",
     summary: "validate and print a topology",
-    options: [file, clusters],
+    options: [file, clusters, ["--kubernetes", "as Kubernetes objects, by cluster"]],
     action: topology,
   });
 }
@@ -73,6 +78,7 @@ function supervisorArgs(options: Readonly<Record<string, unknown>>): string[] {
   }
   if (options.clusters !== undefined)
     args.push("--clusters", String(wholeNumber("--clusters", options.clusters, 1, 50)));
+  for (const flag of ["kube", "kubernetes"]) if (options[flag] === true) args.push(`--${flag}`);
   return args;
 }
 

@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import { CODES, HansaError, isHansaError } from "@hansa/core";
 import { z } from "zod";
 import type { Component } from "./component.ts";
-import type { Lab } from "./lab.ts";
+import type { Action } from "./lab.ts";
 
 const BODY_BYTES_MAX = 64 * 1024;
 
@@ -19,11 +19,20 @@ const scaleBody = z.strictObject({
   count: z.int().min(0).max(100),
 });
 
-export function serveControl(lab: Lab, socket: string, requestDown: () => void): Server {
+/** What a lab of either kind lets its user do. */
+export interface Controlled {
+  components(): Component[];
+  /** Where callers find everything. */
+  place(): unknown;
+  act(action: Action, names: readonly string[]): Promise<Component[]>;
+  scale(cluster: string, namespace: string, workload: string, count: number): Promise<void>;
+}
+
+export function serveControl(lab: Controlled, socket: string, requestDown: () => void): Server {
   const routes: Record<string, (body: unknown) => Promise<unknown>> = {
     "GET /components": async () => lab.components().map(describe),
     "GET /status": async () => Promise.all(lab.components().map(examine)),
-    "GET /place": async () => lab.fleet.place(lab.replicas),
+    "GET /place": async () => lab.place(),
     "POST /action": async (body) => {
       const { action, names } = check(actionBody, body);
       return Promise.all((await lab.act(action, names)).map(examine));

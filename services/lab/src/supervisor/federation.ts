@@ -19,6 +19,8 @@ interface FederationOptions {
   readonly topology: Topology;
   readonly paths: LabPaths;
   readonly plan: AddressPlan;
+  /** Further names or addresses by which agents know the hub. */
+  readonly hubNames?: readonly string[];
 }
 
 const BOOTSTRAP_WAIT_MS = 15_000;
@@ -55,7 +57,7 @@ export class Federation {
       federation: topology.federation,
       operators: base64(operator.signer.publicKey),
       threshold: "1",
-      "api-hosts": plan.shared("hub"),
+      "api-hosts": [plan.shared("hub"), ...(this.#options.hubNames ?? [])].join(","),
       "api-port": String(PORTS.hubApi),
       nats: `nats://${plan.shared("nats")}:${PORTS.nats}`,
     };
@@ -85,7 +87,7 @@ export class Federation {
         recordsPerLogMax: 256,
         sourcesMax: Math.max(16, topology.clusters.length + 4),
       },
-      api: { host, port: PORTS.hubApi, hosts: [host] },
+      api: { host, port: PORTS.hubApi, hosts: [host, ...(this.#options.hubNames ?? [])] },
     };
     writeFileSync(file, stringify(config), { mode: 0o600 });
     return file;
@@ -172,12 +174,14 @@ export class Federation {
   }
 
   /** The context file of the CLI. */
-  writeCredentials(): void {
+  writeCredentials(
+    agents: readonly string[] = this.#options.topology.clusters.map(({ name }) => name),
+  ): void {
     const { topology, paths } = this.#options;
     const context = {
       federation: topology.federation,
       hub: this.hubTarget(),
-      agents: Object.fromEntries(topology.clusters.map(({ name }) => [name, this.agentTarget(name)])),
+      agents: Object.fromEntries(agents.map((name) => [name, this.agentTarget(name)])),
       operatorKeys: existsSync(this.#operatorKey) ? [this.#operatorKey] : [],
     };
     writeFileSync(paths.credentials, JSON.stringify(context, null, 2), { mode: 0o600 });

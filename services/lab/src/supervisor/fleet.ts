@@ -24,6 +24,7 @@ export interface FleetOptions {
   readonly topology: Topology;
   readonly paths: LabPaths;
   readonly plan: AddressPlan;
+  readonly hubNames?: readonly string[];
 }
 
 export class Fleet {

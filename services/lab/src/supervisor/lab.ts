@@ -47,6 +47,10 @@ export class Lab {
     return this.#components.get(name);
   }
 
+  place(): unknown {
+    return this.fleet.place(this.replicas);
+  }
+
   async up(): Promise<void> {
     this.#progress("genesis: operator key, hub key, fingerprint");
     await this.fleet.federation.found();

@@ -4,7 +4,8 @@ import { readAssignment } from "./assignment-reader.ts";
 import { Collector, type Facts } from "./facts.ts";
 import { readUpstreamTls } from "./tls-facts.ts";
 
-const PASSTHROUGH = "passthrough/";
+/** Local pods: those whose mTLS a gateway passes, and those that it speaks for. An SNI has no slash. */
+const isLocal = (name: string): boolean => name.startsWith("passthrough/") || name.startsWith("app/");
 /** Envoy's default: so few retries that a failover drops requests. */
 const RETRIES_DEFAULT = 3;
 
@@ -31,7 +32,7 @@ export function clusterFacts(name: string, bytes: Uint8Array): Facts {
   if (cluster.clusterDiscoveryType.value !== Cluster_DiscoveryType.EDS) return collector.facts();
   collector.endpoints.add(cluster.edsClusterConfig?.serviceName || name);
   demandRecipe(cluster, collector);
-  if (name.startsWith(PASSTHROUGH)) return collector.facts();
+  if (isLocal(name)) return collector.facts();
   readUpstreamTls(cluster.transportSocket, name, collector);
   collector.demand(cluster.transportSocketMatches.length > 0, "no exporter");
   for (const match of cluster.transportSocketMatches) {
@@ -46,7 +47,7 @@ export function clusterFacts(name: string, bytes: Uint8Array): Facts {
 export function endpointFacts(name: string, bytes: Uint8Array): Facts {
   const assignment = readAssignment(bytes);
   const collector = new Collector(`endpoints ${name}`);
-  const passthrough = name.startsWith(PASSTHROUGH);
+  const local = isLocal(name);
   collector.demand(assignment.clusterName === name, `are for ${assignment.clusterName}`);
   const seen = new Set<string>();
   for (const { address, port, match } of assignment.endpoints) {
@@ -55,10 +56,10 @@ export function endpointFacts(name: string, bytes: Uint8Array): Facts {
     if (seen.has(at)) collector.demand(false, `${at} twice: Envoy would drop the second`);
     seen.add(at);
     if (match !== undefined) collector.matches.add(match);
-    else if (!passthrough) collector.demand(false, `${at} names no exporter`);
+    else if (!local) collector.demand(false, `${at} names no exporter`);
   }
   collector.demand(
-    passthrough || assignment.weightedPriorityHealth,
+    local || assignment.weightedPriorityHealth,
     "weights do not count in the health of a priority",
   );
   return collector.facts();

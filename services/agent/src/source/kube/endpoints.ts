@@ -21,6 +21,8 @@ export interface EndpointPlace {
   readonly region: string;
   /** The cluster's zones; the first one stands in where a slice names none. */
   readonly zones: readonly string[];
+  /** The gateway ends mTLS for pods without a proxy: they count as capacity. */
+  readonly gatewayMode?: boolean;
 }
 
 /** Of an endpoint in a zone that is not the cluster's: it is preferred by nobody, where a zone without grant would hide it. */
@@ -65,11 +67,13 @@ export function endpointsOf(
   const pods = [...byAddress.values()].flat().flatMap(({ pod }) => (pod === undefined ? [] : [pod]));
   return {
     endpoints,
-    loads: loadsOf(values),
+    loads: loadsOf(values, place.gatewayMode === true && !values.some(isMeshed)),
     serviceAccounts: [...new Set(pods.map(({ serviceAccount }) => serviceAccount))].sort(),
-    unmeshedCount: values.filter((value) => Object.keys(value.ports).length === 0).length,
+    unmeshedCount: values.filter((value) => !isMeshed(value)).length,
   };
 }
+
+const isMeshed = ({ ports }: EndpointValue): boolean => Object.keys(ports).length > 0;
 
 /** A pod between two slices is in both for a moment: the one that says most of it counts, in a fixed order. */
 const byWorth = (a: Found, b: Found): number =>
@@ -132,11 +136,11 @@ function appPortsOf(found: readonly Found[], ports: readonly ServicePort[]): Rec
  * Ready ones are healthy; those not ready count in `total` and `desired`, so that ratio-based failover works (federation
  * §1.4); those that terminate are on their way out and count nowhere. Slices do not know pods that have no address yet.
  */
-function loadsOf(values: readonly EndpointValue[]): Map<string, LoadValue> {
+function loadsOf(values: readonly EndpointValue[], plain: boolean): Map<string, LoadValue> {
   const loads = new Map<string, LoadValue>();
-  for (const { ports, ready, terminating, zone, weight } of values) {
+  for (const { ports, appPorts = {}, ready, terminating, zone, weight } of values) {
     if (terminating === true) continue;
-    for (const portKey of Object.keys(ports)) {
+    for (const portKey of Object.keys(plain ? appPorts : ports)) {
       const key = `${portKey}/${zone}`;
       const sums = loads.get(key) ?? { healthy: 0, total: 0, desired: 0, weight: 0 };
       loads.set(key, {

@@ -1,0 +1,77 @@
+/**
+ * Which ports a gateway ends mTLS for and which imports it takes pods in for (gateway mode). Owns the memory of both, so
+ * that the plane knows when a gateway's own resources have to be made anew.
+ */
+
+import type { FederationName, TrustDomain } from "@hansa/core";
+import { type ClusterName, gatewayId, type SpiffeId, trustDomainOf, workloadId } from "@hansa/core";
+import type { Svid } from "@hansa/identity";
+import {
+  type FederationReader,
+  importersOf,
+  read,
+  type ServicePortView,
+  type ServingPort,
+} from "@hansa/model";
+import type { GatewayMode } from "@hansa/xds";
+
+export interface GatewayModeOptions {
+  readonly federation: FederationName;
+  readonly cluster: ClusterName;
+  readonly trustDomain: TrustDomain;
+  readonly reader: FederationReader;
+  readonly svid: (id: SpiffeId) => Svid;
+}
+
+/** Only where no pod of the port has a proxy: a chain passes or ends, for all of them. */
+export const isFronted = ({ exported, endpoints, plain = [] }: ServingPort): boolean =>
+  exported && endpoints.length === 0 && plain.length > 0;
+
+/** The same ports, and the gateways of those that they are exported to among the callers: these speak for their pods. */
+export function withGateways(
+  port: ServingPort,
+  { reader, cluster, federation }: GatewayModeOptions,
+): ServingPort {
+  const gateways = importersOf(reader, cluster, port.namespace, port.service)
+    .filter((member) => member.cluster !== cluster)
+    .map((member) => ({
+      kind: "exact" as const,
+      value: gatewayId(trustDomainOf(member.cluster, federation)),
+    }));
+  const known = new Set(port.callers.map(({ value }) => value));
+  return { ...port, callers: [...port.callers, ...gateways.filter(({ value }) => !known.has(value))] };
+}
+
+export function gatewayModeOf(
+  serving: readonly ServingPort[],
+  views: readonly ServicePortView[],
+  ports: ReadonlyMap<string, number>,
+  options: GatewayModeOptions,
+): GatewayMode {
+  const fronts = serving.filter(isFronted).map((port) => [port.sni, frontOf(port, options)] as const);
+  return {
+    trustDomain: options.trustDomain,
+    fronts: new Map(fronts),
+    entries: views.flatMap((view) => {
+      const port = ports.get(view.sni);
+      return port === undefined ? [] : [{ view, port }];
+    }),
+  };
+}
+
+/** Callers take any identity that the service names: the first stands for all. */
+function frontOf(
+  { namespace, service }: ServingPort,
+  { reader, cluster, trustDomain, svid }: GatewayModeOptions,
+) {
+  const register = read({ fed: reader, observer: cluster }, cluster, "service", `${namespace}/${service}`);
+  const [account = "default"] = [...(register?.value.serviceAccounts ?? [])].sort();
+  return svid(workloadId(trustDomain, namespace, account));
+}
+
+/** What entries depend on beside their port; localities come by EDS. */
+export const entriesKey = (views: readonly ServicePortView[]): string =>
+  views
+    .map(({ sni, port, exporters }) => `${sni} ${port.protocol} ${exporters.length > 0}`)
+    .sort()
+    .join("\n");
