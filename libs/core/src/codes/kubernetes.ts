@@ -72,4 +72,25 @@ export const KUBERNETES_CODES = {
     "A new list from the API server lacks half or more of what was known; nothing is withdrawn before a second list says the same.",
     "If the API server was restored from a backup, restore the missing objects or let the second list stand.",
   ),
+  HSA7040: entry(
+    "kube-preflight",
+    79,
+    412,
+    "The cluster is not ready for what is to be installed; nothing was changed.",
+    "Mend what the message lists, and run the command again.",
+  ),
+  HSA7041: entry(
+    "kube-not-installed",
+    65,
+    404,
+    "There is no agent of Hansa in this cluster.",
+    "`hansa cluster join --context` installs one; check that the context is the one that you mean.",
+  ),
+  HSA7042: entry(
+    "kube-other-installation",
+    65,
+    409,
+    "An agent is installed here already, for another name or by another tool; nothing was changed.",
+    "Go on with the name and tool that the message tells, or take that installation away first.",
+  ),
 } as const satisfies Record<string, CodeEntry>;
