@@ -39,11 +39,23 @@ const objects = (text: string): Manifest[] =>
   parseAllDocuments(text)
     .map((document) => document.toJS() as Manifest | null)
     .filter((object) => object !== null);
-const rendered = (chart: string, values: Values): string => {
-  const [one] = render(chart, [values]);
-  if (one === undefined) throw new Error(`${chart}: rendered nothing`);
-  return manifests(one);
+/** One start of Helm for each chart. */
+const renderings = new Map(
+  CHARTS.flatMap((chart) => {
+    const names = documented.filter(([of]) => of === chart).map(([, name]) => name);
+    const all = render(
+      chart,
+      names.map((name) => valuesOf(chart, name)),
+    );
+    return names.map((name, index) => [`${chart}/${name}`, all[index]] as const);
+  }),
+);
+const rendering = (chart: string, name: string) => {
+  const found = renderings.get(`${chart}/${name}`);
+  if (found === undefined) throw new Error(`${chart}: no values/${name}.yaml`);
+  return found;
 };
+const rendered = (chart: string, name: string): string => manifests(rendering(chart, name));
 const keyOf = ({ kind, metadata: { name, namespace = "" } }: Manifest): string =>
   `${kind} ${namespace}/${name}`;
 
@@ -61,15 +73,15 @@ describe.each(documented)("%s with values/%s", (chart, name) => {
   it("is what the API server takes", async () => {
     const applied = await eu.kubectl.run(
       ["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-"],
-      { stdin: rendered(chart, values) },
+      { stdin: rendered(chart, name) },
     );
     expect(applied.stderr).toBe("");
-    expect(applied.stdout.trim().split("\n")).toHaveLength(objects(rendered(chart, values)).length);
+    expect(applied.stdout.trim().split("\n")).toHaveLength(objects(rendered(chart, name)).length);
   });
 
   it("runs as nobody, on a root that it cannot write, with no capability", () => {
-    for (const { spec } of objects(rendered(chart, values)).filter(({ kind }) => WORKLOADS.includes(kind))) {
-      const pod = (spec?.template as { spec: PodSpec }).spec;
+    for (const { spec } of objects(rendered(chart, name)).filter(({ kind }) => WORKLOADS.includes(kind))) {
+      const pod = (spec as { template: { spec: PodSpec } }).template.spec;
       expect(pod.securityContext).toMatchObject({
         runAsNonRoot: true,
         seccompProfile: { type: "RuntimeDefault" },
@@ -86,8 +98,9 @@ describe.each(documented)("%s with values/%s", (chart, name) => {
   });
 
   it("ends its notes with the check", () => {
-    const [one] = render(chart, [values]);
-    const notes = one?.ok === true ? Object.entries(one.files).find(([path]) => path.endsWith("NOTES.txt")) : [];
+    const one = rendering(chart, name);
+    const notes =
+      one?.ok === true ? Object.entries(one.files).find(([path]) => path.endsWith("NOTES.txt")) : [];
     const last = notes?.[1]?.trim().split("\n").at(-1)?.trim();
     expect(last).toMatch(/^hansa check\b/);
   });
@@ -124,7 +137,11 @@ describe("values that are wrong", () => {
     ["hansa-agent", wrong({ resources: { limits: { memory: "lots" } } }), /\/resources\/limits\/memory/],
     ["hansa-hub", {}, /\/api\/hosts/],
     ["hansa-hub", { ...hub, nats: { ...(hub.nats as object), replicas: 2 } }, /\/nats\/replicas/],
-    ["hansa-hub", { ...hub, nats: { ...(hub.nats as object), bundled: true, replicas: 3 } }, /\/nats\/replicas/],
+    [
+      "hansa-hub",
+      { ...hub, nats: { ...(hub.nats as object), bundled: true, replicas: 3 } },
+      /\/nats\/replicas/,
+    ],
     ["hansa-crds", { mcs: "yes" }, /\/mcs/],
   ])("%s %j are refused by their place", (chart, values, place) => {
     const [one] = render(chart, [values]);
@@ -140,7 +157,7 @@ describe("one source", () => {
   });
 
   it("the chart's kinds are those of deploy/crds, and stay when the chart goes", () => {
-    const crds = objects(rendered("hansa-crds", {}));
+    const crds = objects(rendered("hansa-crds", "all"));
     const given = globSync("deploy/crds/*.yaml", { cwd: root }).flatMap((file) =>
       objects(readFileSync(join(root, file), "utf8")),
     );
@@ -150,7 +167,10 @@ describe("one source", () => {
       };
       const { "helm.sh/resource-policy": policy, ...others } = annotations;
       expect(policy).toBe("keep");
-      return { ...crd, metadata: { ...metadata, ...(Object.keys(others).length > 0 ? { annotations: others } : {}) } };
+      return {
+        ...crd,
+        metadata: { ...metadata, ...(Object.keys(others).length > 0 ? { annotations: others } : {}) },
+      };
     });
     expect(bare.sort(byName)).toEqual(given.sort(byName));
   });
@@ -162,23 +182,24 @@ describe("one source", () => {
       ...globSync("deploy/crds/*.yaml", { cwd: root }).flatMap((file) =>
         objects(readFileSync(join(root, file), "utf8")),
       ),
-      ...objects(rendered("hansa-agent", valuesOf("hansa-agent", "minimal"))),
+      ...objects(rendered("hansa-agent", "minimal")),
     ];
     expect(new Map(built.map((object) => [keyOf(object), object]))).toEqual(
       new Map(expected.map((object) => [keyOf(object), object])),
     );
   });
 
-  it.each(["minimal", "trial", "production"])("values/%s make a configuration that the agent takes", (name) => {
-    const config = objects(rendered("hansa-agent", valuesOf("hansa-agent", name))).find(
-      ({ kind }) => kind === "ConfigMap",
-    );
-    const parsed = parseConfig(config?.data?.["agent.yaml"] ?? "", "agent.yaml");
-    expect(parsed).toMatchObject({ cluster: "eu", network: "eu", gateway: { address: "192.0.2.10" } });
-    expect(JSON.parse(config?.data?.["gateway.json"] ?? "")).toMatchObject({
-      node: { id: "gateway/gw", cluster: "eu", locality: { region: "eu-west-1", zone: parsed.zones[0] } },
-    });
-  });
+  it.each(["minimal", "trial", "production"])(
+    "values/%s make a configuration that the agent takes",
+    (name) => {
+      const config = objects(rendered("hansa-agent", name)).find(({ kind }) => kind === "ConfigMap");
+      const parsed = parseConfig(config?.data?.["agent.yaml"] ?? "", "agent.yaml");
+      expect(parsed).toMatchObject({ cluster: "eu", network: "eu", gateway: { address: "192.0.2.10" } });
+      expect(JSON.parse(config?.data?.["gateway.json"] ?? "")).toMatchObject({
+        node: { id: "gateway/gw", cluster: "eu", locality: { region: "eu-west-1", zone: parsed.zones[0] } },
+      });
+    },
+  );
 });
 
 const byName = (one: Manifest, other: Manifest): number => (one.metadata.name < other.metadata.name ? -1 : 1);

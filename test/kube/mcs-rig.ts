@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
 import { AgentRig, type Name, until } from "../contract/agent-rig.ts";
 
-const CRDS = readFileSync(new URL("../../deploy/kube/mcs-crds.yaml", import.meta.url), "utf8");
+const crd = (plural: string): string =>
+  readFileSync(new URL(`../../deploy/crds/multicluster.x-k8s.io_${plural}.yaml`, import.meta.url), "utf8");
+const CRDS = [crd("serviceexports"), crd("serviceimports")].join("---\n");
 const NUMBER = { eu: 1, us: 2, ap: 3 } as const;
 
 export interface Condition {

@@ -38,8 +38,12 @@ function read(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {
-    throw new HansaError("HSA1012", `${file}: the agent has not started here yet (${(cause as Error).message})`, {
-      cause,
-    });
+    throw new HansaError(
+      "HSA1012",
+      `${file}: the agent has not started here yet (${(cause as Error).message})`,
+      {
+        cause,
+      },
+    );
   }
 }

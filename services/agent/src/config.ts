@@ -74,7 +74,7 @@ const schema = z.strictObject({
   admin: z.strictObject({
     host: z.string().min(1),
     port,
-    /** Bearer tokens by their SHA-256 (hex); without any the agent makes one of role admin in dataDir/keys/admin.token. */
+    /** Bearer tokens by their SHA-256 (hex), beside the one of role admin that the agent makes in dataDir/keys/admin.token. */
     tokens: z
       .array(
         z.strictObject({
@@ -86,7 +86,14 @@ const schema = z.strictObject({
       .max(1000)
       .default([]),
   }),
-  gateway: z.strictObject({ name: label, address: z.string().min(1), port }),
+  gateway: z.strictObject({
+    name: label,
+    /** Where other clusters dial it. */
+    address: z.string().min(1),
+    port,
+    /** Where it listens, if that is another: behind a load balancer. */
+    listen: z.union([z.ipv4(), z.ipv6()], "must be an IP address").optional(),
+  }),
   sidecar: z
     .strictObject({
       outboundPort: port.default(15_001),

@@ -13,13 +13,19 @@ export type ServerInfo =
 export async function serverInfo(access: Access, { timers }: Pick<KubePorts, "timers">): Promise<ServerInfo> {
   const { agent, material } = await access.way();
   const { server } = access.source;
-  const answer = await exchange({ agent, server, method: "GET", path: "/version", headers: material.headers }, timers, {
-    timeoutMs: CHECK_TIMEOUT_MS,
-    answerBytesMax: ANSWER_BYTES_MAX,
-  });
-  if (isFailure(answer)) return { ok: false, problem: problem("unreachable", `${server}: ${answer.message}`) };
+  const answer = await exchange(
+    { agent, server, method: "GET", path: "/version", headers: material.headers },
+    timers,
+    {
+      timeoutMs: CHECK_TIMEOUT_MS,
+      answerBytesMax: ANSWER_BYTES_MAX,
+    },
+  );
+  if (isFailure(answer))
+    return { ok: false, problem: problem("unreachable", `${server}: ${answer.message}`) };
   const body = parsed(answer.text);
-  if (answer.status !== 200) return { ok: false, problem: readStatus(answer.status, body, answer.retryAfter) };
+  if (answer.status !== 200)
+    return { ok: false, problem: readStatus(answer.status, body, answer.retryAfter) };
   const version = (body as { readonly gitVersion?: unknown } | undefined)?.gitVersion;
   if (typeof version !== "string")
     return { ok: false, problem: problem("unreadable", `${server}/version: says no version`) };

@@ -52,7 +52,10 @@ export async function execInPod(
         },
         (error: unknown) => {
           const message = messageOf(error);
-          fail(/\b403\b/.test(message) ? "forbidden" : /\b404\b/.test(message) ? "absent" : "unreachable", message);
+          fail(
+            /\b403\b/.test(message) ? "forbidden" : /\b404\b/.test(message) ? "absent" : "unreachable",
+            message,
+          );
         },
       );
   });

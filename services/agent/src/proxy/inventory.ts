@@ -33,7 +33,13 @@ export type LocalProxy = Sidecar | Gateway;
 export interface InventoryPlace {
   readonly trustDomain: TrustDomain;
   readonly zones: readonly string[];
-  readonly gateways: readonly { readonly name: string; readonly address: string; readonly port: number }[];
+  readonly gateways: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly port: number;
+    /** Where it listens, if not at its address. */
+    readonly listen?: string | undefined;
+  }[];
 }
 
 function appsOf(services: readonly SourceService[], app: SourceReplica["app"]): Sidecar["apps"] {
@@ -95,9 +101,10 @@ export function proxiesOf(document: SourceDocument, place: InventoryPlace): Read
     for (const sidecar of sidecarsOf(workload, served, place)) proxies.set(sidecar.id, sidecar);
   }
   const zone = place.zones[0] ?? "default";
-  for (const gateway of document.gateways ?? place.gateways) {
-    const id = `gateway/${gateway.name}`;
-    const { address, port } = gateway;
+  const gateways: InventoryPlace["gateways"] = document.gateways ?? place.gateways;
+  for (const { name, port, listen, ...gateway } of gateways) {
+    const id = `gateway/${name}`;
+    const address = listen ?? gateway.address;
     proxies.set(id, { kind: "gateway", id, spiffeId: gatewayId(place.trustDomain), address, port, zone });
   }
   return proxies;

@@ -192,7 +192,8 @@ export const gatewayFact = ({ name, ...gateway }: SourceGateway, region: string)
 
 /** `given` replaces the configured gateways. */
 export function gatewayFacts(place: Place, given?: SourceDocument["gateways"]): Fact[] {
-  const gateways = given ?? place.gateways.map((gateway) => ({ ...gateway, ready: true }));
+  const gateways =
+    given ?? place.gateways.map(({ name, address, port }) => ({ name, address, port, ready: true }));
   return gateways.map((gateway) => gatewayFact(gateway, place.region));
 }
 

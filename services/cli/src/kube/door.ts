@@ -1,15 +1,14 @@
 /** One Kubernetes cluster by a context of the user's kubeconfig. No credential of it goes anywhere but to its API server. */
-import { existsSync } from "node:fs";
-import { HansaError, noMetrics, silentLog, systemClock, systemTimers } from "@hansa/core";
+import { type HansaError, noMetrics, silentLog, systemClock, systemTimers } from "@hansa/core";
 import { nodeRandom } from "@hansa/identity";
 import {
   Access,
-  type Executed,
   type ExecTarget,
+  type Executed,
   execInPod,
+  KubeClient,
   type KubeObject,
   type KubeRequest,
-  KubeClient,
   kubeconfig,
   type Problem,
   problemError,
@@ -37,10 +36,6 @@ export interface KubeDoor {
   readonly exec: (target: ExecTarget, command: readonly string[], timeoutMs: number) => Promise<Executed>;
   readonly close: () => void;
 }
-
-/** `--context` names a context of Kubernetes, unless a file of that name is there or it is written as a path. */
-export const isKubeContext = (value: unknown): value is string =>
-  typeof value === "string" && !/^[./~]|\.json$/.test(value) && !existsSync(value);
 
 /** Throws HSA7004. */
 export async function openDoor(context: string): Promise<KubeDoor> {

@@ -54,7 +54,6 @@ function adapted(
   if (manifest.kind === "StatefulSet") return statefulSet(manifest, settings, hash);
   if (manifest.kind === "Service" && manifest.metadata.name === GATEWAY_SERVICE)
     return gatewayService(manifest, settings);
-  if (manifest.kind !== "NetworkPolicy") return manifest;
   return manifest;
 }
 
@@ -149,7 +148,12 @@ function gatewayService(manifest: Manifest, { serviceType, port }: Settings): Ma
   }));
   return {
     ...manifest,
-    spec: { ...spec, ...(serviceType === "ClusterIP" ? {} : { externalTrafficPolicy }), type: serviceType, ports },
+    spec: {
+      ...spec,
+      ...(serviceType === "ClusterIP" ? {} : { externalTrafficPolicy }),
+      type: serviceType,
+      ports,
+    },
   };
 }
 

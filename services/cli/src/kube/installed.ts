@@ -1,5 +1,5 @@
 /** What of Hansa is in a cluster already, and a way to ask its agent. */
-import { CODES, HansaError, isCode } from "@hansa/core";
+import { type CODES, HansaError, isCode } from "@hansa/core";
 import type { ApiCall, ApiTarget } from "@hansa/identity";
 import { problemError, type Resource } from "@hansa/kube";
 import { parse } from "yaml";
@@ -73,7 +73,9 @@ export function podReason(value: unknown): string {
     return [`${text(container.name)} is not ready${why === "" ? "" : ` (${why})`}`];
   });
   const conditions = list(status.conditions)
-    .filter(({ type, status: is, message }) => type === "PodScheduled" && is === "False" && text(message) !== "")
+    .filter(
+      ({ type, status: is, message }) => type === "PodScheduled" && is === "False" && text(message) !== "",
+    )
     .map(({ message }) => text(message));
   return [...conditions, ...reasons].join("; ") || `pod ${AGENT}-0 is ${text(status.phase) || "not there"}`;
 }
@@ -87,7 +89,11 @@ export function agentTarget(door: KubeDoor): ApiTarget {
     async via(call: ApiCall) {
       const timeoutMs = call.timeoutMs ?? EXEC_TIMEOUT_MS;
       const place = { namespace: NAMESPACE, pod: `${AGENT}-0`, container: "agent" };
-      const ran = await door.exec(place, ["hansa-ask", JSON.stringify(call)], Math.max(timeoutMs, EXEC_TIMEOUT_MS));
+      const ran = await door.exec(
+        place,
+        ["hansa-ask", JSON.stringify(call)],
+        Math.max(timeoutMs, EXEC_TIMEOUT_MS),
+      );
       if (!ran.ok) {
         const { kind } = ran.problem;
         if (kind === "forbidden") throw problemError(ran.problem, `context ${door.context}`);

@@ -1,7 +1,7 @@
 /** What an installation in Kubernetes is told: from flags, the token, and what is installed already. Pure. */
 import { HansaError, parseClusterName } from "@hansa/core";
-import { needed, words } from "../cluster/token.ts";
 import type { Ticket } from "../cluster/join-config.ts";
+import { needed, words } from "../cluster/token.ts";
 import { list, object, strings, text } from "../shell/api.ts";
 import { wholeNumber } from "../shell/program.ts";
 
@@ -33,7 +33,11 @@ const IMAGE = /^[a-z0-9][A-Za-z0-9._:/-]*(@sha256:[0-9a-f]{64})?$/;
 const CIDRS = /^[0-9a-fA-F.:]+\/\d{1,3}$/;
 
 /** `installed`: the agent's configuration in the cluster. Throws HSA1001 for the flag that is missing or wrong. */
-export function settingsOf(options: Options, ticket: Ticket | undefined, installed: Options | undefined): Settings {
+export function settingsOf(
+  options: Options,
+  ticket: Ticket | undefined,
+  installed: Options | undefined,
+): Settings {
   const before = installed ?? {};
   const { hub, nats, gateway, source } = {
     hub: object(before.hub),
@@ -43,7 +47,10 @@ export function settingsOf(options: Options, ticket: Ticket | undefined, install
   };
   const cluster = ticket?.cluster ?? text(before.cluster);
   if (parseClusterName(cluster) === undefined)
-    throw new HansaError("HSA1001", "--token is needed; `hansa cluster token NAME` makes one where the hub is");
+    throw new HansaError(
+      "HSA1001",
+      "--token is needed; `hansa cluster token NAME` makes one where the hub is",
+    );
   const flag = (name: string, given: unknown, kept: readonly string[], form: RegExp): readonly string[] =>
     given === undefined && kept.length > 0 ? kept : words(name, needed(name, given), form);
   const region = needed("--region", options.region ?? (text(before.region) || undefined));
@@ -51,11 +58,14 @@ export function settingsOf(options: Options, ticket: Ticket | undefined, install
   return {
     cluster,
     region,
-    zones: options.zones === undefined ? keptOr(before.zones, [region]) : words("--zones", options.zones, /^[a-z0-9-]{1,63}$/),
+    zones:
+      options.zones === undefined
+        ? keptOr(before.zones, [region])
+        : words("--zones", options.zones, /^[a-z0-9-]{1,63}$/),
     network: options.network === undefined ? text(before.network) || cluster : String(options.network),
     cidrs: flag("--cidrs", options.cidrs, strings(before.cidrs), CIDRS),
     namespaces: keptOr(before.namespaces, ["*"]),
-    hub: ticket?.hub[0] ?? text(hub.url),
+    hub: hubUrl(options.hub, ticket?.hub[0] ?? text(hub.url)),
     nats: flag("--nats", options.nats, strings(nats.servers), /^(nats|tls):\/\/\S+$/),
     address: options.address === undefined ? text(gateway.address) : String(options.address),
     port: port === 15_443 && gateway.port !== undefined ? Number(gateway.port) : port,
@@ -74,10 +84,20 @@ const keptOr = (kept: unknown, otherwise: readonly string[]): readonly string[] 
   return values.length > 0 ? values : otherwise;
 };
 
+function hubUrl(value: unknown, otherwise: string): string {
+  if (value === undefined) return otherwise;
+  if (!/^https:\/\/[^/]+$/.test(String(value)))
+    throw new HansaError("HSA1001", `--hub ${String(value)}: must be https://HOST:PORT`);
+  return String(value);
+}
+
 function serviceType(value: unknown): Settings["serviceType"] {
   const found = (["LoadBalancer", "NodePort", "ClusterIP"] as const).find((type) => type === value);
   if (found === undefined)
-    throw new HansaError("HSA1001", `--service ${String(value)}: must be LoadBalancer, NodePort or ClusterIP`);
+    throw new HansaError(
+      "HSA1001",
+      `--service ${String(value)}: must be LoadBalancer, NodePort or ClusterIP`,
+    );
   return found;
 }
 
