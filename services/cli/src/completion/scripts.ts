@@ -55,7 +55,7 @@ complete -o default -F _hansa hansa
 `;
 }
 
-/** _describe takes word:description; a colon within is escaped. */
+/** `commands` and `options` are zsh's own. _describe takes word:description; a colon within is escaped. */
 const described = (words: readonly Word[]): string =>
   words
     .map(({ word, summary }) => quoted(`${word.replaceAll(":", "\\:")}:${summary.replaceAll(":", "\\:")}`))
@@ -64,7 +64,7 @@ const described = (words: readonly Word[]): string =>
 function zsh({ places, valued, values }: Tree): string {
   const after = places.map(
     ({ path, commands, options }) =>
-      `    ${quoted(path)}) commands=(${described(commands)}); options=(${described(options)}) ;;`,
+      `    ${quoted(path)}) verbs=(${described(commands)}); flags=(${described(options)}) ;;`,
   );
   const given = Object.entries(values).map(
     ([option, words]) => `    ${option}) compadd -- ${words.join(" ")}; return ;;`,
@@ -73,7 +73,7 @@ function zsh({ places, valued, values }: Tree): string {
 # hansa completion zsh: write it to a file _hansa in a folder of fpath, or source it after compinit.
 _hansa() {
   local place="" next word index
-  local -a commands options
+  local -a verbs flags
   for ((index = 2; index < CURRENT; index++)); do
     word="\${words[index]}"
     next="\${place:+$place }$word"
@@ -89,8 +89,8 @@ ${given.join("\n").replaceAll(/^ {4}/gm, "    (")}
   case "$place" in
 ${after.join("\n").replaceAll(/^ {4}/gm, "    (")}
   esac
-  if [[ "\${words[CURRENT]}" == -* ]]; then _describe -o option options
-  elif (( \${#commands} )); then _describe command commands
+  if [[ "\${words[CURRENT]}" == -* ]]; then _describe -o option flags
+  elif (( \${#verbs} )); then _describe command verbs
   else _files; fi
 }
 if [[ "\${funcstack[1]}" == _hansa ]]; then _hansa "$@"; else compdef _hansa hansa; fi
