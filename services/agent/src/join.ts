@@ -204,7 +204,8 @@ async function join(parts: JoinParts, tokenHash: string): Promise<Membership> {
       "HSA3003",
       `joinToken: is for ${ticket.cluster}, and this agent is ${config.cluster}`,
     );
-  const url = ticket.hub[0] ?? config.hub.url;
+  // The pinned CA says that it is the hub; where it is reached from here, the configuration knows best.
+  const { url } = config.hub;
   const caPem = config.hub.caPem ?? (await fetchPinnedCa(url, ticket.caPin));
   const { request, requestSignature } = requestFor(parts, ticket, tokenHash);
   const bytes = utf8(request);

@@ -32,24 +32,6 @@ fsGroupChangePolicy: OnRootMismatch
 seccompProfile: { type: RuntimeDefault }
 {{- end }}
 
-{{- /* Image and arguments are the same wherever the gateway stands. */ -}}
-{{- define "hansa-agent.gatewayContainer" -}}
-name: gateway
-image: {{ include "hansa-agent.image" (dict "image" .Values.gateway.image "version" "") }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
-args: {{ .Files.Get "files/envoy-arguments.json" | trim }}
-ports:
-  - { name: mesh, containerPort: {{ .Values.gateway.port }} }
-readinessProbe:
-  tcpSocket: { port: mesh }
-  periodSeconds: 5
-lifecycle:
-  # Other clusters see it go before it goes.
-  preStop: { sleep: { seconds: 15 } }
-resources: {{- toYaml .Values.gateway.resources | nindent 2 }}
-securityContext: {{- include "hansa-agent.containerSecurity" . | nindent 2 }}
-{{- end }}
-
 {{- define "hansa-agent.gatewayBootstrap" -}}
 {{- $zone := first (default (list .Values.region) .Values.zones) -}}
 {{- /* As the agent names it: services/agent/src/proxy/sockets.ts. */ -}}
