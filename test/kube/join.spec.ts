@@ -65,7 +65,9 @@ describe("join", () => {
     expect(stdout).toMatch(/^eu has joined; its gateway is 10\.112\.\d+\.\d+:15443\nit is the first member/);
     expect(stdout.trim()).toMatch(/hansa check --context eu$/);
     expect(stderr).toContain("created  StatefulSet/hansa-agent");
-    expect(await kubectl("eu", "-n", "hansa-system", "get", "secrets", "-o", "name")).not.toContain("hansa-join");
+    expect(await kubectl("eu", "-n", "hansa-system", "get", "secrets", "-o", "name")).not.toContain(
+      "hansa-join",
+    );
   });
 
   it("again changes nothing, and needs neither token nor flags", async () => {
@@ -100,7 +102,11 @@ describe("join", () => {
 interface Outcome {
   readonly outcome: string;
 }
-const asJson = (ran: { readonly status: number | null; readonly stdout: string; readonly stderr: string }) => ({
+const asJson = (ran: {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}) => ({
   ...ran,
   json: ran.stdout === "" ? undefined : JSON.parse(ran.stdout),
 });
@@ -111,19 +117,64 @@ describe("a context of Kubernetes", () => {
     expect(got.status, got.stderr).toBe(0);
     expect(got.json.items.map(({ cluster }: { cluster: string }) => cluster).sort()).toEqual(["eu", "us"]);
     expect(got.stderr).toBe("");
-    const explained = await rig.hansa(...["explain", "access", "spiffe://eu.lab.hansa/ns/a/sa/b", "shop/pay"], "--context", "eu");
-    expect(explained.stderr).toContain("HSA1005");
+    const explained = await rig.hansa(
+      ...[
+        "explain",
+        "access",
+        "spiffe://eu.lab.hansa/ns/a/sa/b",
+        "shop/pay",
+        "--context",
+        "eu",
+        "-o",
+        "json",
+      ],
+    );
+    expect(JSON.parse(explained.stdout), explained.stderr).toMatchObject({ apiVersion: "hansa/v1" });
+    const checked = asJson(await rig.hansa("check", "--context", "eu", "-o", "json"));
+    expect(checked.json?.success, checked.stdout).toBe(true);
     const past = await rig.hansa("get", "clusters", "--context", "eu", "--at", "5m");
     expect([past.status, past.stderr]).toEqual([69, expect.stringContaining("HSA1012")]);
   });
 });
 
+describe("check --context", () => {
+  it("names a right that the agent lacks", async () => {
+    const eu = rig.kube.cluster("eu");
+    const role = ["clusterrole", "hansa-agent"];
+    const before = await eu.kubectl.ok(["get", ...role, "-o", "json"]);
+    const rules = (JSON.parse(before) as { rules: { resources: string[] }[] }).rules;
+    const index = rules.findIndex(({ resources }) => resources.includes("nodes"));
+    const patch = JSON.stringify([{ op: "remove", path: `/rules/${index}` }]);
+    await eu.kubectl.ok(["patch", ...role, "--type=json", "-p", patch]);
+    const { status, stdout } = await rig.hansa("check", "--context", "eu", "--category", "rights");
+    expect(status).toBe(79);
+    expect(stdout).toMatch(/HSA7003.*list nodes; watch nodes/s);
+    await rig.hansa("cluster", "join", "--context", "eu", "--ephemeral");
+    expect((await rig.hansa("check", "--context", "eu")).status).toBe(0);
+  });
+});
+
 describe("leave", () => {
   it("drains, ends the membership, and removes what was installed", async () => {
-    const { status, stdout, stderr } = await rig.hansa("cluster", "leave", "--context", "us", "--timeout", "40s");
+    const { status, stdout, stderr } = await rig.hansa(
+      "cluster",
+      "leave",
+      "--context",
+      "us",
+      "--timeout",
+      "40s",
+    );
     expect(status, stderr).toBe(0);
     expect(stdout).toContain("us has left, and its agent is gone from us");
-    const left = await kubectl("us", "-n", "hansa-system", "get", "statefulsets,configmaps,services", "-o", "name");
+    const left = await kubectl(
+      "us",
+      "-n",
+      "hansa-system",
+      "get",
+      "statefulsets,configmaps,services",
+      "-o",
+      "name",
+    );
     expect(left).not.toContain("hansa-");
     const got = asJson(await rig.hansa("get", "clusters", "--context", "eu", "-o", "json"));
     expect(got.json.items.find(({ cluster }: { cluster: string }) => cluster === "us").state).toBe("left");

@@ -37,8 +37,12 @@ function outcomeOf(before: KubeObject | undefined, after: KubeObject): Applied["
   return before.metadata.resourceVersion === after.metadata.resourceVersion ? "unchanged" : "changed";
 }
 
-/** Answers the objects that were there. */
-export async function remove(door: KubeDoor, manifests: readonly Manifest[]): Promise<string[]> {
+/** Answers the objects that were there, when they are gone. Throws HSA1009. */
+export async function remove(
+  door: KubeDoor,
+  manifests: readonly Manifest[],
+  deadline: number,
+): Promise<string[]> {
   const removed: string[] = [];
   for (const manifest of manifests) {
     const target = targetOf(manifest);
@@ -50,6 +54,15 @@ export async function remove(door: KubeDoor, manifests: readonly Manifest[]): Pr
     });
     removed.push(textOfObject(manifest));
   }
+  for (const manifest of manifests)
+    while ((await door.read(targetOf(manifest))) !== undefined) {
+      if (performance.now() > deadline)
+        throw new HansaError(
+          "HSA1009",
+          `${textOfObject(manifest)}: is still being removed; nothing else is left to do`,
+        );
+      await sleep(POLL_MS);
+    }
   return removed;
 }
 

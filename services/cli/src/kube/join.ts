@@ -100,7 +100,7 @@ async function install({ door, base, settings, token, deadline }: Install) {
   );
   for (const { object: name, outcome } of applied) if (outcome !== "unchanged") say(`${outcome}  ${name}`);
   await ready(door, settings, deadline);
-  await remove(door, [joinSecret("")]);
+  await remove(door, [joinSecret("")], deadline);
   say(`${settings.cluster}'s agent is ready; measuring the way to the other clusters`);
   const target = agentTarget(door);
   const trips = await verified(target, { cluster: settings.cluster, gateway: "gw" }, [], deadline);

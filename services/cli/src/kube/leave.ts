@@ -16,6 +16,9 @@ import { mustBeInstalled } from "./installed.ts";
 
 const CLAIMS: Resource = { group: "", version: "v1", plural: "persistentvolumeclaims", namespaced: true };
 
+/** The gateway drains for a minute at most. */
+const REMOVED_WITHIN_MS = 120_000;
+
 export const action: Action = async (shell, [name], options) => {
   const door = await openDoor(String(options.context));
   try {
@@ -38,11 +41,8 @@ export const action: Action = async (shell, [name], options) => {
     if (isGone) say(`${cluster} is no member any more (${state})`);
     else await leaveAction(hubShell, [cluster], options);
     const { agent } = readBase();
-    const removed = await remove(door, [
-      ...agent.filter((manifest) => !isBefore(manifest)),
-      joinSecret(""),
-      ...agent.filter(isBefore),
-    ]);
+    const objects = [...agent.filter((one) => !isBefore(one)), joinSecret(""), ...agent.filter(isBefore)];
+    const removed = await remove(door, objects, performance.now() + REMOVED_WITHIN_MS);
     if (options.purge === true && (await purged(door))) removed.push(`PersistentVolumeClaim/data-${AGENT}-0`);
     for (const object of removed) say(`removed  ${object}`);
     return {
