@@ -47,13 +47,14 @@ function ask(tasks: readonly object[]): unknown[] {
     input: JSON.stringify(tasks),
     encoding: "utf8",
     maxBuffer: OUTPUT_BYTES_MAX,
-    env: { ...process.env, PYTHONPATH: sdk(), PYTHONDONTWRITEBYTECODE: "1" },
+    env: { ...process.env, PYTHONPATH: helmSdk(), PYTHONDONTWRITEBYTECODE: "1" },
   });
   if (status !== 0) throw new Error(`helm: ended with ${status}: ${error?.message ?? stderr.trim()}`);
   return JSON.parse(stdout) as unknown[];
 }
 
-function sdk(): string {
+/** The folder of Helm's SDK, for Python. */
+export function helmSdk(): string {
   const dir = cachedFor([requirements]);
   if (!existsSync(dir)) {
     say(`installing Helm's SDK into ${dir} (once)`);
