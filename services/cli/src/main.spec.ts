@@ -93,6 +93,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   "operator send": ["operator send", "operator send a b"],
   "lab up": ["lab", "lab up extra", "lab up --clusters none"],
   "lab down": ["lab down extra"],
+  completion: ["completion", "completion tcsh"],
   "lab status": ["lab status extra"],
   "lab start": ["lab start"],
   "lab stop": ["lab stop"],

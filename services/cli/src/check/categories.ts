@@ -14,6 +14,10 @@ export const CATEGORY_NAMES = [
 ] as const;
 export type CategoryName = (typeof CATEGORY_NAMES)[number];
 
+/** Of a cluster of Kubernetes, where --context names one. */
+export const KUBE_CATEGORY_NAMES = ["api-server", "kinds", "rights", "agent", "gateway"] as const;
+export type KubeCategoryName = (typeof KUBE_CATEGORY_NAMES)[number];
+
 /** The value of --category; throws HSA1001. */
 export function chosenCategories<Name extends string>(
   value: unknown,

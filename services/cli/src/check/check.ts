@@ -4,7 +4,7 @@ import type { KubeDoor } from "../kube/door.ts";
 import type { Context } from "../shell/context.ts";
 import { marksFor } from "../shell/marks.ts";
 import type { Action } from "../shell/program.ts";
-import { CATEGORY_NAMES, type CategoryName, chosenCategories } from "./categories.ts";
+import { CATEGORY_NAMES, type CategoryName, chosenCategories, KUBE_CATEGORY_NAMES } from "./categories.ts";
 import type { Facts } from "./facts.ts";
 import { gather } from "./gather.ts";
 import { judgeGateways, judgeProxies, judgeServices } from "./judge-data-plane.ts";
@@ -26,6 +26,7 @@ export const JUDGES: Readonly<Record<CategoryName, (facts: Facts) => Check[]>> =
 };
 
 export const action: Action = async (shell, _args, options) => {
+  chosenCategories(options.category, [...CATEGORY_NAMES, ...KUBE_CATEGORY_NAMES]);
   const context = shell.context();
   const { kubernetes } = context;
   const categories =
@@ -48,7 +49,7 @@ async function ofFederation(context: Context, chosen: unknown): Promise<Category
 }
 
 async function ofKubernetes(door: KubeDoor, chosen: unknown): Promise<Category[]> {
-  const [{ KUBE_CATEGORY_NAMES, kubeReport }, { kubeFacts }] = await Promise.all([
+  const [{ kubeReport }, { kubeFacts }] = await Promise.all([
     import("../kube/check.ts"),
     import("../kube/check-facts.ts"),
   ]);

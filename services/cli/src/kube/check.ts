@@ -1,15 +1,14 @@
 /** Categories of `hansa check --context`: is the cluster, what is installed in it, and its agent as they have to be? Pure. */
 import { AGENT_RULES } from "@hansa/kube";
+import { KUBE_CATEGORY_NAMES, type KubeCategoryName } from "../check/categories.ts";
 import { type Category, type Check, fail, none, ok, warn } from "../check/report.ts";
 import { type KubeFacts, rightText } from "./check-facts.ts";
 
-export const KUBE_CATEGORY_NAMES = ["api-server", "kinds", "rights", "agent", "gateway"] as const;
-type Name = (typeof KUBE_CATEGORY_NAMES)[number];
 
 /** The agent renews its Lease every few seconds. */
 const LEASE_OLD_MS = 60_000;
 
-const JUDGES: Readonly<Record<Name, (facts: KubeFacts) => Check[]>> = {
+const JUDGES: Readonly<Record<KubeCategoryName, (facts: KubeFacts) => Check[]>> = {
   "api-server": ({ server }) =>
     server.map(({ check, ok: holds, message }) =>
       holds
