@@ -57,7 +57,7 @@ export class AgentRig {
     renameSync(`${file}.new`, file);
   }
 
-  async joinToken(name: Name): Promise<string> {
+  async joinToken(name: Name, changes: Yaml = {}): Promise<string> {
     const grant = {
       namespaces: ["shop"],
       cidrs: [`127.${this.octet}.${NUMBER[name]}.0/24`],
@@ -72,6 +72,7 @@ export class AgentRig {
         bytesPerSecond: 1e6,
         recordsPerSecond: 100,
       },
+      ...changes,
     };
     const order = { kind: "join", cluster: name, grant, ttlSeconds: 60 };
     let token = "";

@@ -1,41 +1,37 @@
-/** Composition of one agent: core, file source, identities, data plane and admin API, in the order in which they start. */
-import { writeFileSync } from "node:fs";
+/** Composition of one agent: core, source, identities, data plane and admin API, in the order in which they start. */
 import { join } from "node:path";
 import { connectBus } from "@hansa/bus";
-import { agentId, type ClusterName, HansaError, hex, type SpiffeId, type TrustDomain } from "@hansa/core";
+import { agentId, type ClusterName, type SpiffeId, type TrustDomain } from "@hansa/core";
 import { type BundleValue, bundleKey, LANES, type LogBus, type RegisterEvent } from "@hansa/events";
 import { type Authority, callApi, type KeyStore, nodeCrypto, openKeyStore, toBundle } from "@hansa/identity";
 import type { MetricsRegistry } from "@hansa/telemetry";
 import type { AgentView } from "./admin/agent-view.ts";
-import { hashToken, type TokenEntry } from "./admin/auth.ts";
-import { agentRoutes } from "./admin/routes-agent.ts";
-import { meshRoutes } from "./admin/routes-mesh.ts";
-import { adminServer } from "./admin/server.ts";
+import { openAdmin } from "./admin/open-admin.ts";
 import type { AgentConfig } from "./config.ts";
 import { AgentCore, HUB_SILENT_MS } from "./core.ts";
 import { folderDisk } from "./disk.ts";
 import { AgentDns } from "./dns/agent-dns.ts";
 import { type Journal, openJournal } from "./follow/journal.ts";
-import { adminAuthority, busIdentity, clusterAuthority, logSigner } from "./identity/keys.ts";
+import { busIdentity, clusterAuthority, logSigner } from "./identity/keys.ts";
 import { SvidPool } from "./identity/svids.ts";
 import { ensureMembership, type Membership } from "./join.ts";
+import { type KubeDoor, Kubernetes, openKube } from "./kubernetes.ts";
 import { gatewayProber, gatewaysOf } from "./liveness/gateway-prober.ts";
 import { TrafficEvidence } from "./liveness/traffic.ts";
 import { LateRecords } from "./log/late-records.ts";
 import { OUTBOX_RECORDS_MAX, type Outbox, openOutbox } from "./log/outbox.ts";
-import { fileElection } from "./log/writer-lock.ts";
+import { type Election, fileElection } from "./log/writer-lock.ts";
 import type { Ports } from "./ports.ts";
 import { adminPlaceOf } from "./proxy/admin-place.ts";
 import { type InventoryPlace, proxiesOf } from "./proxy/inventory.ts";
 import { DataPlane } from "./proxy/plane.ts";
 import { ProxySockets } from "./proxy/sockets.ts";
 import type { SourceDocument } from "./source/document.ts";
-import { factEvents, type Place } from "./source/facts.ts";
-import { FileSource } from "./source/file-source.ts";
+import { eventOf, eventsTo, factEvents, gatewayFacts, type Place } from "./source/facts.ts";
+import { FileSource, type SourceStatus } from "./source/file-source.ts";
 
 const GAUGES_MS = 2000;
 const LATE_TIMEOUT_MS = 30_000;
-const ADMIN_RENEW_CHECK_MS = 3_600_000;
 
 type AgentPorts = Omit<Ports, "disk" | "crypto"> & { readonly metrics: MetricsRegistry };
 
@@ -52,7 +48,9 @@ export class Agent implements AgentView {
   readonly authority: Authority;
   readonly outbox: Outbox;
   readonly sockets: ProxySockets;
-  readonly source: FileSource;
+  readonly source: { readonly status: SourceStatus; start(): void; stop(): void | Promise<void> };
+  /** What this cluster imports; undefined where the source is a file. */
+  readonly imports: Kubernetes | undefined;
   readonly #store: KeyStore;
   readonly #bus: LogBus;
   readonly #journal: Journal;
@@ -60,7 +58,9 @@ export class Agent implements AgentView {
   readonly #traffic: TrafficEvidence;
   /** One object for the life of the agent: facts and proxies are known again by it. */
   readonly #place: Place & InventoryPlace;
+  /** Of a file source. */
   document: SourceDocument | undefined;
+  readonly #door: KubeDoor | undefined;
   #stops: (() => void | Promise<void>)[] = [];
 
   constructor(parts: {
@@ -70,8 +70,10 @@ export class Agent implements AgentView {
     readonly membership: Membership;
     readonly authority: Authority;
     readonly bus: LogBus;
+    readonly door?: KubeDoor | undefined;
   }) {
-    const { config, membership, store, authority, bus } = parts;
+    const { config, membership, store, authority, bus, door } = parts;
+    this.#door = door;
     this.config = config;
     this.metrics = parts.ports.metrics;
     this.ports = { ...parts.ports, crypto: nodeCrypto, disk: folderDisk(config.dataDir) };
@@ -95,7 +97,6 @@ export class Agent implements AgentView {
     this.core = this.#makeCore(membership);
     this.plane = this.#makePlane(membership);
     const { core, plane, ports, cluster } = this;
-    this.dns = new AgentDns({ config: config.dns, cluster, core, ports, isWhole: () => plane.isOpen });
     this.#late = new LateRecords({
       bus,
       outbox: this.outbox,
@@ -111,14 +112,47 @@ export class Agent implements AgentView {
         });
       },
     });
-    this.source = new FileSource({
-      file: config.source.file,
-      context: { cluster: this.cluster, federation: membership.genesis.federation },
+    this.imports = door === undefined ? undefined : this.#makeKubernetes(door, membership);
+    const { imports } = this;
+    const isWhole = (): boolean => plane.isOpen;
+    this.dns = new AgentDns({ config: config.dns, cluster, core, ports, isWhole, imports });
+    this.source = this.imports ?? this.#makeFileSource(membership);
+  }
+
+  #makeFileSource({ genesis }: Membership): FileSource {
+    return new FileSource({
+      file: this.config.source.file ?? "",
+      context: { cluster: this.cluster, federation: genesis.federation },
       log: this.ports.log,
       metrics: this.metrics,
       timers: this.ports.timers,
       nowMs: () => this.ports.clock.nowMs(),
       onDocument: (document) => this.#documentChanged(document),
+    });
+  }
+
+  #makeKubernetes(door: KubeDoor, { genesis }: Membership): Kubernetes {
+    const { core, ports, cluster, trustDomain, config } = this;
+    const nowMs = (): number => ports.clock.nowMs();
+    return new Kubernetes({
+      door,
+      ports,
+      core,
+      cluster,
+      federation: genesis.federation,
+      trustDomain,
+      region: config.region,
+      zone: config.zones[0] ?? "default",
+      onFacts: (facts) => {
+        const gateways = gatewayFacts(this.#place).map((fact) => [fact.key, fact] as const);
+        this.plane.proxies(proxiesOf(NO_DOCUMENT, this.#place));
+        this.#factsRead(eventsTo(new Map([...facts, ...gateways]), core.own.registers, nowMs()));
+      },
+      onChanges: ({ set, gone }) =>
+        core.facts([
+          ...set.map(({ type, key, value }) => eventOf(type, key, value, nowMs())),
+          ...gone.map(({ type, key }) => eventOf(type, key, null, nowMs())),
+        ]),
     });
   }
 
@@ -131,7 +165,7 @@ export class Agent implements AgentView {
       bus: this.#bus,
       outbox: this.outbox,
       journal: this.#journal,
-      election: fileElection(join(this.config.dataDir, "writer.lock")),
+      election: this.#election(),
       ports: this.ports,
       proberOf: (peer, fed) =>
         gatewayProber({ fed, peer, self: this.cluster, ports: this.ports, svid: (id) => this.svids.get(id) }),
@@ -139,10 +173,26 @@ export class Agent implements AgentView {
       acked: () => this.plane.propagation.acked,
       onChanged: (changed, traceparent) => {
         this.plane.changed(changed, (ref) => this.core.freshAt(ref), traceparent);
+        this.imports?.changed(changed);
         this.dns.changed(changed);
       },
+      onFolded: (changed) => this.imports?.changed(changed),
       onSynced: () => this.#serve(),
     });
+  }
+
+  /** The file lock guards the outbox of this folder; the Lease elects among agents with folders of their own. */
+  #election(): Election {
+    const file = fileElection(join(this.config.dataDir, "writer.lock"));
+    const lease = this.#door?.election;
+    if (lease === undefined) return file;
+    return {
+      tryLock: () => file.tryLock() && lease.tryLock(),
+      release: () => {
+        lease.release();
+        file.release();
+      },
+    };
   }
 
   #makePlane(membership: Membership): DataPlane {
@@ -171,7 +221,7 @@ export class Agent implements AgentView {
   }
 
   async start(): Promise<void> {
-    await this.#openAdmin();
+    this.#stops.push(...(await openAdmin(this, this.#store, this.metrics)));
     await this.dns.start();
     this.svids.start();
     this.source.start();
@@ -191,8 +241,7 @@ export class Agent implements AgentView {
   /** Reasons why this agent is not ready; empty = ready. */
   notReady(): string[] {
     const reasons: string[] = [];
-    if (this.document === undefined)
-      reasons.push(`source: ${this.source.status.problems[0] ?? "not read yet"}`);
+    if (!this.core.sourceRead) reasons.push(`source: ${this.source.status.problems[0] ?? "not read yet"}`);
     if (!this.plane.isOpen)
       reasons.push("follower: the logs were not read yet, and no snapshot was restored");
     if (this.core.fed.member(this.cluster) === undefined)
@@ -201,7 +250,7 @@ export class Agent implements AgentView {
   }
 
   async stop(): Promise<void> {
-    this.source.stop();
+    await this.source.stop();
     this.svids.stop();
     this.#late.stop();
     this.core.stop();
@@ -215,80 +264,24 @@ export class Agent implements AgentView {
 
   /** Envoys are answered once there is something worth telling: what is empty for now must not look like a removal. */
   #serve(): void {
-    if (this.document === undefined) return;
+    if (!this.core.sourceRead) return;
     this.plane.open();
   }
 
   #documentChanged(document: SourceDocument): void {
     const place = this.#place;
     this.document = document;
-    const facts: RegisterEvent[] = factEvents(
-      document,
-      place,
-      this.core.own.registers,
-      this.ports.clock.nowMs(),
-    );
-    const bundle: RegisterEvent = {
-      type: "BundleSet",
-      v: 1,
-      key: bundleKey(),
-      at: this.ports.clock.nowMs(),
-      data: this.bundle(),
-    };
     this.plane.proxies(proxiesOf(document, place));
+    this.#factsRead(factEvents(document, place, this.core.own.registers, this.ports.clock.nowMs()));
+  }
+
+  #factsRead(facts: readonly RegisterEvent[]): void {
+    const bundle = eventOf("BundleSet", bundleKey(), this.bundle(), this.ports.clock.nowMs());
     this.core.facts([bundle, ...facts]);
     if (this.core.restored || this.core.follower.synced) this.#serve();
     this.svids.keep(
       new Set([...this.plane.list().map(({ spiffeId }) => spiffeId), agentId(this.trustDomain)]),
     );
-  }
-
-  async #openAdmin(): Promise<void> {
-    const { admin, dataDir } = this.config;
-    const authority = adminAuthority(this.#store, this.cluster, this.ports);
-    writeFileSync(join(dataDir, "admin-ca.pem"), authority.certPem, { mode: 0o644 });
-    const names = [...new Set([admin.host, "localhost"])];
-    const issue = () => {
-      const { certPem, keyPem } = authority.issueServer(names);
-      return { cert: certPem, key: keyPem };
-    };
-    const { app, setTls } = adminServer({
-      tls: issue(),
-      tokens: this.#adminTokens(),
-      routes: [...agentRoutes(this), ...meshRoutes(this)],
-      log: this.ports.log,
-      metrics: this.metrics,
-    });
-    // Certificates last 30 days; a new one each day costs nothing and never runs out.
-    let sinceRenewalMs = 0;
-    const renewal = this.ports.timers.every(ADMIN_RENEW_CHECK_MS, () => {
-      sinceRenewalMs += ADMIN_RENEW_CHECK_MS;
-      if (sinceRenewalMs < 24 * ADMIN_RENEW_CHECK_MS) return;
-      sinceRenewalMs = 0;
-      setTls(issue());
-    });
-    try {
-      await app.listen({ host: admin.host, port: admin.port });
-    } catch (error) {
-      throw new HansaError(
-        "HSA1012",
-        `admin: cannot listen on ${admin.host}:${admin.port}: ${(error as Error).message}`,
-      );
-    }
-    this.#stops.push(
-      () => renewal.cancel(),
-      async () => {
-        await app.close();
-      },
-    );
-  }
-
-  /** Without configured tokens one is made for whoever may read the agent's folder. */
-  #adminTokens(): readonly TokenEntry[] {
-    const { tokens } = this.config.admin;
-    if (tokens.length > 0) return tokens;
-    const secret = this.#store.ensure("admin.token", () => hex(this.ports.random.bytes(32)));
-    return [{ name: "local", role: "admin", sha256: hashToken(secret.trim()) }];
   }
 
   #gauges(): void {
@@ -303,12 +296,18 @@ export class Agent implements AgentView {
   }
 }
 
+/** Proxies of pods come by themselves; the gateways are those that the configuration names. */
+const NO_DOCUMENT: SourceDocument = { services: [], workloads: [], allows: [], failover: [] };
+
 /** Makes keys at the first start, joins with the token, and answers an agent that is ready to start. */
 export async function createAgent(
   config: AgentConfig,
   ports: AgentPorts,
   joinToken: string | undefined,
 ): Promise<Agent> {
+  const { kubernetes } = config.source;
+  const door =
+    kubernetes === undefined ? undefined : await openKube(kubernetes, ports, folderDisk(config.dataDir));
   const store = openKeyStore(join(config.dataDir, "keys"));
   const identity = busIdentity(store);
   const membership = await ensureMembership(
@@ -326,5 +325,5 @@ export async function createAgent(
     random: ports.random,
     ...(config.nats.caPem === undefined ? {} : { caPem: config.nats.caPem }),
   });
-  return new Agent({ config, ports, store, membership, authority, bus });
+  return new Agent({ config, ports, store, membership, authority, bus, door });
 }

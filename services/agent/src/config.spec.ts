@@ -40,6 +40,19 @@ test.each([
   [{ dns: { listen: [{ host: "localhost" }] } }, "dns.listen[0].host"],
   [{ dns: { listen: [{ host: "::1", port: 0 }] } }, "dns.listen[0].port"],
   [{ surprise: true }, "surprise"],
+  [{ source: {} }, "source"],
+  [{ source: { file: "f", kubernetes: { clusterSetIps: ["10.250.0.0/16"] } } }, "source"],
+  [{ source: { kubernetes: {} } }, "source.kubernetes.clusterSetIps"],
+  [{ source: { kubernetes: { clusterSetIps: ["10.250.0.1/16"] } } }, "source.kubernetes.clusterSetIps[0]"],
+  [{ source: { kubernetes: { clusterSetIps: ["10.250.0.0/32"] } } }, "source.kubernetes.clusterSetIps[0]"],
+  [
+    { source: { kubernetes: { clusterSetIps: ["10.250.0.0/16", "10.251.0.0/16"] } } },
+    "source.kubernetes.clusterSetIps[1]",
+  ],
+  [
+    { source: { kubernetes: { clusterSetIps: ["10.96.0.0/16"], serviceCidrs: ["10.96.0.0/12"] } } },
+    "source.kubernetes.clusterSetIps[0]",
+  ],
 ])("%j is refused by its place", (change, place) => {
   expect(() => parse(change)).toThrow(new RegExp(`agent.yaml: .*${place.replace(/[[\].]/g, "\\$&")}`));
 });

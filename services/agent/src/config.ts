@@ -1,11 +1,50 @@
 /** The agent's configuration file: shape, defaults and every check. Reads no file and starts nothing. */
 import { HansaError, isLabel, parseClusterName } from "@hansa/core";
+import { parseCidr } from "@hansa/model";
 import { parse } from "yaml";
 import { z } from "zod";
+import { overlap, parsePool } from "./mcs/ip-pool.ts";
 import { problemsOf } from "./source/problems.ts";
 
 const port = z.number().int().min(1).max(65_535);
 const label = z.string().refine(isLabel, "must be a lower-case RFC 1123 label");
+
+const cidr = z.string().refine((text) => parseCidr(text) !== undefined, "must be an address range (CIDR)");
+
+/** Services, endpoints and exports of the Kubernetes cluster that the agent belongs to. */
+const kubernetes = z
+  .strictObject({
+    /** Without both: the pod's own service account. */
+    kubeconfig: z.string().min(1).optional(),
+    context: z.string().min(1).optional(),
+    /** Whom a ServiceExport is for that does not name anybody. */
+    exportTo: z.enum(["all", "none"]).default("all"),
+    /** Where imported services get their addresses: one range per family, outside every other network. */
+    clusterSetIps: z.array(cidr).min(1).max(2),
+    /** No address of these is given to an import. */
+    serviceCidrs: z.array(cidr).max(8).default([]),
+    /** Of the Lease by which the writer is elected; default: the pod's or the context's. */
+    leaseNamespace: label.optional(),
+  })
+  .superRefine(({ clusterSetIps, serviceCidrs }, context) => {
+    for (const [index, range] of clusterSetIps.entries()) {
+      const complain = (message: string) =>
+        context.addIssue({ code: "custom", path: ["clusterSetIps", index], message });
+      const pool = parsePool(range);
+      if (pool === undefined) complain("holds no address that could be given to a service");
+      if (clusterSetIps.slice(0, index).some((other) => parsePool(other)?.family === pool?.family))
+        complain("is a second range of its family");
+      const service = serviceCidrs.find((other) => overlap(range, other));
+      if (service !== undefined) complain(`overlaps the Service range ${service}`);
+    }
+  });
+
+const source = z
+  .strictObject({ file: z.string().min(1).optional(), kubernetes: kubernetes.optional() })
+  .refine(
+    (given) => (given.file === undefined) !== (given.kubernetes === undefined),
+    "must be either `file` or `kubernetes`: an agent has one source",
+  );
 
 const schema = z.strictObject({
   cluster: z
@@ -15,7 +54,7 @@ const schema = z.strictObject({
   dataDir: z.string().min(1),
   /** Unix sockets of the proxies. Short: a socket's path has at most 107 bytes. */
   socketDir: z.string().min(1),
-  source: z.strictObject({ file: z.string().min(1) }),
+  source,
   region: label,
   zones: z.array(label).min(1).max(16),
   network: label.default("default"),

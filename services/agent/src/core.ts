@@ -50,6 +50,8 @@ export interface CoreOptions {
   /** Heads whose effect all local Envoys have acknowledged. */
   readonly acked: () => readonly Head[];
   readonly onChanged: (changed: readonly RegisterRef[], traceparent: string) => void;
+  /** As the fold reports it: the own registers, too, once they were heard from the log. */
+  readonly onFolded?: (changed: readonly RegisterRef[]) => void;
   /** The stream was read to its end for the first time. */
   readonly onSynced: () => void;
 }
@@ -279,6 +281,7 @@ export class AgentCore {
         break;
       }
     if (changed.some((ref) => ref.cluster !== cluster && ref.key === wantKey(cluster))) this.own.wanted();
+    this.#options.onFolded?.(changed);
     // Own registers act from the moment they are wanted; hearing them again from the bus is no news.
     const news = this.#sourceRead ? changed.filter((ref) => ref.cluster !== cluster) : changed;
     if (news.length > 0) this.#options.onChanged(news, traceparent);

@@ -53,8 +53,9 @@ function measure(collect: boolean): void {
 
 async function start(setup: Setup): Promise<Agent> {
   const config = parseConfig(JSON.stringify(setup.config), "setup");
-  mkdirSync(dirname(config.source.file), { recursive: true });
-  writeFileSync(config.source.file, JSON.stringify(setup.source));
+  const { file = "" } = config.source;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, JSON.stringify(setup.source));
   const store = openKeyStore(join(config.dataDir, "keys"));
   store.write("log-key.pem", setup.signingKey);
   const log = createLog({ component: "agent" });

@@ -18,6 +18,11 @@ export interface LeaseElectionOptions {
   readonly name: string;
   /** Who stands, for people: the pod's name. A random part makes each process its own candidate. */
   readonly candidate: string;
+  /**
+   * Default: a new one for each process. One that is kept lets a process that was restarted go on with its lease at once; give it only
+   * where nothing else can stand under it, as under a lock on the folder that keeps it.
+   */
+  readonly identity?: string | undefined;
   readonly settings?: LeaseSettings;
 }
 
@@ -46,7 +51,8 @@ export class LeaseElection {
   constructor(options: LeaseElectionOptions) {
     this.#options = options;
     this.#settings = options.settings ?? LEASE_SETTINGS;
-    this.#identity = `${options.candidate}_${Buffer.from(options.ports.random.bytes(8)).toString("hex")}`;
+    const suffix = options.identity ?? Buffer.from(options.ports.random.bytes(8)).toString("hex");
+    this.#identity = `${options.candidate}_${suffix}`;
     this.#judge = new LeaseJudge(this.#identity, this.#settings);
   }
 

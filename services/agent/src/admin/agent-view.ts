@@ -11,7 +11,7 @@ import type { Ports } from "../ports.ts";
 import type { DataPlane } from "../proxy/plane.ts";
 import type { ProxySockets } from "../proxy/sockets.ts";
 import type { SourceDocument } from "../source/document.ts";
-import type { FileSource } from "../source/file-source.ts";
+import type { SourceStatus } from "../source/file-source.ts";
 
 export interface AgentView {
   readonly config: AgentConfig;
@@ -25,7 +25,7 @@ export interface AgentView {
   readonly authority: Authority;
   readonly outbox: Outbox;
   readonly sockets: ProxySockets;
-  readonly source: FileSource;
+  readonly source: { readonly status: SourceStatus };
   readonly document: SourceDocument | undefined;
   bundle(): BundleValue;
   /** Reasons why this agent is not ready; empty = ready. */

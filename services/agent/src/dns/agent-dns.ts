@@ -7,6 +7,7 @@ import { ClusterSetIps } from "../mcs/cluster-set-ips.ts";
 import { CurrentImports } from "../mcs/current-imports.ts";
 import { Imports } from "../mcs/imports.ts";
 import type { Ports } from "../ports.ts";
+import type { DnsIndex } from "./imports.ts";
 import { DnsServer } from "./server.ts";
 
 export interface AgentDnsOptions {
@@ -16,6 +17,8 @@ export interface AgentDnsOptions {
   readonly ports: Ports;
   /** The view is whole: restored, or read to the logs' end. */
   readonly isWhole: () => boolean;
+  /** Of an agent in Kubernetes: its imports have addresses, and it keeps them up to date itself. */
+  readonly imports?: DnsIndex | undefined;
 }
 
 export class AgentDns {
@@ -44,9 +47,10 @@ export class AgentDns {
 
   /** Throws HSA1012 where an address cannot be had. */
   async start(): Promise<void> {
-    const { config, ports } = this.#options;
+    const { config, ports, imports } = this.#options;
     if (config === undefined) return;
-    this.#server = await DnsServer.start({ listen: config.listen, index: this.#imports, ports });
+    const index = imports ?? this.#imports;
+    this.#server = await DnsServer.start({ listen: config.listen, index, ports });
   }
 
   async stop(): Promise<void> {

@@ -33,6 +33,8 @@ export class ClusterSetIps {
   readonly #holder = new Map<string, string>();
   /** Address → when it was released and by whom; its last holder gets it back at once. */
   readonly #resting = new Map<string, { readonly key: string; readonly sinceMs: number }>();
+  /** +1 for each address that is given or released: tells whether `record` says something else. */
+  changeCount = 0;
 
   constructor({ pools, isTaken }: ClusterSetIpsOptions) {
     this.#pools = new Map(pools.map((pool) => [pool.family, pool]));
@@ -103,6 +105,7 @@ export class ClusterSetIps {
   }
 
   #hold(key: string, family: IpFamily, address: string): void {
+    this.changeCount += 1;
     const own = this.#ofService.get(key) ?? new Map<IpFamily, string>();
     this.#ofService.set(key, own.set(family, address));
     this.#holder.set(address, key);
@@ -110,6 +113,7 @@ export class ClusterSetIps {
   }
 
   #release(key: string, family: IpFamily, address: string, nowMs: number): void {
+    this.changeCount += 1;
     const own = this.#ofService.get(key);
     own?.delete(family);
     if (own?.size === 0) this.#ofService.delete(key);

@@ -190,6 +190,12 @@ export const failoverFact = ({ namespace, name, ...policy }: SourceFailover): Fa
 export const gatewayFact = ({ name, ...gateway }: SourceGateway, region: string): Fact<"GatewaySet"> =>
   factOf("GatewaySet", gatewayKey(name), { ...gateway, region });
 
+/** `given` replaces the configured gateways. */
+export function gatewayFacts(place: Place, given?: SourceDocument["gateways"]): Fact[] {
+  const gateways = given ?? place.gateways.map((gateway) => ({ ...gateway, ready: true }));
+  return gateways.map((gateway) => gatewayFact(gateway, place.region));
+}
+
 export function factsOf(document: SourceDocument, place: Place): Facts {
   const facts: Fact[] = [];
   const workloadsOf = Map.groupBy(
@@ -212,17 +218,16 @@ export function factsOf(document: SourceDocument, place: Place): Facts {
     const spiffeId = workloadId(place.trustDomain, namespace, serviceAccount);
     facts.push(factOf("IdentitySet", identityKey(namespace, serviceAccount), { spiffeId }));
   }
-  const gateways = document.gateways ?? place.gateways.map((gateway) => ({ ...gateway, ready: true }));
   facts.push(
-    ...gateways.map((gateway) => gatewayFact(gateway, place.region)),
+    ...gatewayFacts(place, document.gateways),
     ...document.allows.map(allowFact),
     ...document.failover.map(failoverFact),
   );
   return new Map(facts.map((fact) => [fact.key, fact]));
 }
 
-/** Types that only the file speaks of: a register of these that it no longer gives is withdrawn. */
-const FROM_FILE: ReadonlySet<RegisterType> = new Set([
+/** Types that only the source speaks of: a register of these that it no longer gives is withdrawn. */
+const FROM_SOURCE: ReadonlySet<RegisterType> = new Set([
   "ServiceSet",
   "LoadSet",
   "EndpointSet",
@@ -231,25 +236,34 @@ const FROM_FILE: ReadonlySet<RegisterType> = new Set([
   "PolicySet",
 ]);
 
+/** The agent's own registers, as far as events need them. */
+export interface OwnView {
+  keys(): Iterable<string>;
+  get(key: string): RegisterEvent | undefined;
+}
+
+export const eventOf = (type: RegisterType, key: string, data: unknown, atMs: number): RegisterEvent =>
+  ({ type, v: 1, key, at: atMs, data }) as RegisterEvent;
+
 /**
- * Events that bring the own registers to what the document says: whole values, and tombstones for what is gone. A fact
- * that is the very object of the register is left out.
+ * Events that bring the own registers to these facts, which are all there are: whole values, and tombstones for what is
+ * gone. A fact that is the very object of the register is left out.
  */
-export function factEvents(
-  document: SourceDocument,
-  place: Place,
-  own: { keys(): Iterable<string>; get(key: string): RegisterEvent | undefined },
-  atMs: number,
-): RegisterEvent[] {
-  const facts = factsOf(document, place);
-  const event = (type: RegisterType, key: string, data: unknown): RegisterEvent =>
-    ({ type, v: 1, key, at: atMs, data }) as RegisterEvent;
+export function eventsTo(facts: Facts, own: OwnView, atMs: number): RegisterEvent[] {
   const events = [...facts.values()].flatMap(({ type, key, value }) =>
-    own.get(key)?.data === value ? [] : [event(type, key, value)],
+    own.get(key)?.data === value ? [] : [eventOf(type, key, value, atMs)],
   );
   for (const key of own.keys()) {
     const type = own.get(key)?.type;
-    if (type !== undefined && FROM_FILE.has(type) && !facts.has(key)) events.push(event(type, key, null));
+    if (type !== undefined && FROM_SOURCE.has(type) && !facts.has(key))
+      events.push(eventOf(type, key, null, atMs));
   }
   return events;
 }
+
+export const factEvents = (
+  document: SourceDocument,
+  place: Place,
+  own: OwnView,
+  atMs: number,
+): RegisterEvent[] => eventsTo(factsOf(document, place), own, atMs);

@@ -1,0 +1,280 @@
+/**
+ * The Kubernetes side of an agent: source of facts, imports with their addresses, and the writer, around one API server.
+ * Owns the order in which they come up: facts as soon as they are read, imports once the logs are known too.
+ */
+import { createHash } from "node:crypto";
+import { hostname } from "node:os";
+import { type ClusterName, type FederationName, hex, sameJson, type TrustDomain } from "@hansa/core";
+import { serviceKey } from "@hansa/events";
+import { Access, inCluster, KubeClient, type KubePorts, kubeconfig, LeaseElection } from "@hansa/kube";
+import type { ChangedRegister } from "@hansa/model";
+import type { AgentConfig } from "./config.ts";
+import type { AgentCore } from "./core.ts";
+import { readJson, writeJson } from "./disk.ts";
+import type { Election } from "./log/writer-lock.ts";
+import { ClusterSetIps } from "./mcs/cluster-set-ips.ts";
+import type { ExportState } from "./mcs/conditions.ts";
+import { type ImportIndex, Imports, type ServedImport, type ServiceName } from "./mcs/imports.ts";
+import { isWithin, parsePool } from "./mcs/ip-pool.ts";
+import { ipsOf } from "./mcs/objects.ts";
+import { touchedImports } from "./mcs/touched.ts";
+import { ImportWriter, keyOfName, type OwnExport } from "./mcs/writer.ts";
+import type { Disk, Ports } from "./ports.ts";
+import type { Fact } from "./source/facts.ts";
+import type { SourceStatus } from "./source/file-source.ts";
+import type { FactChanges } from "./source/kube/kube-facts.ts";
+import { servedMcsVersion } from "./source/kube/mcs-version.ts";
+import { KubeSource } from "./source/kube-source.ts";
+
+export type KubernetesConfig = NonNullable<AgentConfig["source"]["kubernetes"]>;
+
+const LEASE = "hansa-agent";
+const CANDIDATE_FILE = "kube-candidate.json";
+const IPS_FILE = "cluster-set-ips.json";
+const RECORD_MS = 1000;
+
+/** A way to the API server, before anything else of the agent is there. */
+export interface KubeDoor {
+  readonly config: KubernetesConfig;
+  readonly access: Access;
+  readonly client: KubeClient;
+  readonly election: Election;
+}
+
+/** Throws HSA7004 where the credentials cannot be read. */
+export async function openKube(config: KubernetesConfig, ports: KubePorts, disk: Disk): Promise<KubeDoor> {
+  const { kubeconfig: path, context } = config;
+  const inPod = path === undefined && context === undefined;
+  const source = inPod ? await inCluster(process.env) : await kubeconfig({ path, context });
+  const access = new Access(source, ports);
+  const client = new KubeClient({ access, ports });
+  const namespace = config.leaseNamespace ?? source.namespace;
+  // Whoever stands holds this folder's lock (agent.ts), so nobody else stands under its name.
+  const identity = readJson(disk, CANDIDATE_FILE) ?? hex(ports.random.bytes(8));
+  writeJson(disk, CANDIDATE_FILE, identity);
+  const election = new LeaseElection({
+    client,
+    ports,
+    namespace,
+    name: LEASE,
+    candidate: hostname(),
+    identity: String(identity),
+  });
+  return { config, access, client, election };
+}
+
+export interface KubernetesOptions {
+  readonly door: KubeDoor;
+  readonly ports: Ports;
+  readonly core: AgentCore;
+  readonly cluster: ClusterName;
+  readonly federation: FederationName;
+  readonly trustDomain: TrustDomain;
+  readonly region: string;
+  readonly zone: string;
+  readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
+  readonly onChanges: (changes: FactChanges) => void;
+}
+
+export class Kubernetes implements ImportIndex {
+  readonly #options: KubernetesOptions;
+  readonly #ips: ClusterSetIps;
+  readonly #imports: Imports;
+  #source: KubeSource | undefined;
+  #writer: ImportWriter | undefined;
+  #isStopped = false;
+  #isRead = false;
+  /** Change of the addresses that is on the disk. */
+  #recorded = 0;
+  #stops: (() => void)[] = [];
+
+  constructor(options: KubernetesOptions) {
+    this.#options = options;
+    const { core, cluster, door } = options;
+    this.#ips = new ClusterSetIps({
+      pools: door.config.clusterSetIps.flatMap((cidr) => parsePool(cidr) ?? []),
+      isTaken: (address) =>
+        door.config.serviceCidrs.some((cidr) => isWithin(address, cidr)) ||
+        this.#source?.isClusterIp(address) === true,
+    });
+    this.#imports = new Imports({
+      input: {
+        fed: core.reader,
+        importer: cluster,
+        isLost: (peer) => core.watch.link(peer)?.state === "lost",
+      },
+      ips: this.#ips,
+      isSynced: () => this.synced,
+      hasNamespace: (namespace) => this.#writer?.hasNamespace(namespace) === true,
+      monotonicMs: () => options.ports.clock.monotonicMs(),
+    });
+  }
+
+  // === what DNS reads ===
+
+  get(namespace: string, name: string): ServedImport | undefined {
+    return this.#imports.get(namespace, name);
+  }
+
+  hasNamespace(namespace: string): boolean {
+    return this.#imports.hasNamespace(namespace);
+  }
+
+  /** The logs are known, if only from the disk, and so is what the API server held. */
+  get synced(): boolean {
+    const { core } = this.#options;
+    return this.#isRead && core.sourceRead && (core.restored || core.follower.synced);
+  }
+
+  // === life ===
+
+  get status(): SourceStatus {
+    const waiting: SourceStatus = {
+      file: this.#options.door.access.source.name,
+      version: "",
+      loadedMs: 0,
+      problems: ["the MCS API was not read yet"],
+    };
+    return this.#source?.status ?? waiting;
+  }
+
+  start(): void {
+    void this.#start();
+  }
+
+  async #start(): Promise<void> {
+    const { door, ports } = this.#options;
+    const version = await servedMcsVersion(door.client, ports, () => this.#isStopped);
+    if (version === undefined || this.#isStopped) return;
+    const { core, cluster, federation, trustDomain, region, zone, onFacts, onChanges } = this.#options;
+    const { client } = door;
+    const { exportTo } = door.config;
+    const writer = new ImportWriter({
+      client,
+      ports,
+      version,
+      fed: core.reader,
+      cluster,
+      imports: this.#imports,
+      ownExport: (key) => this.#ownExport(key),
+      ownExports: () => this.#source?.facts.exports().keys() ?? [],
+      hash: (text) => createHash("sha256").update(text).digest("hex").slice(0, 16),
+      mayWrite: () => this.#mayWrite(),
+      onRead: () => this.#read(),
+    });
+    const source = new KubeSource({
+      client,
+      ports,
+      version,
+      place: { cluster, federation, region, zone, exportTo },
+      trustDomain,
+      name: door.access.source.name,
+      expectedServices: [...core.own.registers.list("service/")].length,
+      onFacts,
+      onChanges: (changes) => {
+        onChanges(changes);
+        writer.changed(changes.exports);
+      },
+    });
+    this.#writer = writer;
+    this.#source = source;
+    const record = ports.timers.every(RECORD_MS, () => this.#record());
+    this.#stops.push(
+      () => record.cancel(),
+      () => source.stop(),
+      () => writer.stop(),
+    );
+    source.start();
+    writer.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const stop of this.#stops.splice(0)) stop();
+    const { election, access } = this.#options.door;
+    if (election instanceof LeaseElection) await election.stop();
+    access.close();
+  }
+
+  // === imports ===
+
+  /** Registers changed, others' or own ones. */
+  changed(changed: readonly ChangedRegister[]): void {
+    const { core, cluster } = this.#options;
+    const touched = touchedImports(changed, core.reader, cluster);
+    if (this.#isRead && touched.length > 0) this.#refresh(touched);
+  }
+
+  /** Addresses of before count first: those that ServiceImports show, then those that only this agent remembers. */
+  #read(): void {
+    const actual = this.#writer?.actual ?? new Map();
+    for (const key of [...actual.keys()].sort()) {
+      const known = actual.get(key);
+      if (known?.ours === true) this.#ips.restore(key, ipsOf(known));
+    }
+    for (const [key, ips] of Object.entries(recordOf(readJson(this.#options.ports.disk, IPS_FILE))))
+      this.#ips.restore(key, ips);
+    this.#isRead = true;
+    this.#refresh("all");
+  }
+
+  #refresh(services: "all" | readonly ServiceName[]): void {
+    this.#writer?.changed(this.#imports.refresh(services).map(keyOfName));
+  }
+
+  /** Never from caches that were not read whole, and one writer per cluster. */
+  #mayWrite(): boolean {
+    const { core, door, cluster } = this.#options;
+    return (
+      this.#isRead &&
+      this.#source?.synced === true &&
+      core.follower.synced &&
+      core.own.isSynced &&
+      core.fed.member(cluster) !== undefined &&
+      door.election.tryLock()
+    );
+  }
+
+  #ownExport(key: string): OwnExport | undefined {
+    const facts = this.#source?.facts;
+    const object = facts?.exports().get(key);
+    const validity = facts?.validityOf(key);
+    return object === undefined || validity === undefined
+      ? undefined
+      : { object, validity, state: this.#exportState(key) };
+  }
+
+  #exportState(key: string): ExportState {
+    const { core, cluster } = this.#options;
+    const [namespace = "", name = ""] = key.split("/");
+    const register = serviceKey(namespace, name);
+    const wanted = core.own.registers.get(register)?.data;
+    if (wanted === undefined) return { at: "pending" };
+    const effect = core.reader.effective(cluster, register, cluster);
+    if (effect?.type !== "ServiceSet" || effect.value.export === null)
+      return {
+        at: "refused",
+        message: `HSA3006: ${namespace}/${name} is outside what ${cluster} was granted to export, or beyond a quota; see hansa check`,
+      };
+    return sameJson(core.fed.get(cluster, register)?.value, wanted) ? { at: "exported" } : { at: "pending" };
+  }
+
+  #record(): void {
+    if (!this.#isRead) return;
+    const { changeCount } = this.#ips;
+    if (changeCount === this.#recorded) return;
+    this.#recorded = changeCount;
+    writeJson(this.#options.ports.disk, IPS_FILE, this.#ips.record());
+  }
+}
+
+/** From the disk: what is not a list of texts counts as nothing. */
+function recordOf(value: unknown): Record<string, readonly string[]> {
+  if (typeof value !== "object" || value === null) return {};
+  return Object.fromEntries(
+    Object.entries(value).filter(
+      (entry): entry is [string, string[]] =>
+        Array.isArray(entry[1]) && entry[1].every((item) => typeof item === "string"),
+    ),
+  );
+}
