@@ -18,8 +18,8 @@ export interface ProxyDoorOptions {
   readonly timers: Timers;
 }
 
-/** A pod's proxy may start before its pod was heard of here. */
-export const UNKNOWN_WAIT_MS = 5_000;
+/** A pod's proxy may start before its pod was heard of here. Whoever is sent away comes again after up to 30 s. */
+export const UNKNOWN_WAIT_MS = 30_000;
 /** Streams that may wait for one pod: its proxy opens one. */
 export const UNKNOWN_WAITING_MAX = 8;
 
