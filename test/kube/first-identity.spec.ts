@@ -70,7 +70,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-const shell = { name: "app", image: "busybox", args: ["-c", "sleep 3600"] };
+const shell = { name: "app", image: "busybox", command: ["sleep", "3600"] };
 const podOf = (name: string, spec: object = {}): Pod =>
   ({
     apiVersion: "v1",
