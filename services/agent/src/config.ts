@@ -14,12 +14,16 @@ const cidr = z.string().refine((text) => parseCidr(text) !== undefined, "must be
 
 /** Injected sidecars: how they come to be, and how they come to this agent. */
 const sidecars = z.strictObject({
-  /** By which pods and the API server reach the agent: `<service>.<namespace>.svc`, or an address. */
+  /** By which pods reach the agent: `<service>.<namespace>.svc`, or an address. */
   host: z.string().min(1),
   /** Where proxies of pods get their configuration, by TLS. */
   listen: z.strictObject({ host: z.string().min(1), port: port.default(15_010) }),
-  /** The mutating webhook. */
-  webhook: z.strictObject({ host: z.string().min(1), port: port.default(15_017) }),
+  /** The mutating webhook; the API server reaches it as `advertised`, or as pods do. */
+  webhook: z.strictObject({
+    host: z.string().min(1),
+    port: port.default(15_017),
+    advertised: z.string().min(1).optional(),
+  }),
   proxyImage: z.string().min(1),
   rulesImage: z.string().min(1),
   /** Left alone by every pod's proxy, e.g. the API server's. */

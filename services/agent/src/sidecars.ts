@@ -27,6 +27,8 @@ export interface SidecarsOptions {
   readonly mayWrite: () => boolean;
 }
 
+const advertised = ({ host, webhook }: SidecarsConfig): string => webhook.advertised ?? host;
+
 const TURN_MS = 2000;
 /** What somebody changed or removed is put right within this. */
 const REPEAT_MS = 60_000;
@@ -50,7 +52,7 @@ export class Sidecars {
   constructor(options: SidecarsOptions) {
     const { config, client, store, cluster, ports, mayWrite } = options;
     this.#options = options;
-    const names = [...new Set([config.host, config.listen.host, config.webhook.host])];
+    const names = [...new Set([config.host, config.listen.host, advertised(config)])];
     this.#tls = new ServingTls({ store, cluster, names, ports });
     const reviews = new TokenReviews({
       review: (token) => reviewToken(client, token, [TOKEN_AUDIENCE]),
@@ -121,7 +123,7 @@ export class Sidecars {
     const { config, client, ports } = this.#options;
     this.#isApplying = true;
     const { bundlePem } = this.#tls;
-    const place = { host: config.host, port: config.webhook.port };
+    const place = { host: advertised(config), port: config.webhook.port };
     const written = await this.#applier.write(webhookConfiguration(place, bundlePem, client.namespace));
     this.#isApplying = false;
     if (written.outcome === "applied") {

@@ -32,11 +32,11 @@ it("a root is the same after a restart, and signs for the agent's names", () => 
   expect(tls.step(nowMs)).toBe(false);
 });
 
-it("whoever trusted the bundle of a while ago trusts each leaf, through twenty rotations and as many restarts", () => {
+it("whoever trusted the bundle of a while ago trusts each leaf, through five rotations and as many restarts", () => {
   let tls = open();
   let trusted = tls.bundlePem;
   let signers = new Set<string>();
-  for (let day = 0; day < 20 * 430; day += 15) {
+  for (let day = 0; day < 5 * 430; day += 15) {
     nowMs += 15 * 86_400_000;
     tls.step(nowMs);
     tls.published(tls.bundlePem);
@@ -47,7 +47,7 @@ it("whoever trusted the bundle of a while ago trusts each leaf, through twenty r
     trusted = tls.bundlePem;
     if (day % 30 === 0) tls = open();
   }
-  expect(signers.size).toBeGreaterThanOrEqual(19);
+  expect(signers.size).toBeGreaterThanOrEqual(5);
 });
 
 it("a root that the API server does not trust yet does not sign", () => {
