@@ -13,6 +13,7 @@ const GROUPS: readonly { readonly words: readonly string[]; readonly load: () =>
   },
   { words: ["cluster"], load: async () => (await import("./cluster/commands.ts")).addClusterCommands },
   { words: ["operator"], load: async () => (await import("./operator/commands.ts")).addOperatorCommands },
+  { words: ["inject"], load: async () => (await import("./inject/commands.ts")).addInjectCommands },
   { words: ["lab"], load: async () => (await import("./lab/commands.ts")).addLabCommands },
 ];
 
