@@ -215,7 +215,7 @@ describe("leave", () => {
       "-n",
       "hansa-system",
       "get",
-      "statefulsets,configmaps,services",
+      "statefulsets,configmaps,services,mutatingwebhookconfigurations",
       "-o",
       "name",
     );

@@ -23,12 +23,14 @@ import { OUTBOX_RECORDS_MAX, type Outbox, openOutbox } from "./log/outbox.ts";
 import { type Election, fileElection } from "./log/writer-lock.ts";
 import type { Ports } from "./ports.ts";
 import { adminPlaceOf } from "./proxy/admin-place.ts";
-import { type InventoryPlace, proxiesOf } from "./proxy/inventory.ts";
-import { DataPlane } from "./proxy/plane.ts";
+import { type InventoryPlace, type LocalProxy, proxiesOf } from "./proxy/inventory.ts";
+import { DataPlane, type PlaneOptions } from "./proxy/plane.ts";
 import { ProxySockets } from "./proxy/sockets.ts";
+import { Sidecars } from "./sidecars.ts";
 import type { SourceDocument } from "./source/document.ts";
 import { eventOf, eventsTo, factEvents, gatewayFacts, type Place } from "./source/facts.ts";
 import { FileSource, type SourceStatus } from "./source/file-source.ts";
+import { PodProxies } from "./source/kube/pod-proxies.ts";
 
 const GAUGES_MS = 2000;
 const LATE_TIMEOUT_MS = 30_000;
@@ -61,6 +63,9 @@ export class Agent implements AgentView {
   /** Of a file source. */
   document: SourceDocument | undefined;
   readonly #door: KubeDoor | undefined;
+  readonly #pods: PodProxies;
+  readonly #sidecars: Sidecars | undefined;
+  #knownPods: ReadonlyMap<string, LocalProxy> | undefined;
   #stops: (() => void | Promise<void>)[] = [];
 
   constructor(parts: {
@@ -91,9 +96,11 @@ export class Agent implements AgentView {
     this.#traffic = new TrafficEvidence(parts.ports.clock, () =>
       this.plane
         .list()
-        .filter(({ kind }) => kind === "sidecar")
+        // A pod's proxy shows its admin interface to its pod alone.
+        .filter((proxy) => proxy.kind === "sidecar" && proxy.pod === undefined)
         .map((proxy) => adminPlaceOf(proxy, this.sockets, config.sidecar.adminPort)),
     );
+    this.#pods = new PodProxies({ trustDomain: this.trustDomain, zone: zones[0] ?? "default" });
     this.core = this.#makeCore(membership);
     this.plane = this.#makePlane(membership);
     const { core, plane, ports, cluster } = this;
@@ -114,6 +121,7 @@ export class Agent implements AgentView {
     });
     this.imports = door === undefined ? undefined : this.#makeKubernetes(door, membership);
     const { imports } = this;
+    this.#sidecars = door === undefined ? undefined : this.#makeSidecars(door);
     const isWhole = (): boolean => plane.isOpen;
     this.dns = new AgentDns({ config: config.dns, cluster, core, ports, isWhole, imports });
     this.source = this.imports ?? this.#makeFileSource(membership);
@@ -145,15 +153,39 @@ export class Agent implements AgentView {
       zone: config.zones[0] ?? "default",
       onFacts: (facts) => {
         const gateways = gatewayFacts(this.#place).map((fact) => [fact.key, fact] as const);
-        this.plane.proxies(proxiesOf(NO_DOCUMENT, this.#place));
+        for (const fact of facts.values()) this.#pods.fact(fact, true);
+        this.#podsChanged();
         this.#factsRead(eventsTo(new Map([...facts, ...gateways]), core.own.registers, nowMs()));
       },
-      onChanges: ({ set, gone }) =>
+      onChanges: ({ set, gone }) => {
+        for (const fact of gone) this.#pods.fact(fact, false);
+        for (const fact of set) this.#pods.fact(fact, true);
+        this.#podsChanged();
         core.facts([
           ...set.map(({ type, key, value }) => eventOf(type, key, value, nowMs())),
           ...gone.map(({ type, key }) => eventOf(type, key, null, nowMs())),
-        ]),
+        ]);
+      },
+      onPod: (key, pod) => this.#pods.pod(key, pod),
+      onAddresses: () => this.plane.addressesChanged(),
     });
+  }
+
+  #makeSidecars({ config, client }: KubeDoor): Sidecars | undefined {
+    if (config.sidecars === undefined) return undefined;
+    const mayWrite = (): boolean => this.imports?.mayWrite() === true;
+    const { ports, cluster } = this;
+    return new Sidecars({ config: config.sidecars, client, store: this.#store, cluster, ports, mayWrite });
+  }
+
+  /** The gateways that the configuration names, and the proxies of pods, where these can come. */
+  #podsChanged(): void {
+    const pods = this.#pods.proxies();
+    if (this.#knownPods === pods) return;
+    this.#knownPods = pods;
+    const gateways = proxiesOf(NO_DOCUMENT, this.#place);
+    this.plane.proxies(this.#sidecars === undefined ? gateways : new Map([...gateways, ...pods]));
+    this.#keepSvids();
   }
 
   #makeCore(membership: Membership): AgentCore {
@@ -211,8 +243,21 @@ export class Agent implements AgentView {
       ownRoots: () => this.bundle().roots,
       svid: (id: SpiffeId) => this.svids.get(id),
       evidence: (peer) => this.core.watch.link(peer),
-      serve: (proxy, layers, onAck) => this.sockets.serve(proxy, layers, onAck),
+      serve: (proxy, layers, onAck) => {
+        const pod = proxy.kind === "sidecar" ? proxy.pod : undefined;
+        return pod === undefined || this.#sidecars === undefined
+          ? this.sockets.serve(proxy, layers, onAck)
+          : this.#sidecars.serve(pod, layers, onAck);
+      },
+      ...(this.#door === undefined ? {} : { vips: this.#vips(this.#door) }),
     });
+  }
+
+  #vips({ config }: KubeDoor): NonNullable<PlaneOptions["vips"]> {
+    return {
+      ranges: config.clusterSetIps.filter((range) => !range.includes(":")),
+      of: (namespace, name) => this.imports?.get(namespace, name)?.ips ?? [],
+    };
   }
 
   /** Root rotation raises the sequence; until then there is one root. */
@@ -223,6 +268,7 @@ export class Agent implements AgentView {
   async start(): Promise<void> {
     this.#stops.push(...(await openAdmin(this, this.#store, this.metrics)));
     await this.dns.start();
+    await this.#sidecars?.start();
     this.svids.start();
     this.source.start();
     await this.core.start();
@@ -251,6 +297,7 @@ export class Agent implements AgentView {
 
   async stop(): Promise<void> {
     await this.source.stop();
+    await this.#sidecars?.stop();
     this.svids.stop();
     this.#late.stop();
     this.core.stop();
@@ -279,6 +326,10 @@ export class Agent implements AgentView {
     const bundle = eventOf("BundleSet", bundleKey(), this.bundle(), this.ports.clock.nowMs());
     this.core.facts([bundle, ...facts]);
     if (this.core.restored || this.core.follower.synced) this.#serve();
+    this.#keepSvids();
+  }
+
+  #keepSvids(): void {
     this.svids.keep(
       new Set([...this.plane.list().map(({ spiffeId }) => spiffeId), agentId(this.trustDomain)]),
     );

@@ -24,6 +24,7 @@ import type { Fact } from "./source/facts.ts";
 import type { SourceStatus } from "./source/file-source.ts";
 import type { FactChanges } from "./source/kube/kube-facts.ts";
 import { servedMcsVersion } from "./source/kube/mcs-version.ts";
+import type { PodObject } from "./source/kube/objects.ts";
 import { KubeSource } from "./source/kube-source.ts";
 
 export type KubernetesConfig = NonNullable<AgentConfig["source"]["kubernetes"]>;
@@ -74,6 +75,9 @@ export interface KubernetesOptions {
   readonly zone: string;
   readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
   readonly onChanges: (changes: FactChanges) => void;
+  readonly onPod: (key: string, pod: PodObject | undefined) => void;
+  /** Imports have their addresses. */
+  readonly onAddresses: () => void;
 }
 
 export class Kubernetes implements ImportIndex {
@@ -159,7 +163,7 @@ export class Kubernetes implements ImportIndex {
       ownExport: (key) => this.#ownExport(key),
       ownExports: () => this.#source?.facts.exports().keys() ?? [],
       hash: (text) => createHash("sha256").update(text).digest("hex").slice(0, 16),
-      mayWrite: () => this.#mayWrite(),
+      mayWrite: () => this.mayWrite(),
       onRead: () => this.#read(),
     });
     const source = new KubeSource({
@@ -171,6 +175,7 @@ export class Kubernetes implements ImportIndex {
       name: door.access.source.name,
       expectedServices: [...core.own.registers.list("service/")].length,
       onFacts,
+      onPod: this.#options.onPod,
       onChanges: (changes) => {
         onChanges(changes);
         writer.changed(changes.exports);
@@ -216,6 +221,7 @@ export class Kubernetes implements ImportIndex {
       this.#ips.restore(key, ips);
     this.#isRead = true;
     this.#refresh("all");
+    this.#options.onAddresses();
   }
 
   #refresh(services: "all" | readonly ServiceName[]): void {
@@ -223,7 +229,7 @@ export class Kubernetes implements ImportIndex {
   }
 
   /** Never from caches that were not read whole, and one writer per cluster. */
-  #mayWrite(): boolean {
+  mayWrite(): boolean {
     const { core, door, cluster } = this.#options;
     return (
       this.#isRead &&

@@ -17,6 +17,7 @@ const GROUPS: readonly { readonly words: readonly string[]; readonly load: () =>
     words: ["completion"],
     load: async () => (await import("./completion/commands.ts")).addCompletionCommand,
   },
+  { words: ["inject"], load: async () => (await import("./inject/commands.ts")).addInjectCommands },
   { words: ["lab"], load: async () => (await import("./lab/commands.ts")).addLabCommands },
 ];
 

@@ -45,11 +45,21 @@ seccompProfile: { type: RuntimeDefault }
 {{- if $v.hub.caPem }}{{ $_ := set $hub "caPem" $v.hub.caPem }}{{ end -}}
 {{- $nats := dict "servers" $v.nats.servers -}}
 {{- if $v.nats.caPem }}{{ $_ := set $nats "caPem" $v.nats.caPem }}{{ end -}}
+{{- $kubernetes := dict "exportTo" $v.exportTo "clusterSetIps" $v.clusterSetIps "serviceCidrs" $v.serviceCidrs -}}
+{{- if $v.sidecars.enabled }}
+{{- $_ := set $kubernetes "sidecars" (dict
+  "host" (printf "hansa-sidecars.%s.svc" .Release.Namespace)
+  "listen" (dict "host" "0.0.0.0" "port" 15012)
+  "webhook" (dict "host" "0.0.0.0" "port" 15017)
+  "proxyImage" (include "hansa-agent.image" (dict "image" $v.gateway.image "version" ""))
+  "rulesImage" (include "hansa-agent.image" (dict "image" $v.sidecars.rulesImage "version" ""))
+  "excludeOutboundCidrs" $v.sidecars.excludeOutboundCidrs) }}
+{{- end -}}
 {{- $config := dict
   "cluster" $v.cluster
   "dataDir" "/var/lib/hansa/agent"
   "socketDir" "/run/hansa/sockets"
-  "source" (dict "kubernetes" (dict "exportTo" $v.exportTo "clusterSetIps" $v.clusterSetIps "serviceCidrs" $v.serviceCidrs))
+  "source" (dict "kubernetes" $kubernetes)
   "region" $v.region
   "zones" (default (list $v.region) $v.zones)
   "network" (default $v.cluster $v.network)

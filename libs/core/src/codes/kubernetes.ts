@@ -72,6 +72,27 @@ export const KUBERNETES_CODES = {
     "A new list from the API server lacks half or more of what was known; nothing is withdrawn before a second list says the same.",
     "If the API server was restored from a backup, restore the missing objects or let the second list stand.",
   ),
+  HSA7030: entry(
+    "proxy-credential",
+    77,
+    403,
+    "A pod's proxy came without a token of its pod, with one that is not accepted, or before its pod was known.",
+    "Look at the pod: its label `hansa.dev/proxy`, its volume `hansa-identity`, and whether it is being deleted.",
+  ),
+  HSA7031: entry(
+    "not-injectable",
+    65,
+    422,
+    "This pod cannot have a sidecar as it is written.",
+    "Change the field named in the message, or opt the pod out: annotation `hansa.dev/inject: disabled`.",
+  ),
+  HSA7032: entry(
+    "bad-admission-review",
+    65,
+    400,
+    "What came to the webhook is no AdmissionReview of version v1 for a Pod, or is larger than one can be.",
+    "Look at the MutatingWebhookConfiguration: it sends Pods on creation, as version v1.",
+  ),
   HSA7040: entry(
     "kube-preflight",
     79,

@@ -58,13 +58,20 @@ function routesTo(view: ServicePortView): Route[] {
   return view.port.protocol === "grpc" ? [rest] : [idempotent, rest];
 }
 
-const virtualHost = (view: ServicePortView, first: boolean): VirtualHost => ({
+const virtualHost = (view: ServicePortView, domains: string[]): VirtualHost => ({
   name: view.sni,
-  domains: [...(first ? [view.host] : []), `${view.host}:${view.port.port}`],
+  domains,
   routes:
     view.exporters.length > 0
       ? routesTo(view)
       : [refusal(503, "HSA4006", `no live exporter offers ${view.service}.${view.namespace}`)],
+});
+
+/** Of one service port, whatever authority the application names: it was dialled by its address. */
+export const vipRoutes = (view: ServicePortView): Init<typeof RouteConfigurationSchema> => ({
+  name: view.sni,
+  virtualHosts: [virtualHost(view, ["*"])],
+  responseHeadersToRemove: [UNSENT_HEADER],
 });
 
 /** Unique (host, port), in the caller's order, which says what a service's first port is. */
@@ -82,7 +89,9 @@ export function routesFor(views: readonly ServicePortView[]): Uint8Array {
   return encoded(RouteConfigurationSchema, {
     name: OUTBOUND_ROUTES,
     virtualHosts: [
-      ...hosts.map(({ view, first }) => virtualHost(view, first)),
+      ...hosts.map(({ view, first }) =>
+        virtualHost(view, [...(first ? [view.host] : []), `${view.host}:${view.port.port}`]),
+      ),
       {
         name: "unknown-host",
         domains: ["*"],

@@ -3,6 +3,14 @@ import { gatewayId, type SpiffeId, type TrustDomain, workloadId } from "@hansa/c
 import { portKeyOf } from "@hansa/events";
 import type { SourceDocument, SourceReplica, SourceService, SourceWorkload } from "../source/document.ts";
 
+/** The pod that a proxy was injected into: who may come for its configuration. */
+export interface PodIdentity {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly serviceAccount: string;
+}
+
 export interface Sidecar {
   readonly kind: "sidecar";
   /** `<ns>/<workload>/<replica>`. */
@@ -16,6 +24,8 @@ export interface Sidecar {
   /** `<ns>/<service>/<port key>` → where the application listens. */
   readonly apps: ReadonlyMap<string, { readonly address: string; readonly port: number }>;
   readonly services: readonly string[];
+  /** Absent: it is beside its agent and comes by a socket of its own. */
+  readonly pod?: PodIdentity;
 }
 
 export interface Gateway {

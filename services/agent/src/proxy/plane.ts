@@ -20,7 +20,7 @@ import type { ResourceSet } from "./resource-set.ts";
 import { readBundles, ServingCache } from "./serving-cache.ts";
 import { sidecarLayer } from "./sidecar-layer.ts";
 import { TcpPorts } from "./tcp-ports.ts";
-import { ZoneLayer } from "./zone-layer.ts";
+import { type VipsOf, ZoneLayer } from "./zone-layer.ts";
 
 /** One proxy's ADS server; opened by the adapter. */
 export interface ProxyServer {
@@ -48,6 +48,8 @@ export interface PlaneOptions {
   readonly ownRoots: () => readonly string[];
   readonly svid: (id: SpiffeId) => Svid;
   readonly evidence: (peer: string) => LinkValue | undefined;
+  /** Cluster-set addresses, where proxies take connections by address. */
+  readonly vips?: { readonly ranges: readonly string[]; readonly of: VipsOf };
   /** Opens the proxy's socket over these layers; `onAck` is called after each acknowledgement, refusal and end of a stream. */
   readonly serve: (proxy: LocalProxy, layers: readonly ResourceLayer[], onAck: () => void) => ProxyServer;
 }
@@ -144,6 +146,12 @@ export class DataPlane {
     this.#schedule();
   }
 
+  /** Cluster-set addresses were read or given anew. */
+  addressesChanged(): void {
+    this.#dirty.everything();
+    this.#schedule();
+  }
+
   /** A return to local is due. */
   #returns(): void {
     const nowMs = this.#options.ports.clock.monotonicMs();
@@ -213,7 +221,7 @@ export class DataPlane {
   }
 
   #buildZones(services: readonly ServiceKey[], work: Work): number {
-    const { reader, ports, evidence, cluster, region } = this.#options;
+    const { reader, ports, evidence, cluster, region, vips } = this.#options;
     const sidecars = [...this.#proxies.values()].filter(({ kind }) => kind === "sidecar");
     const wanted = new Set(sidecars.map(({ zone }) => zone));
     for (const zone of this.#zones.keys()) if (!wanted.has(zone)) this.#zones.delete(zone);
@@ -226,7 +234,7 @@ export class DataPlane {
     let revision = 0;
     for (const name of wanted) {
       const known = this.#zones.get(name);
-      const zone = known ?? new ZoneLayer({ cluster, region, zone: name }, ports.crypto, ports);
+      const zone = known ?? new ZoneLayer({ cluster, region, zone: name }, ports.crypto, ports, vips?.of);
       this.#zones.set(name, zone);
       const whole = work.all || known === undefined;
       const tcpBefore = zone.tcp().key;
@@ -293,6 +301,7 @@ export class DataPlane {
       tcpPorts: this.tcpPorts.all(),
       svid: svid(proxy.spiffeId),
       bundles: this.#bundles,
+      vipRanges: this.#options.vips?.ranges ?? [],
     });
   }
 
@@ -315,10 +324,10 @@ export class DataPlane {
     return zone === undefined ? [own] : [own, zone];
   }
 
-  /** A sidecar that moved to another zone looks at other layers: its server is made anew. */
+  /** A sidecar that moved to another zone looks at other layers, and a pod of the name is another's: a server anew. */
   #ensureServed(id: string, proxy: LocalProxy): Served {
     const known = this.#served.get(id);
-    if (known !== undefined && known.proxy.zone === proxy.zone) {
+    if (known !== undefined && known.proxy.zone === proxy.zone && podOf(known.proxy) === podOf(proxy)) {
       known.proxy = proxy;
       return known;
     }
@@ -357,6 +366,9 @@ export class DataPlane {
     if (acked < newest) this.#behind.set(id, acked);
   }
 }
+
+const podOf = (proxy: LocalProxy): string | undefined =>
+  proxy.kind === "sidecar" ? proxy.pod?.uid : undefined;
 
 /** Maps do not show in JSON. */
 const flat = (proxy: LocalProxy): unknown =>

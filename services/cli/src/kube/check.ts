@@ -4,7 +4,6 @@ import { KUBE_CATEGORY_NAMES, type KubeCategoryName } from "../check/categories.
 import { type Category, type Check, fail, none, ok, warn } from "../check/report.ts";
 import { type KubeFacts, rightText } from "./check-facts.ts";
 
-
 /** The agent renews its Lease every few seconds. */
 const LEASE_OLD_MS = 60_000;
 

@@ -75,6 +75,9 @@ function configData(config: Manifest, settings: Settings): Readonly<Record<strin
     source: {
       kubernetes: {
         ...kubernetes,
+        ...(settings.gatewayImage === ""
+          ? {}
+          : { sidecars: { ...object(kubernetes.sidecars), proxyImage: settings.gatewayImage } }),
         clusterSetIps: settings.clusterSetIps,
         serviceCidrs: settings.serviceCidrs,
       },
@@ -167,6 +170,13 @@ const labelled = (manifest: Manifest): Manifest => ({
   ...manifest,
   metadata: { ...manifest.metadata, labels: ownLabels(manifest.metadata.labels ?? {}) },
 });
+
+/** The agent makes it itself. Without its agent it would keep pods from being made. */
+export const WEBHOOK: Manifest = {
+  apiVersion: "admissionregistration.k8s.io/v1",
+  kind: "MutatingWebhookConfiguration",
+  metadata: { name: "hansa-sidecars" },
+};
 
 export const joinSecret = (token: string): Manifest => ({
   apiVersion: "v1",

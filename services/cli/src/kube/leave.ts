@@ -11,7 +11,7 @@ import { say } from "../shell/output.ts";
 import type { Action, Shell } from "../shell/program.ts";
 import { remove } from "./apply.ts";
 import { openDoor } from "./door.ts";
-import { AGENT, isBefore, joinSecret, NAMESPACE, readBase } from "./installation.ts";
+import { AGENT, isBefore, joinSecret, NAMESPACE, readBase, WEBHOOK } from "./installation.ts";
 import { mustBeInstalled } from "./installed.ts";
 
 const CLAIMS: Resource = { group: "", version: "v1", plural: "persistentvolumeclaims", namespaced: true };
@@ -41,7 +41,12 @@ export const action: Action = async (shell, [name], options) => {
     if (isGone) say(`${cluster} is no member any more (${state})`);
     else await leaveAction(hubShell, [cluster], options);
     const { agent } = readBase();
-    const objects = [...agent.filter((one) => !isBefore(one)), joinSecret(""), ...agent.filter(isBefore)];
+    const objects = [
+      ...agent.filter((one) => !isBefore(one)),
+      WEBHOOK,
+      joinSecret(""),
+      ...agent.filter(isBefore),
+    ];
     const removed = await remove(door, objects, performance.now() + REMOVED_WITHIN_MS);
     if (options.purge === true && (await purged(door))) removed.push(`PersistentVolumeClaim/data-${AGENT}-0`);
     for (const object of removed) say(`removed  ${object}`);

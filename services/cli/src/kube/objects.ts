@@ -27,6 +27,7 @@ const plurals: Readonly<Record<string, readonly [plural: string, namespaced: boo
   Service: ["services", true],
   StatefulSet: ["statefulsets", true],
   NetworkPolicy: ["networkpolicies", true],
+  MutatingWebhookConfiguration: ["mutatingwebhookconfigurations", false],
   PodDisruptionBudget: ["poddisruptionbudgets", true],
 };
 
