@@ -1,7 +1,9 @@
 /** The charts: what they render is what the API server takes, and what is wrong in values is told before anything is applied. */
+import { createHash } from "node:crypto";
 import { globSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
+import { AGENT_RULES, type Rule } from "@hansa/kube";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { base, chartParts, valuesOf } from "../../deploy/tools/generate.ts";
@@ -33,6 +35,11 @@ interface Manifest {
   readonly metadata: { readonly name: string; readonly namespace?: string };
   readonly spec?: Record<string, unknown>;
   readonly data?: Readonly<Record<string, string>>;
+  readonly rules?: readonly {
+    readonly apiGroups: readonly string[];
+    readonly resources: readonly string[];
+    readonly verbs: readonly string[];
+  }[];
 }
 
 const objects = (text: string): Manifest[] =>
@@ -156,6 +163,23 @@ describe("one source", () => {
       expect(readFileSync(join(root, path), "utf8"), path).toBe(text);
   });
 
+  it("the chart grants what the table of rights says, and no more", () => {
+    const granted = (kind: string): string[] =>
+      objects(rendered("hansa-agent", "minimal"))
+        .filter((object) => object.kind === kind)
+        .flatMap(({ rules }) => rules ?? [])
+        .flatMap(({ apiGroups, resources, verbs }) =>
+          verbs.map((verb) => `${verb} ${resources.join()} ${apiGroups.join()}`),
+        )
+        .sort();
+    const inTable = (scope: Rule["scope"]): string[] =>
+      AGENT_RULES.filter((rule) => rule.scope === scope)
+        .flatMap(({ verbs, resource, group }) => verbs.map((verb) => `${verb} ${resource} ${group}`))
+        .sort();
+    expect(granted("ClusterRole")).toEqual(inTable("cluster"));
+    expect(granted("Role")).toEqual(inTable("own"));
+  });
+
   it("the chart's kinds are those of deploy/crds, and stay when the chart goes", () => {
     const crds = objects(rendered("hansa-crds", "all"));
     const given = globSync("deploy/crds/*.yaml", { cwd: root }).flatMap((file) =>
@@ -195,6 +219,9 @@ describe("one source", () => {
       const config = objects(rendered("hansa-agent", name)).find(({ kind }) => kind === "ConfigMap");
       const parsed = parseConfig(config?.data?.["agent.yaml"] ?? "", "agent.yaml");
       expect(parsed).toMatchObject({ cluster: "eu", network: "eu", gateway: { address: "192.0.2.10" } });
+      // Where the agent listens for its gateway is where the gateway dials.
+      const socket = `/run/hansa/sockets/${createHash("sha256").update("gateway/gw").digest("hex").slice(0, 16)}.sock`;
+      expect(config?.data?.["gateway.json"]).toContain(`"${socket}"`);
       expect(JSON.parse(config?.data?.["gateway.json"] ?? "")).toMatchObject({
         node: { id: "gateway/gw", cluster: "eu", locality: { region: "eu-west-1", zone: parsed.zones[0] } },
       });

@@ -118,6 +118,12 @@ describe("join", () => {
     expect(stdout).toMatch(/^eu .*\n(.*\n)*us /m);
   });
 
+  it("leaves the agent with every right that it asked for, by the chart's roles alone", async () => {
+    const log = await kubectl("eu", "-n", "hansa-system", "logs", "hansa-agent-0", "-c", "agent");
+    expect(log).toContain("kube: elected");
+    expect(log).not.toMatch(/HSA7003|forbidden/);
+  });
+
   it("lets a Service be exported, as the page says", async () => {
     const { stdout } = await followed("Export");
     expect(stdout).toContain("serviceexport.multicluster.x-k8s.io/pay condition met");
