@@ -53,7 +53,7 @@ export class Guide {
 cd ${root}
 source ${this.#folder}/state
 ${script.replaceAll(/> (\w+\.yaml)/g, `> ${this.#folder}/$1`)}
-declare -p | grep -E ' ([A-Z]+_(TOKEN|CIDR)|NATS)=' > ${this.#folder}/state.new
+declare -p | { grep -E ' ([A-Z]+_(TOKEN|CIDR)|NATS)=' || true; } > ${this.#folder}/state.new
 mv ${this.#folder}/state.new ${this.#folder}/state
 cat ${this.#folder}/replaced >> ${this.#folder}/state`;
     return new Promise((resolve, reject) => {
