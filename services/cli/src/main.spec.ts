@@ -59,6 +59,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
     "wait --position us/sum/1/2 --timeout soon",
   ],
   want: ["want", "want UPPER", "want us eu"],
+  inject: ["inject", "inject -f x.yaml", "inject x.yaml"],
   "cluster list": ["cluster", "cluster list extra"],
   "cluster token": [
     "cluster token",
