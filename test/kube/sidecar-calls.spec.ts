@@ -5,8 +5,9 @@ import type { KubeCluster } from "../../deploy/tools/kube/cluster.ts";
 import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
 import { AgentRig } from "../contract/agent-rig.ts";
 
-
-const CRDS = readFileSync(new URL("../../deploy/kube/mcs-crds.yaml", import.meta.url), "utf8");
+const crd = (plural: string): string =>
+  readFileSync(new URL(`../../deploy/crds/multicluster.x-k8s.io_${plural}.yaml`, import.meta.url), "utf8");
+const CRDS = [crd("serviceexports"), crd("serviceimports")].join("---\n");
 const POOL = "10.251.0.0/16";
 const [ADS, HOOK] = [15_010, 15_017];
 let agents: AgentRig;

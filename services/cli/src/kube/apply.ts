@@ -4,8 +4,8 @@ import { HansaError } from "@hansa/core";
 import type { KubeObject } from "@hansa/kube";
 import { list, object } from "../shell/api.ts";
 import type { KubeDoor } from "./door.ts";
-import { FIELD_MANAGER } from "./installation.ts";
 import { type Manifest, targetOf, textOfObject } from "./objects.ts";
+import { FIELD_MANAGER } from "./place.ts";
 
 const POLL_MS = 250;
 const ESTABLISH_MS = 30_000;

@@ -4,9 +4,10 @@ import { callApi } from "@hansa/identity";
 import type { Resource } from "@hansa/kube";
 import { answerOf, list, object, strings, text } from "../shell/api.ts";
 import type { KubeDoor } from "./door.ts";
-import { AGENT, GATEWAY_SERVICE, NAMESPACE, readBase } from "./installation.ts";
+import { readBase } from "./installation.ts";
 import { agentState, agentTarget, mustBeInstalled } from "./installed.ts";
 import { targetOf } from "./objects.ts";
+import { AGENT, GATEWAY_SERVICE, NAMESPACE } from "./place.ts";
 import { clockFinding, type Finding, versionFinding } from "./preflight.ts";
 import { balancerAddress } from "./settings.ts";
 

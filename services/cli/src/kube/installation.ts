@@ -10,13 +10,8 @@ import { parse, parseAllDocuments, stringify } from "yaml";
 import { root } from "../../../../deploy/tools/paths.mjs";
 import { object } from "../shell/api.ts";
 import type { Manifest } from "./objects.ts";
+import { GATEWAY_SERVICE, JOIN_SECRET, NAMESPACE } from "./place.ts";
 import type { Settings } from "./settings.ts";
-
-export const NAMESPACE = "hansa-system";
-export const AGENT = "hansa-agent";
-export const GATEWAY_SERVICE = "hansa-gateway";
-export const JOIN_SECRET = "hansa-join";
-export const FIELD_MANAGER = "hansa-cli";
 
 export interface Base {
   readonly namespace: readonly Manifest[];

@@ -5,7 +5,7 @@ import { problemError, type Resource } from "@hansa/kube";
 import { parse } from "yaml";
 import { list, number, object, text } from "../shell/api.ts";
 import type { KubeDoor } from "./door.ts";
-import { AGENT, NAMESPACE } from "./installation.ts";
+import { AGENT, NAMESPACE } from "./place.ts";
 
 const CONFIG_MAPS: Resource = { group: "", version: "v1", plural: "configmaps", namespaced: true };
 const PODS: Resource = { group: "", version: "v1", plural: "pods", namespaced: true };

@@ -16,17 +16,10 @@ import { say, table } from "../shell/output.ts";
 import type { Action } from "../shell/program.ts";
 import { type Applied, apply, established, remove } from "./apply.ts";
 import { type KubeDoor, openDoor } from "./door.ts";
-import {
-  agentObjects,
-  type Base,
-  GATEWAY_SERVICE,
-  isBefore,
-  joinSecret,
-  NAMESPACE,
-  readBase,
-} from "./installation.ts";
+import { agentObjects, type Base, isBefore, joinSecret, readBase } from "./installation.ts";
 import { agentState, agentTarget, type Installed, installedAgent } from "./installed.ts";
 import { type Manifest, targetOf, textOfObject } from "./objects.ts";
+import { GATEWAY_SERVICE, NAMESPACE } from "./place.ts";
 import { mustPass, preflight } from "./preflight.ts";
 import { balancerAddress, type Settings, settingsOf } from "./settings.ts";
 

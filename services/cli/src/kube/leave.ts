@@ -11,8 +11,9 @@ import { say } from "../shell/output.ts";
 import type { Action, Shell } from "../shell/program.ts";
 import { remove } from "./apply.ts";
 import { openDoor } from "./door.ts";
-import { AGENT, isBefore, joinSecret, NAMESPACE, readBase, WEBHOOK } from "./installation.ts";
+import { isBefore, joinSecret, readBase, WEBHOOK } from "./installation.ts";
 import { mustBeInstalled } from "./installed.ts";
+import { AGENT, NAMESPACE } from "./place.ts";
 
 const CLAIMS: Resource = { group: "", version: "v1", plural: "persistentvolumeclaims", namespaced: true };
 

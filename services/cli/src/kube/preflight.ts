@@ -5,8 +5,8 @@ import { AGENT_RULES, problemError, type Resource } from "@hansa/kube";
 import { list, object, text } from "../shell/api.ts";
 import { duration } from "../shell/output.ts";
 import type { KubeDoor } from "./door.ts";
-import { NAMESPACE } from "./installation.ts";
 import { type Manifest, resourceOf } from "./objects.ts";
+import { NAMESPACE } from "./place.ts";
 import type { Settings } from "./settings.ts";
 
 /** Native sidecars and `preStop.sleep` are on by default from here. */
