@@ -37,6 +37,42 @@ describe("an installation", () => {
     expect(comparable(agentObjects(base.agent, settings()))).toEqual(comparable(base.agent));
   });
 
+  it("is configured by its settings, every one of them", () => {
+    const other = settingsOf(
+      {
+        region: "r2",
+        zones: "z1,z2",
+        network: "flat",
+        cidrs: "10.9.0.0/16",
+        nats: "tls://n:1",
+        hub: "https://h:1",
+        address: "10.9.0.1",
+        gatewayPort: "16443",
+        service: "ClusterIP",
+        clusterSetIps: "198.19.0.0/16",
+        gatewayImage: "e:1",
+      },
+      { ...ticket, cluster: "us" },
+      undefined,
+    );
+    const config = agentObjects(base.agent, other).find(({ kind }) => kind === "ConfigMap");
+    const data = config?.data as Record<string, string>;
+    expect(parse(data["agent.yaml"] ?? "")).toMatchObject({
+      cluster: "us",
+      region: "r2",
+      zones: ["z1", "z2"],
+      network: "flat",
+      cidrs: ["10.9.0.0/16"],
+      hub: { url: "https://h:1" },
+      nats: { servers: ["tls://n:1"] },
+      gateway: { name: "gw", address: "10.9.0.1", port: 16_443, listen: "0.0.0.0" },
+      source: { kubernetes: { clusterSetIps: ["198.19.0.0/16"], sidecars: { proxyImage: "e:1" } } },
+    });
+    expect(JSON.parse(data["gateway.json"] ?? "")).toMatchObject({
+      node: { id: "gateway/gw", cluster: "us", locality: { region: "r2", zone: "z1" } },
+    });
+  });
+
   it("has no label of Helm", () => {
     expect(JSON.stringify(agentObjects(base.agent, settings()))).not.toMatch(/helm/i);
   });
