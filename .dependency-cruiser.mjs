@@ -1,5 +1,5 @@
 // Import boundaries (docs/architecture.md). test/boundaries.spec.ts plants one violation of every rule.
-const pure = "^libs/(core|events|model|xds)/";
+const pure = "^libs/(core|events|inject|model|xds)/";
 const adapter = "^libs/(identity|bus|ads|store|kube|telemetry)/";
 const spec = "\\.(spec|fixture)\\.ts$";
 

@@ -1,5 +1,5 @@
-# Hub and agent: Node 24 runs the TypeScript as it is; there is no build step.
-FROM node:24-bookworm-slim
+# Hub and agent: Node 24 runs the TypeScript as it is; there is no build step. Targets: hub, agent, and (last) any program.
+FROM node:24-bookworm-slim AS base
 ENV NODE_ENV=production
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -7,8 +7,19 @@ COPY libs ./libs
 COPY services ./services
 COPY migrations ./migrations
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
-  && mkdir /data && chown node:node /data
+  && mkdir /data && chown node:node /data \
+  && ln -s /app/services/agent/bin/hansa-ask.mjs /usr/local/bin/hansa-ask
 COPY deploy/compose ./deploy/compose
+
+FROM base AS hub
+USER 65532
+ENTRYPOINT ["node", "services/hub/src/main.ts"]
+
+FROM base AS agent
+USER 65532
+ENTRYPOINT ["node", "services/agent/src/main.ts"]
+
+FROM base
 USER node
 VOLUME /data
 ENTRYPOINT ["node"]

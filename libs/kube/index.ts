@@ -12,10 +12,12 @@ export {
   problemError,
 } from "./src/client/problem.ts";
 export type { Method, Right, Verb } from "./src/client/right.ts";
+export { type ServerInfo, serverInfo } from "./src/client/server-info.ts";
 export { Access } from "./src/config/access.ts";
 export * from "./src/config/in-cluster.ts";
-export * from "./src/config/kubeconfig.ts";
+export { type KubeconfigPlace, kubeconfig } from "./src/config/kubeconfig.ts";
 export type { Material, MaterialSource, TlsMaterial } from "./src/config/material.ts";
+export { type ExecTarget, type Executed, execInPod } from "./src/exec/exec.ts";
 export { LEASE_SETTINGS, type LeaseSettings } from "./src/lease/judge.ts";
 export * from "./src/lease/lease-election.ts";
 export type { KubePorts } from "./src/ports.ts";

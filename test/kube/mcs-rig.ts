@@ -5,6 +5,7 @@ import { AgentRig, type Name, until } from "../contract/agent-rig.ts";
 
 const FOLDER = new URL("../../deploy/crds/", import.meta.url);
 const CRDS = readdirSync(FOLDER)
+  .filter((file) => file.endsWith(".yaml"))
   .map((file) => readFileSync(new URL(file, FOLDER), "utf8"))
   .join("\n---\n");
 /** Of each cluster's agent, on the address of its admin API. */

@@ -170,7 +170,9 @@ const WATCH_REFUSED_MS = 200;
 async function isForbidden(verb: Verb, { group, resource, scope }: Rule): Promise<boolean> {
   const [plural = "", subresource] = resource.split("/");
   const version = group === "multicluster.x-k8s.io" ? "v1beta1" : "v1";
-  const namespaced = !["nodes", "namespaces", "tokenreviews"].includes(plural);
+  const namespaced = !["nodes", "namespaces", "tokenreviews", "mutatingwebhookconfigurations"].includes(
+    plural,
+  );
   const kind: Resource = { group, version, plural, namespaced };
   const all: Target = {
     resource: kind,

@@ -1,6 +1,6 @@
 /** Which program stands for which container image in a lab. Whoever has more images gives them to `startKube`. */
 import { mkdirSync, rmSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { envoyBinary, node24 } from "../paths.mjs";
 
 export interface LabImage {
@@ -16,7 +16,16 @@ export interface LabImage {
 }
 
 /** Tools that the emulator's program is, by the name under which it is called (test/kube/node/applets). */
-const applets = ["curl", "nc", "nslookup", "socat", "echo-server", "pause"];
+const applets = [
+  "curl",
+  "nc",
+  "nslookup",
+  "socat",
+  "echo-server",
+  "pause",
+  "iptables-restore",
+  "ip6tables-restore",
+];
 
 /** The lab's own images; `dir` gets their tools. */
 export function labImages(dir: string, emulator: string): LabImage[] {
@@ -30,8 +39,10 @@ export function labImages(dir: string, emulator: string): LabImage[] {
     { name: "echo", entrypoint: [join(tools, "echo-server")] },
     { name: "pause", entrypoint: [join(tools, "pause")] },
     { name: "socat", entrypoint: [join(tools, "socat")], path: [tools] },
-    { name: "envoy", entrypoint: [envoyBinary()] },
     { name: "node", entrypoint: [node24() ?? "node"], path: [tools] },
+    // A sidecar (libs/inject): stock Envoy, and Hansa's own image for its rules.
+    { name: "envoy", entrypoint: [envoyBinary()], path: [dirname(envoyBinary())] },
+    shell("hansa"),
     ...["netshoot", "busybox", "alpine", "curl"].map(shell),
   ];
 }

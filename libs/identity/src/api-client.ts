@@ -13,6 +13,8 @@ export interface ApiTarget {
   readonly caPem: string;
   /** Bearer token, "" for none. */
   readonly token: string;
+  /** Carries the calls where there is no connection to make: throws and answers as `callApi` does. */
+  readonly via?: (call: ApiCall) => Promise<unknown>;
 }
 
 export interface ApiCall {
@@ -27,6 +29,7 @@ const agents = new Map<string, Agent>();
 
 /** Resolves to the parsed JSON answer. Throws HSA1012 where nobody answers, else the code that the API names. */
 export function callApi(target: ApiTarget, call: ApiCall): Promise<unknown> {
+  if (target.via !== undefined) return target.via(call);
   const url = new URL(call.path, target.url);
   const payload = call.body === undefined ? undefined : JSON.stringify(call.body);
   return new Promise((resolve, reject) => {

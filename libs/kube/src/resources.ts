@@ -21,6 +21,11 @@ export const NAMESPACES = clusterWide("", "v1", "namespaces");
 export const NODES = clusterWide("", "v1", "nodes");
 export const ENDPOINT_SLICES = namespaced("discovery.k8s.io", "v1", "endpointslices");
 export const LEASES = namespaced("coordination.k8s.io", "v1", "leases");
+export const MUTATING_WEBHOOKS = clusterWide(
+  "admissionregistration.k8s.io",
+  "v1",
+  "mutatingwebhookconfigurations",
+);
 export const TOKEN_REVIEWS = clusterWide("authentication.k8s.io", "v1", "tokenreviews");
 export const ALLOW_POLICIES = namespaced("hansa.dev", "v1alpha1", "allowpolicies");
 export const FAILOVER_POLICIES = namespaced("hansa.dev", "v1alpha1", "failoverpolicies");

@@ -38,6 +38,11 @@ export const METRICS: Readonly<Record<string, MetricDefinition>> = {
   hansa_xds_acks_total: counter("Responses that a proxy accepted", "type"),
   hansa_xds_nacks_total: counter("Responses that a proxy refused", "proxy", "type"),
   hansa_xds_refused_total: counter("Streams refused because the node does not own the socket"),
+  hansa_xds_admissions_total: counter(
+    "Streams of pods' proxies by what became of their credential",
+    "outcome",
+  ),
+  hansa_inject_reviews_total: counter("Pods that the webhook was asked about", "outcome"),
   hansa_xds_inconsistent_total: counter("Snapshots that failed the consistency check and were not served"),
   hansa_certificate_expiry_seconds: gauge("Time until a certificate ends", "kind"),
   hansa_certificates_issued_total: counter("Certificates issued", "kind"),

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { agentId, type ClusterName, type SpiffeId, type TrustDomain } from "@hansa/core";
 import { type BundleValue, bundleKey, LANES, type LogBus, type RegisterEvent } from "@hansa/events";
-import { type Authority, callApi, type KeyStore, nodeCrypto, toBundle } from "@hansa/identity";
+import { type Authority, type KeyStore, nodeCrypto, toBundle } from "@hansa/identity";
 import type { RegisterRef } from "@hansa/model";
 import type { MetricsRegistry } from "@hansa/telemetry";
 import type { AgentView } from "./admin/agent-view.ts";
@@ -20,15 +20,16 @@ import { gatewayProber, gatewaysOf } from "./liveness/gateway-prober.ts";
 import { TrafficEvidence } from "./liveness/traffic.ts";
 import { LateRecords } from "./log/late-records.ts";
 import { OUTBOX_RECORDS_MAX, type Outbox, openOutbox } from "./log/outbox.ts";
+import { sendRecords } from "./log/send-records.ts";
 import { type Election, fileElection } from "./log/writer-lock.ts";
 import { type CurrentImports, importsWithoutKubernetes } from "./mcs/current-imports.ts";
 import type { ImportIndex } from "./mcs/imports.ts";
 import type { Ports } from "./ports.ts";
 import { adminPlaceOf } from "./proxy/admin-place.ts";
-import { writeGatewayBootstraps } from "./proxy/bootstrap.ts";
-import { type InventoryPlace, proxiesOf } from "./proxy/inventory.ts";
+import { type InventoryPlace, type LocalProxy, proxiesOf } from "./proxy/inventory.ts";
 import { DataPlane } from "./proxy/plane.ts";
 import { ProxySockets } from "./proxy/sockets.ts";
+import { Sidecars, vipsIn } from "./sidecars.ts";
 import type { SourceDocument } from "./source/document.ts";
 import {
   eventOf,
@@ -40,9 +41,9 @@ import {
   type WithoutAddress,
 } from "./source/facts.ts";
 import { FileSource, type SourceStatus } from "./source/file-source.ts";
+import { PodProxies } from "./source/kube/pod-proxies.ts";
 
 const GAUGES_MS = 2000;
-const LATE_TIMEOUT_MS = 30_000;
 
 export type AgentPorts = Omit<Ports, "disk" | "crypto"> & { readonly metrics: MetricsRegistry };
 
@@ -73,6 +74,9 @@ export class Agent implements AgentView {
   /** Of a file source. */
   #document: SourceDocument | undefined;
   readonly #election: Election;
+  readonly #pods: PodProxies;
+  readonly #sidecars: Sidecars | undefined;
+  #knownPods: ReadonlyMap<string, LocalProxy> | undefined;
   #stops: (() => void | Promise<void>)[] = [];
 
   constructor(parts: {
@@ -103,9 +107,11 @@ export class Agent implements AgentView {
     this.#traffic = new TrafficEvidence(parts.ports.clock, () =>
       this.plane
         .list()
-        .filter(({ kind }) => kind === "sidecar")
+        // A pod's proxy shows its admin interface to its pod alone.
+        .filter((proxy) => proxy.kind === "sidecar" && proxy.pod === undefined)
         .map((proxy) => adminPlaceOf(proxy, this.sockets, config.sidecar.adminPort)),
     );
+    this.#pods = new PodProxies({ trustDomain: this.trustDomain, zone: zones[0] ?? "default" });
     this.core = this.#makeCore(membership);
     this.plane = this.#makePlane(membership);
     this.#late = new LateRecords({
@@ -113,17 +119,11 @@ export class Agent implements AgentView {
       outbox: this.outbox,
       ports: this.ports,
       hubIsAlive: () => this.core.busUp && this.core.hubSilentMs < HUB_SILENT_MS,
-      send: async (records) => {
-        const hub = { url: config.hub.url, caPem: membership.hubCa, token: membership.apiToken };
-        await callApi(hub, {
-          method: "POST",
-          path: "/v1/records",
-          body: { records },
-          timeoutMs: LATE_TIMEOUT_MS,
-        });
-      },
+      send: (records) =>
+        sendRecords({ url: config.hub.url, caPem: membership.hubCa, token: membership.apiToken }, records),
     });
     this.kubernetes = door === undefined ? undefined : this.#makeKubernetes(door, membership);
+    this.#sidecars = door === undefined ? undefined : this.#makeSidecars(door);
     this.source = this.kubernetes ?? this.#makeFileSource(membership);
     this.imports = this.kubernetes ?? this.#makeImports();
   }
@@ -171,17 +171,39 @@ export class Agent implements AgentView {
         return this.plane.tcpPorts.all().get(sni);
       },
       onFacts: (facts) => {
-        const proxies = proxiesOf(NO_DOCUMENT, this.#place);
-        writeGatewayBootstraps(this, proxies.values());
-        this.plane.proxies(proxies);
+        for (const fact of facts.values()) this.#pods.fact(fact, true);
+        this.#podsChanged();
         this.#factsRead(eventsTo(facts, core.own.registers, nowMs()));
       },
-      onChanges: ({ set, gone }) =>
+      onChanges: ({ set, gone }) => {
+        for (const fact of gone) this.#pods.fact(fact, false);
+        for (const fact of set) this.#pods.fact(fact, true);
+        this.#podsChanged();
         core.facts([
           ...set.map(({ type, key, value }) => eventOf(type, key, value, nowMs())),
           ...gone.map(({ type, key }) => eventOf(type, key, null, nowMs())),
-        ]),
+        ]);
+      },
+      onPod: (key, pod) => this.#pods.pod(key, pod),
+      onAddresses: () => this.plane.addressesChanged(),
     });
+  }
+
+  #makeSidecars({ config, client }: KubeDoor): Sidecars | undefined {
+    if (config.sidecars === undefined) return undefined;
+    const mayWrite = (): boolean => this.kubernetes?.mayWrite() === true;
+    const { ports, cluster } = this;
+    return new Sidecars({ config: config.sidecars, client, store: this.#store, cluster, ports, mayWrite });
+  }
+
+  /** The gateways that the configuration names, and the proxies of pods, where these can come. */
+  #podsChanged(): void {
+    const pods = this.#pods.proxies();
+    if (this.#knownPods === pods) return;
+    this.#knownPods = pods;
+    const gateways = proxiesOf(NO_DOCUMENT, this.#place);
+    this.plane.proxies(this.#sidecars === undefined ? gateways : new Map([...gateways, ...pods]));
+    this.#keepSvids();
   }
 
   #makeCore(membership: Membership): AgentCore {
@@ -225,7 +247,13 @@ export class Agent implements AgentView {
       ownRoots: () => this.bundle().roots,
       svid: (id: SpiffeId) => this.svids.get(id),
       evidence: (peer) => this.core.watch.link(peer),
-      serve: (proxy, layers, onAck) => this.sockets.serve(proxy, layers, onAck),
+      serve: (proxy, layers, onAck) => {
+        const pod = proxy.kind === "sidecar" ? proxy.pod : undefined;
+        return pod === undefined || this.#sidecars === undefined
+          ? this.sockets.serve(proxy, layers, onAck)
+          : this.#sidecars.serve(pod, layers, onAck);
+      },
+      ...vipsIn(config.source, (namespace, name) => this.imports.get(namespace, name)?.ips ?? []),
     });
   }
 
@@ -237,6 +265,7 @@ export class Agent implements AgentView {
   async start(): Promise<void> {
     this.#stops.push(...(await openAdmin(this, this.#store, this.metrics)));
     await this.#openDns();
+    await this.#sidecars?.start();
     this.svids.start();
     this.source.start();
     await this.core.start();
@@ -270,6 +299,7 @@ export class Agent implements AgentView {
 
   async stop(): Promise<void> {
     await this.source.stop();
+    await this.#sidecars?.stop();
     this.svids.stop();
     this.#late.stop();
     this.core.stop();
@@ -297,6 +327,10 @@ export class Agent implements AgentView {
     const bundle = eventOf("BundleSet", bundleKey(), this.bundle(), this.ports.clock.nowMs());
     this.core.facts([bundle, ...facts]);
     if (this.core.restored || this.core.follower.synced) this.#serve();
+    this.#keepSvids();
+  }
+
+  #keepSvids(): void {
     this.svids.keep(
       new Set([...this.plane.list().map(({ spiffeId }) => spiffeId), agentId(this.trustDomain)]),
     );

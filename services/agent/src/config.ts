@@ -1,5 +1,6 @@
 /** The agent's configuration file: shape, defaults and every check. Reads no file and starts nothing. */
 import { HansaError, isLabel, parseClusterName } from "@hansa/core";
+import { cidrOf } from "@hansa/inject";
 import { parseCidr } from "@hansa/model";
 import { parse } from "yaml";
 import { z } from "zod";
@@ -10,6 +11,27 @@ const port = z.number().int().min(1).max(65_535);
 const label = z.string().refine(isLabel, "must be a lower-case RFC 1123 label");
 
 const cidr = z.string().refine((text) => parseCidr(text) !== undefined, "must be an address range (CIDR)");
+
+/** Injected sidecars: how they come to be, and how they come to this agent. */
+const sidecars = z.strictObject({
+  /** By which pods reach the agent: `<service>.<namespace>.svc`, or an address. */
+  host: z.string().min(1),
+  /** Where proxies of pods get their configuration, by TLS. */
+  listen: z.strictObject({ host: z.string().min(1), port: port.default(15_010) }),
+  /** The mutating webhook; the API server reaches it as `advertised`, or as pods do. */
+  webhook: z.strictObject({
+    host: z.string().min(1),
+    port: port.default(15_017),
+    advertised: z.string().min(1).optional(),
+  }),
+  proxyImage: z.string().min(1),
+  rulesImage: z.string().min(1),
+  /** Left alone by every pod's proxy, e.g. the API server's. */
+  excludeOutboundCidrs: z
+    .array(z.string().refine((text) => cidrOf(text) !== undefined, "must be an IPv4 range"))
+    .max(64)
+    .default([]),
+});
 
 /** Services, endpoints and exports of the Kubernetes cluster that the agent belongs to. */
 const kubernetes = z
@@ -32,6 +54,8 @@ const kubernetes = z
     gatewayMode: z.strictObject({ entryAddress: z.union([z.ipv4(), z.ipv6()]) }).optional(),
     /** Of the Lease by which the writer is elected; default: the pod's or the context's. */
     leaseNamespace: label.optional(),
+    /** Absent: no sidecars are injected. */
+    sidecars: sidecars.optional(),
   })
   .superRefine(({ clusterSetIps, serviceCidrs }, context) => {
     for (const [index, range] of clusterSetIps.entries()) {
@@ -81,7 +105,7 @@ const schema = z.strictObject({
   admin: z.strictObject({
     host: z.string().min(1),
     port,
-    /** Bearer tokens by their SHA-256 (hex); without any the agent makes one of role admin in dataDir/keys/admin.token. */
+    /** Bearer tokens by their SHA-256 (hex), beside the one of role admin that the agent makes in dataDir/keys/admin.token. */
     tokens: z
       .array(
         z.strictObject({
@@ -95,11 +119,11 @@ const schema = z.strictObject({
   }),
   gateway: z.strictObject({
     name: label,
-    /** Where other clusters reach it. */
+    /** Where other clusters dial it. */
     address: z.string().min(1),
     port,
-    /** Where it listens; default: `address`. */
-    bind: z.union([z.ipv4(), z.ipv6()]).optional(),
+    /** Where it listens, if that is another: behind a load balancer. */
+    listen: z.union([z.ipv4(), z.ipv6()], "must be an IP address").optional(),
   }),
   sidecar: z
     .strictObject({

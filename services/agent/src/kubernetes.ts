@@ -31,6 +31,7 @@ import { ImportWriter, keyOfName, type OwnExport } from "./mcs/writer.ts";
 import type { Disk, Ports } from "./ports.ts";
 import type { Fact, WithoutAddress } from "./source/facts.ts";
 import type { SourceStatus } from "./source/file-source.ts";
+import type { PodObject } from "./source/kube/objects.ts";
 import { POLICY_KINDS, type PolicyObjectKind } from "./source/kube/policy-objects.ts";
 import { POLICY_RESOURCES, PolicyWriter } from "./source/kube/policy-writer.ts";
 import { isServed, servedMcsVersion } from "./source/kube/served.ts";
@@ -88,6 +89,9 @@ export interface KubernetesOptions {
   readonly entryPort: (sni: string) => number | undefined;
   readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
   readonly onChanges: (changes: Pick<SourceChanges, "set" | "gone">) => void;
+  readonly onPod: (key: string, pod: PodObject | undefined) => void;
+  /** Imports have their addresses. */
+  readonly onAddresses: () => void;
   /** They hold until a MeshGateway does. */
   readonly configuredGateways: readonly Fact[];
 }
@@ -185,7 +189,7 @@ export class Kubernetes implements ImportIndex {
       ownExports: () => this.#source?.facts.exports().keys() ?? [],
       hash: (text) => createHash("sha256").update(text).digest("hex").slice(0, 16),
       slices: endpointSlices,
-      mayWrite: () => this.#mayWrite(),
+      mayWrite: () => this.mayWrite(),
       entry: this.#entry(),
       onRead: () => this.#read(),
     });
@@ -211,6 +215,7 @@ export class Kubernetes implements ImportIndex {
         // From now on the own services are those of the API server, not those that the log remembers.
         if (this.#isRead) this.#refresh("all");
       },
+      onPod: this.#options.onPod,
       onChanges: (changes) => {
         onChanges(changes);
         writer.changed(changes.exports);
@@ -283,6 +288,7 @@ export class Kubernetes implements ImportIndex {
       this.#ips.restore(key, ips);
     this.#isRead = true;
     this.#refresh("all");
+    this.#options.onAddresses();
   }
 
   #refresh(services: "all" | readonly ServiceName[]): void {
@@ -291,7 +297,7 @@ export class Kubernetes implements ImportIndex {
   }
 
   /** Never from caches that were not read whole, and one writer per cluster. */
-  #mayWrite(): boolean {
+  mayWrite(): boolean {
     const { core, cluster, isElected } = this.#options;
     return (
       this.#isRead &&

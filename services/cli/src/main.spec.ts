@@ -59,6 +59,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
     "wait --position us/sum/1/2 --timeout soon",
   ],
   want: ["want", "want UPPER", "want us eu"],
+  inject: ["inject", "inject -f x.yaml", "inject x.yaml"],
   "cluster list": ["cluster", "cluster list extra"],
   "cluster token": [
     "cluster token",
@@ -93,6 +94,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   "operator send": ["operator send", "operator send a b"],
   "lab up": ["lab", "lab up extra", "lab up --clusters none"],
   "lab down": ["lab down extra"],
+  completion: ["completion", "completion tcsh"],
   "lab status": ["lab status extra"],
   "lab start": ["lab start"],
   "lab stop": ["lab stop"],

@@ -13,16 +13,24 @@ const GROUPS: readonly { readonly words: readonly string[]; readonly load: () =>
   },
   { words: ["cluster"], load: async () => (await import("./cluster/commands.ts")).addClusterCommands },
   { words: ["operator"], load: async () => (await import("./operator/commands.ts")).addOperatorCommands },
+  {
+    words: ["completion"],
+    load: async () => (await import("./completion/commands.ts")).addCompletionCommand,
+  },
+  { words: ["inject"], load: async () => (await import("./inject/commands.ts")).addInjectCommands },
   { words: ["lab"], load: async () => (await import("./lab/commands.ts")).addLabCommands },
 ];
 
-/** All groups where the first word names none: help and suggestions know every command. */
+/** All groups where the first word names none: help, suggestions and completion know every command. */
 export async function buildProgram(firstWord: string | undefined): Promise<Command> {
   const program = new Command("hansa")
     .description("one mesh out of many clusters")
     .version(version(), "--version", "print the version")
     .addHelpText("after", "\n`hansa lab up --detach` starts three linked clusters on this machine.");
-  const named = GROUPS.filter(({ words }) => firstWord !== undefined && words.includes(firstWord));
+  const named =
+    firstWord === undefined || firstWord === "completion"
+      ? []
+      : GROUPS.filter(({ words }) => words.includes(firstWord));
   for (const { load } of named.length > 0 ? named : GROUPS) (await load())(program);
   return program;
 }

@@ -1,6 +1,6 @@
 /** A bare delta ADS client: it does what a case tells it, never anything by itself. Not even an ACK. */
 import { readFileSync } from "node:fs";
-import { Client, type ClientDuplexStream, credentials, type StatusObject } from "@grpc/grpc-js";
+import { Client, type ClientDuplexStream, credentials, Metadata, type StatusObject } from "@grpc/grpc-js";
 import { proto } from "@hansa/xds";
 
 export interface TlsFiles {
@@ -14,6 +14,8 @@ export interface Target {
   readonly address: string;
   readonly tls?: TlsFiles;
   readonly nodeId: string;
+  /** Sent with the call. */
+  readonly authorization?: string;
 }
 
 export interface Resource {
@@ -64,7 +66,9 @@ export class AdsClient {
     this.nodeId = target.nodeId;
     const options = { "grpc.use_local_subchannel_pool": 1, "grpc.max_receive_message_length": 4 << 20 };
     this.client = new Client(target.address, channelCredentials(target.tls), options);
-    this.call = this.client.makeBidiStreamRequest(PATH, identity, identity);
+    const metadata = new Metadata();
+    if (target.authorization !== undefined) metadata.set("authorization", target.authorization);
+    this.call = this.client.makeBidiStreamRequest(PATH, identity, identity, metadata);
     this.call.on("data", (bytes: Buffer) => {
       this.received.push(decode(bytes));
       this.wake();

@@ -24,6 +24,8 @@ const HEADERS = { ":status": 200, "content-type": "application/grpc" };
 const LINGER_MS = 1000;
 
 export class Call {
+  /** As the client sent it: a credential, never to be logged. */
+  readonly authorization: string | undefined;
   private readonly stream: ServerHttp2Stream;
   private readonly encoding: string | undefined;
   private readonly timers: Timers;
@@ -40,9 +42,15 @@ export class Call {
     this.onSent = onSent;
     const encoding = headers["grpc-encoding"];
     this.encoding = typeof encoding === "string" ? encoding : undefined;
+    this.authorization = headers.authorization;
     this.timers = timers;
     // A reset is told by "close" as well; unheard, the error would end the process.
     stream.on("error", () => {});
+  }
+
+  /** Nobody is there any more, so that nobody would hear of its end. */
+  get isGone(): boolean {
+    return this.stream.closed || this.stream.destroyed;
   }
 
   /** Without a listener nothing is read. */

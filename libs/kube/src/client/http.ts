@@ -25,6 +25,7 @@ export interface HttpFailure {
 export interface HttpAnswer {
   readonly status: number;
   readonly retryAfter: string | undefined;
+  readonly date: string | undefined;
   readonly text: string;
 }
 
@@ -75,7 +76,8 @@ export async function exchange(
   if (isFailure(response)) return response;
   const text = await readAll(response, timers, limits);
   if (typeof text !== "string") return text;
-  return { status: response.statusCode ?? 0, retryAfter: response.headers["retry-after"], text };
+  const { date, "retry-after": retryAfter } = response.headers;
+  return { status: response.statusCode ?? 0, retryAfter, date, text };
 }
 
 /** The body within the limits: bytes count while they come, so that no more than the bound is ever held. */

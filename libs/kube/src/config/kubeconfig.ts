@@ -38,6 +38,14 @@ export async function kubeconfig({ path, context }: KubeconfigPlace): Promise<Ma
   };
 }
 
+/** The same checks, for what needs client-node's own object. Throws HSA7004. */
+export async function loadKubeconfig({ path, context }: KubeconfigPlace): Promise<KubeConfig> {
+  const file = path ?? "the default kubeconfig";
+  const config = await load(file, path, context);
+  checkedServer(config, `context ${config.getCurrentContext()} of ${file}`);
+  return config;
+}
+
 /** KubeConfig itself keeps what these give, until it ends. All else is in files, which may have changed. */
 function remembers(config: KubeConfig): boolean {
   const user = config.getCurrentUser();

@@ -94,6 +94,13 @@ export const AGENT_RULES: readonly Rule[] = [
     why: "first identity of a sidecar",
   },
   {
+    group: "admissionregistration.k8s.io",
+    resource: "mutatingwebhookconfigurations",
+    verbs: APPLY,
+    scope: "cluster",
+    why: "the webhook that injects sidecars, and the roots of its certificate",
+  },
+  {
     group: "coordination.k8s.io",
     resource: "leases",
     verbs: ["get", "create", "update"],

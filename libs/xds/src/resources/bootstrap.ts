@@ -1,20 +1,26 @@
 /**
- * What an Envoy is started with: its name, its one socket to the agent, its admin interface. Everything else comes by
+ * What an Envoy is started with: its name, its one way to the agent, its admin interface. Everything else comes by
  * delta ADS. `envoyArguments` are the command-line settings that no API can change later.
  */
+import { type AgentDoor, doorService } from "./bootstrap-door.ts";
+
 /** Envoy's admin interface asks nobody who he is: loopback, or a unix socket in a folder of its owner's alone. */
 export type AdminPlace = { readonly address: string; readonly port: number } | { readonly path: string };
 
-export interface BootstrapInput {
+/** By the socket that the agent made for this proxy, or by TLS with a token of its pod. */
+export type AgentPlace = { readonly adsSocketPath: string } | { readonly agent: AgentDoor };
+
+export type BootstrapInput = AgentPlace & {
   /** The proxy's id; the agent ends the stream of any other. */
   readonly nodeId: string;
   readonly cluster: string;
-  readonly adsSocketPath: string;
   readonly admin: AdminPlace;
-  readonly locality: { readonly region: string; readonly zone: string };
+  readonly locality?: { readonly region: string; readonly zone: string };
   /** Active downstream connections after which new ones are refused. */
   readonly connectionsMax?: number;
-}
+  /** Resources that are there before the agent is asked. */
+  readonly static?: { readonly listeners: readonly object[]; readonly clusters: readonly object[] };
+};
 
 const CONNECTIONS_MAX = 20_000;
 const SOCKET_PATH_MAX = 107;
@@ -42,6 +48,16 @@ const adsCluster = (path: string): object => ({
 });
 
 const ads = { ads: {}, resource_api_version: "V3" };
+/** Without a limit: a pod's Envoy that never had all of its clusters and listeners never counts as ready. */
+const adsAwaited = { ...ads, initial_fetch_timeout: "0s" };
+
+const socketService = {
+  envoy_grpc: {
+    cluster_name: ADS_CLUSTER,
+    // An agent that restarts is found again at once, not after up to 30 s.
+    retry_policy: { retry_back_off: { base_interval: "0.1s", max_interval: "1s" } },
+  },
+};
 
 const adminAddress = (place: AdminPlace): object =>
   "path" in place
@@ -50,10 +66,15 @@ const adminAddress = (place: AdminPlace): object =>
 
 /** JSON for `envoy -c`. Throws RangeError for a socket path that the kernel would cut. */
 export function envoyBootstrap(input: BootstrapInput): object {
-  checkPath("adsSocketPath", input.adsSocketPath);
+  const socketPath = "adsSocketPath" in input ? input.adsSocketPath : undefined;
+  if (socketPath !== undefined) checkPath("adsSocketPath", socketPath);
   if ("path" in input.admin) checkPath("admin.path", input.admin.path);
   return {
-    node: { id: input.nodeId, cluster: input.cluster, locality: input.locality },
+    node: {
+      id: input.nodeId,
+      cluster: input.cluster,
+      ...(input.locality === undefined ? {} : { locality: input.locality }),
+    },
     admin: { address: adminAddress(input.admin) },
     dynamic_resources: {
       ads_config: {
@@ -61,20 +82,18 @@ export function envoyBootstrap(input: BootstrapInput): object {
         transport_api_version: "V3",
         // Else every ACK repeats the node: 60 KB, most of it the names of what this Envoy was compiled with.
         set_node_on_first_message_only: true,
-        grpc_services: [
-          {
-            envoy_grpc: {
-              cluster_name: ADS_CLUSTER,
-              // An agent that restarts is found again at once, not after up to 30 s.
-              retry_policy: { retry_back_off: { base_interval: "0.1s", max_interval: "1s" } },
-            },
-          },
-        ],
+        grpc_services: ["agent" in input ? doorService(input.agent) : socketService],
       },
-      lds_config: ads,
-      cds_config: ads,
+      lds_config: socketPath === undefined ? adsAwaited : ads,
+      cds_config: socketPath === undefined ? adsAwaited : ads,
     },
-    static_resources: { clusters: [adsCluster(input.adsSocketPath)] },
+    static_resources: {
+      ...(input.static === undefined ? {} : { listeners: input.static.listeners }),
+      clusters: [
+        ...(socketPath === undefined ? [] : [adsCluster(socketPath)]),
+        ...(input.static?.clusters ?? []),
+      ],
+    },
     overload_manager: {
       resource_monitors: [
         {
@@ -96,19 +115,19 @@ function checkPath(what: string, path: string): void {
     throw new RangeError(`${what}: longer than ${SOCKET_PATH_MAX} bytes: ${path}`);
 }
 
-export interface EnvoyArgumentsInput {
-  readonly bootstrapPath: string;
+/** A bootstrap in the arguments themselves is a pod's: alone in its file system, and without shared memory. */
+export type EnvoyArgumentsInput = ({ readonly bootstrapPath: string } | { readonly bootstrap: object }) & {
   /** Eviction needs a short drain: a removed chain serves its old connections until then. At most 60. */
   readonly drainSeconds: number;
-}
+};
 
 export function envoyArguments(input: EnvoyArgumentsInput): readonly string[] {
   if (!(input.drainSeconds > 0 && input.drainSeconds <= 60))
     throw new RangeError(`drainSeconds: ${input.drainSeconds} is not in 1..60`);
   return [
-    "-c",
-    input.bootstrapPath,
-    "--use-dynamic-base-id",
+    ...("bootstrap" in input
+      ? ["--config-yaml", JSON.stringify(input.bootstrap), "--disable-hot-restart"]
+      : ["-c", input.bootstrapPath, "--use-dynamic-base-id"]),
     "--concurrency",
     "1",
     "--drain-time-s",

@@ -37,11 +37,17 @@ const common = (kind: string): Manager => ({
   accessLog: [httpLog(kind)],
 });
 
-/** From the own application, in plain text: routes by authority. A forged XFCC is dropped (SANITIZE). */
-export const outboundManager = (): Filter =>
+/**
+ * From the own application, in plain text: routes by authority, or those given where the address says it all. A forged
+ * XFCC is dropped (SANITIZE).
+ */
+export const outboundManager = (routes?: Init<typeof RouteConfigurationSchema>): Filter =>
   manager({
     ...common("outbound"),
-    routeSpecifier: { case: "rds", value: { routeConfigName: OUTBOUND_ROUTES, configSource: ADS } },
+    routeSpecifier:
+      routes === undefined
+        ? { case: "rds", value: { routeConfigName: OUTBOUND_ROUTES, configSource: ADS } }
+        : { case: "routeConfig", value: routes },
     httpFilters: [router()],
     forwardClientCertDetails: ClientCert.SANITIZE,
     localReplyConfig: outboundReplies(),

@@ -22,7 +22,7 @@ import {
   tcpCallersSecretName,
 } from "./names.ts";
 import { streamTimeouts } from "./outbound-routes.ts";
-import { servingTcpProxy, unknownSniProxy } from "./tcp-proxy.ts";
+import { passingTcpProxy, refusingTcpProxy, servingTcpProxy, unknownSniProxy } from "./tcp-proxy.ts";
 
 type FilterChain = Init<typeof FilterChainSchema>;
 
@@ -96,25 +96,59 @@ const tcpChain = (serving: ServingPort, ownDomain: TrustDomain, svidSecret?: str
 export const servedChain = (serving: ServingPort, ownDomain: TrustDomain, svidSecret?: string): FilterChain =>
   (isHttp(serving.port.protocol) ? httpChain : tcpChain)(serving, ownDomain, svidSecret);
 
+/**
+ * Where connections are taken, those made for the mesh's own port are the chains of above; a port that the mesh serves
+ * takes nothing past them, and any other port of the application is as it was without a proxy.
+ */
+function takenChains(
+  port: number,
+  chains: readonly FilterChain[],
+  appPorts: readonly number[],
+): FilterChain[] {
+  const refused = (name: string, destinationPort: number): FilterChain => ({
+    name,
+    filterChainMatch: { destinationPort },
+    filters: [name === "unknown-sni" ? unknownSniProxy() : refusingTcpProxy("plaintext")],
+  });
+  const guarded = [...new Set(appPorts)].filter((own) => own !== port).sort((a, b) => a - b);
+  return [
+    ...chains.map((chain) => ({
+      ...chain,
+      filterChainMatch: { ...chain.filterChainMatch, destinationPort: port },
+    })),
+    refused("unknown-sni", port),
+    ...guarded.map((own) => refused(`plain/${own}`, own)),
+  ];
+}
+
 export interface InboundInput {
   readonly address: string;
   readonly port: number;
   readonly trustDomain: TrustDomain;
   /** Served ports, each with an application behind it; SNIs are unique. */
   readonly serving: readonly ServingPort[];
+  /** Ports that take plain text from nobody; present where connections to the application are taken. */
+  readonly guardedPorts?: readonly number[];
 }
 
-export const inboundListenerFor = (input: InboundInput): Uint8Array =>
-  encoded(ListenerSchema, {
+export function inboundListenerFor(input: InboundInput): Uint8Array {
+  const { guardedPorts, port, trustDomain } = input;
+  const chains = [...input.serving]
+    .sort((a, b) => byText(a.sni, b.sni))
+    .map((serving) => servedChain(serving, trustDomain));
+  return encoded(ListenerSchema, {
     ...listenerFrame({
       name: INBOUND_LISTENER,
       address: input.address,
-      port: input.port,
+      port,
       direction: "inbound",
       log: listenerLog("inbound_cx"),
+      ...(guardedPorts === undefined ? {} : { intercepts: "taken" }),
     }),
-    filterChains: [...input.serving]
-      .sort((a, b) => byText(a.sni, b.sni))
-      .map((serving) => servedChain(serving, input.trustDomain)),
-    defaultFilterChain: defaultChain(),
+    filterChains: guardedPorts === undefined ? chains : takenChains(port, chains, guardedPorts),
+    defaultFilterChain:
+      guardedPorts === undefined
+        ? defaultChain()
+        : { name: "pass", filters: [passingTcpProxy("inbound_pass")] },
   });
+}

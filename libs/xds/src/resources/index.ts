@@ -11,6 +11,7 @@ export { PROBE_PATH } from "./gateway-listener.ts";
 export { compareListenerFrame } from "./listener-frame.ts";
 export { loadAssignmentFor, passthroughAssignmentFor, plainAssignmentFor } from "./load-assignment.ts";
 export * from "./names.ts";
+export { vipListenerFor } from "./outbound-listener.ts";
 export { routesFor } from "./outbound-routes.ts";
 export { blackHoleCluster } from "./plain-cluster.ts";
 export { bundleSecretFor, svidSecretFor } from "./secrets.ts";

@@ -5,6 +5,8 @@
 
 /** The measured failover recipe: 0 of the load lost with retries. */
 export const CONNECT_TIMEOUT_MS = 1_000;
+/** What is none of the mesh's may be far away: no shorter than a kernel's first few SYNs. */
+export const PASSING_CONNECT_TIMEOUT_MS = 10_000;
 export const OUTLIER_INTERVAL_MS = 250;
 export const BASE_EJECTION_MS = 500;
 export const EJECTION_MAX_MS = 5_000;

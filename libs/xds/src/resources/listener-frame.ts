@@ -4,6 +4,7 @@
  */
 import {
   type AccessLogSchema,
+  AnySchema,
   create,
   equals,
   fromBinary,
@@ -20,10 +21,42 @@ export interface FrameInput {
   readonly port: number;
   readonly direction: "inbound" | "outbound";
   readonly log: Init<typeof AccessLogSchema>;
+  /**
+   * How connections come that were made for another address (envoy-dataplane §10): `taken` = by redirection, and they
+   * know where they were going; `handed` = from the listener that took them, by their destination: it binds nothing.
+   */
+  readonly intercepts?: "taken" | "handed";
 }
 
 const tlsInspector = (): Init<typeof ListenerFilterSchema> =>
   extension("envoy.filters.listener.tls_inspector", TlsInspectorSchema, {});
+
+/** An empty message; the package that our code is generated from does not have it. */
+const originalDestination = (): Init<typeof ListenerFilterSchema> => ({
+  name: "envoy.filters.listener.original_dst",
+  configType: {
+    case: "typedConfig",
+    value: create(AnySchema, {
+      typeUrl: "type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst",
+    }),
+  },
+});
+
+/** Only what was dialled at the mesh's own port has an SNI; elsewhere the server may speak first. */
+const tlsInspectorAt = (port: number): Init<typeof ListenerFilterSchema> => ({
+  ...tlsInspector(),
+  filterDisabled: {
+    rule: {
+      case: "notMatch",
+      value: { rule: { case: "destinationPortRange", value: { start: port, end: port + 1 } } },
+    },
+  },
+});
+
+function listenerFilters({ direction, port, intercepts }: FrameInput): Init<typeof ListenerFilterSchema>[] {
+  if (intercepts !== "taken") return direction === "inbound" ? [tlsInspector()] : [];
+  return direction === "inbound" ? [originalDestination(), tlsInspectorAt(port)] : [originalDestination()];
+}
 
 /** Inbound listeners read the SNI first. One proxy per port: two must never share it silently. */
 export const listenerFrame = (input: FrameInput): Init<typeof ListenerSchema> => ({
@@ -32,7 +65,9 @@ export const listenerFrame = (input: FrameInput): Init<typeof ListenerSchema> =>
   trafficDirection: input.direction === "inbound" ? TrafficDirection.INBOUND : TrafficDirection.OUTBOUND,
   enableReusePort: false,
   accessLog: [input.log],
-  listenerFilters: input.direction === "inbound" ? [tlsInspector()] : [],
+  listenerFilters: listenerFilters(input),
+  ...(input.intercepts === "taken" && input.direction === "outbound" ? { useOriginalDst: true } : {}),
+  ...(input.intercepts === "handed" ? { bindToPort: false } : {}),
 });
 
 /** Fields that Envoy updates in place. */

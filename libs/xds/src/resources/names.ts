@@ -3,6 +3,8 @@ import type { TrustDomain } from "@hansa/core";
 
 /** STATIC cluster without endpoints: a connection sent there is reset. */
 export const BLACK_HOLE = "BlackHole";
+/** Dials whatever a taken connection was meant for. */
+export const ORIGINAL_DESTINATION = "original-destination";
 export const OUTBOUND_LISTENER = "outbound";
 export const OUTBOUND_ROUTES = "outbound";
 export const INBOUND_LISTENER = "inbound";
@@ -25,4 +27,6 @@ export const passthroughClusterName = (sni: string): string => `passthrough/${sn
 export const frontedSvidName = (sni: string): string => `svid/${sni}`;
 export const entryListenerName = (sni: string): string => `entry/${sni}`;
 export const tcpListenerName = (sni: string): string => `tcp/${sni}`;
+/** A cluster-set address and port: what the application dials where its connections are taken. */
+export const vipListenerName = (ip: string, port: number): string => `vip/${ip}:${port}`;
 export const probeSni = (cluster: string, federation: string): string => `probe.${cluster}.gw.${federation}`;

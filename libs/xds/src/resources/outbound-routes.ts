@@ -58,20 +58,20 @@ function routesTo(view: ServicePortView): Route[] {
   return view.port.protocol === "grpc" ? [rest] : [idempotent, rest];
 }
 
-/** Every host, for a listener that is one service port's alone. */
-export const entryRoutes = (view: ServicePortView): Init<typeof RouteConfigurationSchema> => ({
+const virtualHost = (view: ServicePortView, domains: string[]): VirtualHost => ({
   name: view.sni,
-  virtualHosts: [{ ...virtualHost(view, true), domains: ["*"] }],
-  responseHeadersToRemove: [UNSENT_HEADER],
-});
-
-const virtualHost = (view: ServicePortView, first: boolean): VirtualHost => ({
-  name: view.sni,
-  domains: [...(first ? [view.host] : []), `${view.host}:${view.port.port}`],
+  domains,
   routes:
     view.exporters.length > 0
       ? routesTo(view)
       : [refusal(503, "HSA4006", `no live exporter offers ${view.service}.${view.namespace}`)],
+});
+
+/** Every host, for a listener that is one service port's alone: it was dialled by its address. */
+export const anyHostRoutes = (view: ServicePortView): Init<typeof RouteConfigurationSchema> => ({
+  name: view.sni,
+  virtualHosts: [virtualHost(view, ["*"])],
+  responseHeadersToRemove: [UNSENT_HEADER],
 });
 
 /** Unique (host, port), in the caller's order, which says what a service's first port is. */
@@ -89,7 +89,9 @@ export function routesFor(views: readonly ServicePortView[]): Uint8Array {
   return encoded(RouteConfigurationSchema, {
     name: OUTBOUND_ROUTES,
     virtualHosts: [
-      ...hosts.map(({ view, first }) => virtualHost(view, first)),
+      ...hosts.map(({ view, first }) =>
+        virtualHost(view, [...(first ? [view.host] : []), `${view.host}:${view.port.port}`]),
+      ),
       {
         name: "unknown-host",
         domains: ["*"],

@@ -1,11 +1,11 @@
 /** Clusters without mesh TLS: the application behind a sidecar, a gateway's passthrough, and the black hole. */
 import type { ServingPort } from "@hansa/model";
-import { Cluster_DiscoveryType, ClusterSchema } from "../../gen/index.ts";
+import { Cluster_DiscoveryType, Cluster_LbPolicy, ClusterSchema } from "../../gen/index.ts";
 import { BREAKERS, FAILOVER_LB } from "./client-cluster.ts";
 import { appHttpOptions, isHttp } from "./http-protocol.ts";
-import { CONNECT_TIMEOUT_MS } from "./limits.ts";
+import { CONNECT_TIMEOUT_MS, PASSING_CONNECT_TIMEOUT_MS } from "./limits.ts";
 import { ADS, duration, encoded, type Init, socketAddress } from "./message.ts";
-import { appClusterName, BLACK_HOLE, passthroughClusterName } from "./names.ts";
+import { appClusterName, BLACK_HOLE, ORIGINAL_DESTINATION, passthroughClusterName } from "./names.ts";
 import { outlierDetection } from "./outlier.ts";
 import type { AppTarget } from "./types.ts";
 
@@ -17,6 +17,15 @@ export const blackHoleCluster = (): Uint8Array =>
     clusterDiscoveryType: STATIC,
     connectTimeout: duration(CONNECT_TIMEOUT_MS),
     loadAssignment: { clusterName: BLACK_HOLE },
+  });
+
+export const originalDestinationCluster = (): Uint8Array =>
+  encoded(ClusterSchema, {
+    name: ORIGINAL_DESTINATION,
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.ORIGINAL_DST },
+    lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+    connectTimeout: duration(PASSING_CONNECT_TIMEOUT_MS),
+    circuitBreakers: BREAKERS,
   });
 
 /** One address, no outlier detection: ejecting the only application helps nobody. */

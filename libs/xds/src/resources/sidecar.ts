@@ -17,15 +17,16 @@ import {
   bundleSecretName,
   CALLERS_SECRET,
   INBOUND_LISTENER,
+  ORIGINAL_DESTINATION,
   OUTBOUND_LISTENER,
   OUTBOUND_ROUTES,
   SVID_SECRET,
   tcpCallersSecretName,
   tcpListenerName,
 } from "./names.ts";
-import { outboundListenerFor, tcpListenerFor } from "./outbound-listener.ts";
+import { outboundListenerFor, takingListenerFor, tcpListenerFor } from "./outbound-listener.ts";
 import { routesFor } from "./outbound-routes.ts";
-import { appClusterFor, blackHoleCluster } from "./plain-cluster.ts";
+import { appClusterFor, blackHoleCluster, originalDestinationCluster } from "./plain-cluster.ts";
 import { bundleSecretFor, bundlesSecretFor, callerDomains, pickBundles, svidSecretFor } from "./secrets.ts";
 import type { OwnInput, Resources, SidecarInput } from "./types.ts";
 import { usableView } from "./usable-view.ts";
@@ -48,8 +49,17 @@ function appClusters(input: OwnInput, served: readonly ServingPort[]): Entry[] {
 
 function listeners(input: OwnInput, served: readonly ServingPort[]): Entry[] {
   const { listen, trustDomain } = input.proxy;
-  const { address, inboundPort, outboundPort } = listen;
+  const { address, inboundPort, outboundPort, taken } = listen;
   const inbound = { address, port: inboundPort, trustDomain, serving: served };
+  if (taken !== undefined) {
+    const appPorts = [...input.proxy.apps.values()].map(({ port }) => port);
+    // Not around the own listener either: that would be a loop.
+    const guardedPorts = [...appPorts, outboundPort];
+    return [
+      [OUTBOUND_LISTENER, takingListenerFor(address, outboundPort, taken.vipRanges)],
+      [INBOUND_LISTENER, inboundListenerFor({ ...inbound, guardedPorts })],
+    ];
+  }
   const tcp = input.views.flatMap((view): Entry[] => {
     const port = isHttp(view.port.protocol) ? undefined : input.tcpPorts.get(view.sni);
     if (port === undefined || usableView(view, input.bundles) === undefined) return [];
@@ -84,7 +94,12 @@ export function ownSidecarResources(input: OwnInput): Resources {
   const served = servedBy(input);
   const policed = served.filter((port) => isHttp(port.port.protocol));
   return {
-    clusters: sortedMap(appClusters(input, served)),
+    clusters: sortedMap([
+      ...appClusters(input, served),
+      ...(input.proxy.listen.taken === undefined
+        ? []
+        : [[ORIGINAL_DESTINATION, originalDestinationCluster()] as const]),
+    ]),
     endpoints: new Map(),
     listeners: sortedMap(listeners(input, served)),
     routes: new Map(),

@@ -22,7 +22,7 @@ import {
   TCP_JITTER_PERCENT,
 } from "./limits.ts";
 import { duration, encoded, type Init, newerField, type UnknownField, uint32Value } from "./message.ts";
-import { BLACK_HOLE } from "./names.ts";
+import { BLACK_HOLE, ORIGINAL_DESTINATION } from "./names.ts";
 
 type Filter = Init<typeof FilterSchema>;
 
@@ -84,6 +84,25 @@ export function servingTcpProxy(cluster: string): Filter {
   ];
   return filter(proxy);
 }
+
+/** To where the connection was meant for, as it is. One attempt: nobody knows another place. */
+export const passingTcpProxy = (kind: string): Filter =>
+  filter(
+    create(TcpProxySchema, {
+      statPrefix: kind,
+      clusterSpecifier: { case: "cluster", value: ORIGINAL_DESTINATION },
+    }),
+  );
+
+/** Counts (`tcp.<kind>.downstream_cx_total`), logs and resets. */
+export const refusingTcpProxy = (kind: string): Filter =>
+  filter(
+    create(TcpProxySchema, {
+      statPrefix: kind,
+      clusterSpecifier: { case: "cluster", value: BLACK_HOLE },
+      accessLog: [tcpLog(kind)],
+    }),
+  );
 
 /** Counts (`tcp.unknown_sni.downstream_cx_total`), logs and resets what no chain serves, plaintext too. */
 export const unknownSniProxy = (): Filter =>

@@ -39,6 +39,11 @@ export interface SidecarListen {
   readonly outboundPort: number;
   /** mTLS from other proxies, by SNI (15006). */
   readonly inboundPort: number;
+  /** Connections of and to the application are taken; absent: it dials this proxy, and nobody dials it. */
+  readonly taken?: {
+    /** Where cluster-set addresses lie (CIDR). */
+    readonly vipRanges: readonly string[];
+  };
 }
 
 export interface SidecarProxy {

@@ -58,10 +58,9 @@ export async function openAdmin(
   ];
 }
 
-/** Without configured tokens one is made for whoever may read the agent's folder. */
+/** Beside the configured tokens there is one for whoever may read the agent's folder, and so its keys. */
 function tokensOf({ config, ports }: AgentView, store: KeyStore): readonly TokenEntry[] {
   const { tokens } = config.admin;
-  if (tokens.length > 0) return tokens;
   const secret = store.ensure("admin.token", () => hex(ports.random.bytes(32)));
-  return [{ name: "local", role: "admin", sha256: hashToken(secret.trim()) }];
+  return [...tokens, { name: "local", role: "admin", sha256: hashToken(secret.trim()) }];
 }

@@ -3,6 +3,14 @@ import { gatewayId, type SpiffeId, type TrustDomain, workloadId } from "@hansa/c
 import { portKeyOf } from "@hansa/events";
 import type { SourceDocument, SourceReplica, SourceService, SourceWorkload } from "../source/document.ts";
 
+/** The pod that a proxy was injected into: who may come for its configuration. */
+export interface PodIdentity {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly serviceAccount: string;
+}
+
 export interface Sidecar {
   readonly kind: "sidecar";
   /** `<ns>/<workload>/<replica>`. */
@@ -16,6 +24,8 @@ export interface Sidecar {
   /** `<ns>/<service>/<port key>` → where the application listens. */
   readonly apps: ReadonlyMap<string, { readonly address: string; readonly port: number }>;
   readonly services: readonly string[];
+  /** Absent: it is beside its agent and comes by a socket of its own. */
+  readonly pod?: PodIdentity;
 }
 
 export interface Gateway {
@@ -38,7 +48,8 @@ export interface InventoryPlace {
     readonly name: string;
     readonly address: string;
     readonly port: number;
-    readonly bind?: string | undefined;
+    /** Where it listens, if not at its address. */
+    readonly listen?: string | undefined;
   }[];
 }
 
@@ -101,10 +112,10 @@ export function proxiesOf(document: SourceDocument, place: InventoryPlace): Read
     for (const sidecar of sidecarsOf(workload, served, place)) proxies.set(sidecar.id, sidecar);
   }
   const zone = place.zones[0] ?? "default";
-  for (const gateway of document.gateways ?? place.gateways) {
-    const id = `gateway/${gateway.name}`;
-    const { port } = gateway;
-    const address = ("bind" in gateway ? gateway.bind : undefined) ?? gateway.address;
+  const gateways: InventoryPlace["gateways"] = document.gateways ?? place.gateways;
+  for (const { name, port, listen, ...gateway } of gateways) {
+    const id = `gateway/${name}`;
+    const address = listen ?? gateway.address;
     proxies.set(id, { kind: "gateway", id, spiffeId: gatewayId(place.trustDomain), address, port, zone });
   }
   return proxies;

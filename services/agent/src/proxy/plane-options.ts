@@ -6,6 +6,7 @@ import type { ResourceLayer } from "@hansa/xds";
 import type { LocalReader } from "../local-reader.ts";
 import type { Disk, Ports } from "../ports.ts";
 import type { LocalProxy } from "./inventory.ts";
+import type { VipsOf } from "./zone-layer.ts";
 
 /** One proxy's ADS server; opened by the adapter. */
 export interface ProxyServer {
@@ -35,6 +36,8 @@ export interface PlaneOptions {
   readonly ownRoots: () => readonly string[];
   readonly svid: (id: SpiffeId) => Svid;
   readonly evidence: (peer: string) => LinkValue | undefined;
+  /** Cluster-set addresses, where proxies take connections by address. */
+  readonly vips?: { readonly ranges: readonly string[]; readonly of: VipsOf };
   /** Opens the proxy's socket over these layers; `onAck` is called after each acknowledgement, refusal and end of a stream. */
   readonly serve: (proxy: LocalProxy, layers: readonly ResourceLayer[], onAck: () => void) => ProxyServer;
 }

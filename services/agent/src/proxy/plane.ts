@@ -120,6 +120,12 @@ export class DataPlane {
     this.#schedule();
   }
 
+  /** Cluster-set addresses were read or given anew. */
+  addressesChanged(): void {
+    this.#dirty.everything();
+    this.#schedule();
+  }
+
   /** A return to local is due. */
   #returns(): void {
     const nowMs = this.#options.ports.clock.monotonicMs();
@@ -189,7 +195,7 @@ export class DataPlane {
   }
 
   #buildZones(services: readonly ServiceKey[], work: Work): number {
-    const { reader, ports, evidence, cluster, region } = this.#options;
+    const { reader, ports, evidence, cluster, region, vips } = this.#options;
     const callers = [...this.#proxies.values()].filter((proxy) => this.#calls(proxy));
     const wanted = new Set(callers.map(({ zone }) => zone));
     for (const zone of this.#zones.keys()) if (!wanted.has(zone)) this.#zones.delete(zone);
@@ -202,7 +208,7 @@ export class DataPlane {
     let revision = 0;
     for (const name of wanted) {
       const known = this.#zones.get(name);
-      const zone = known ?? new ZoneLayer({ cluster, region, zone: name }, ports.crypto, ports);
+      const zone = known ?? new ZoneLayer({ cluster, region, zone: name }, ports.crypto, ports, vips?.of);
       this.#zones.set(name, zone);
       const whole = work.all || known === undefined;
       const tcpBefore = this.#listenersKey(zone);
@@ -293,6 +299,7 @@ export class DataPlane {
       tcpPorts: this.tcpPorts.all(),
       svid: svid(proxy.spiffeId),
       bundles: this.#bundles,
+      vipRanges: this.#options.vips?.ranges ?? [],
     });
   }
 
@@ -325,10 +332,10 @@ export class DataPlane {
     return zone === undefined ? [own] : [own, zone];
   }
 
-  /** A sidecar that moved to another zone looks at other layers: its server is made anew. */
+  /** A sidecar that moved to another zone looks at other layers, and a pod of the name is another's: a server anew. */
   #ensureServed(id: string, proxy: LocalProxy): Served {
     const known = this.#served.get(id);
-    if (known !== undefined && known.proxy.zone === proxy.zone) {
+    if (known !== undefined && known.proxy.zone === proxy.zone && podOf(known.proxy) === podOf(proxy)) {
       known.proxy = proxy;
       return known;
     }
@@ -367,6 +374,9 @@ export class DataPlane {
     if (acked < newest) this.#behind.set(id, acked);
   }
 }
+
+const podOf = (proxy: LocalProxy): string | undefined =>
+  proxy.kind === "sidecar" ? proxy.pod?.uid : undefined;
 
 /** Maps do not show in JSON. */
 const flat = (proxy: LocalProxy): unknown =>

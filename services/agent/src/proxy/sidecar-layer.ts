@@ -16,7 +16,12 @@ export interface SidecarLayerInput {
   readonly tcpPorts: ReadonlyMap<string, number>;
   readonly svid: TlsIdentity;
   readonly bundles: TrustBundles;
+  /** Where cluster-set addresses lie, for a proxy that takes its pod's connections. */
+  readonly vipRanges: readonly string[];
 }
+
+/** Whatever is redirected comes to some address of the pod. */
+const ANY_ADDRESS = "0.0.0.0";
 
 /** Served SNI → application; the replica names its applications by service and port. */
 function appsOf(proxy: Sidecar, serving: readonly ServingPort[]): Map<string, AppTarget> {
@@ -31,10 +36,14 @@ function appsOf(proxy: Sidecar, serving: readonly ServingPort[]): Map<string, Ap
 
 export function sidecarLayer(input: SidecarLayerInput): ResourceSet {
   const { proxy, trustDomain, outboundPort, serving, tcpViews, tcpPorts, svid, bundles } = input;
-  const { address, inboundPort } = proxy;
+  const { address, inboundPort, pod } = proxy;
+  const listen =
+    pod === undefined
+      ? { address, outboundPort, inboundPort }
+      : { address: ANY_ADDRESS, outboundPort, inboundPort, taken: { vipRanges: input.vipRanges } };
   return resourceSet(
     ownSidecarResources({
-      proxy: { trustDomain, listen: { address, outboundPort, inboundPort }, apps: appsOf(proxy, serving) },
+      proxy: { trustDomain, listen, apps: appsOf(proxy, serving) },
       views: tcpViews,
       serving,
       tcpPorts,

@@ -25,6 +25,8 @@ import {
   type TrustBundles,
   TYPE_URL,
   usableView,
+  vipListenerFor,
+  vipListenerName,
 } from "@hansa/xds";
 import { findIn, type GateReport, problemsOf, refuse } from "./gate.ts";
 
@@ -39,7 +41,12 @@ const nameOf = ({ namespace, name }: ServiceKey): string => `${namespace}/${name
 interface Made {
   readonly routeKeys: string;
   readonly clusterKeys: ReadonlyMap<string, string>;
+  /** Name of a listener → what it was encoded from. */
+  readonly listenerKeys: ReadonlyMap<string, string>;
 }
+
+/** Cluster-set addresses of a service in this cluster; none where nobody dials by address. */
+export type VipsOf = (namespace: string, name: string) => readonly string[];
 
 const isTcp = ({ port }: ServicePortView): boolean => port.protocol === "tcp";
 
@@ -63,11 +70,14 @@ export class ZoneLayer {
   readonly #routeKeys = new Map<string, string>();
   /** By SNI: what its cluster was encoded from. */
   readonly #clusterKeys = new Map<string, string>();
+  readonly #listenerKeys = new Map<string, ReadonlyMap<string, string>>();
   readonly #report: GateReport;
+  readonly #vipsOf: VipsOf;
   #routesChanged = true;
   #tcp: { readonly key: string; readonly views: readonly ServicePortView[] } | undefined;
 
-  constructor(self: Vantage, crypto: Pick<Crypto, "sha256">, report: GateReport) {
+  constructor(self: Vantage, crypto: Pick<Crypto, "sha256">, report: GateReport, vipsOf: VipsOf = () => []) {
+    this.#vipsOf = vipsOf;
     this.self = self;
     this.#report = report;
     this.layer = new ResourceLayer({ sha256: crypto.sha256 });
@@ -114,6 +124,7 @@ export class ZoneLayer {
     const changes = new Map<string, Changes>([
       [TYPE_URL.cluster, new Map()],
       [TYPE_URL.endpoint, new Map()],
+      [TYPE_URL.listener, new Map()],
       [TYPE_URL.secret, whole ? this.#secrets(bundles) : new Map()],
     ]);
     const gone = whole ? this.#without(services) : [];
@@ -134,6 +145,7 @@ export class ZoneLayer {
     const own = new Map<string, Changes>([
       [TYPE_URL.cluster, new Map()],
       [TYPE_URL.endpoint, new Map()],
+      [TYPE_URL.listener, new Map()],
     ]);
     try {
       const views = servicePortViews({ ...input, self: this.self, memory: this.memory }, namespace, name);
@@ -182,6 +194,7 @@ export class ZoneLayer {
     const endpoints = changes.get(TYPE_URL.endpoint);
     const clusterKeys = new Map<string, string>();
     const routeKeys: string[] = [];
+    const listenerKeys = this.#listeners(service, views, bundles, changes.get(TYPE_URL.listener));
     for (const view of views) {
       const usable = usableView(view, bundles);
       routeKeys.push(routeKey(view, usable !== undefined));
@@ -196,11 +209,40 @@ export class ZoneLayer {
       clusters?.set(sni, null);
       endpoints?.set(sni, null);
     }
-    return { routeKeys: routeKeys.join("\n"), clusterKeys };
+    return { routeKeys: routeKeys.join("\n"), clusterKeys, listenerKeys };
   }
 
-  #keep(service: ServiceKey, views: readonly ServicePortView[], { routeKeys, clusterKeys }: Made): void {
+  /** IPv4 alone: the injector's rules take nothing else. */
+  #listeners(
+    service: ServiceKey,
+    views: readonly ServicePortView[],
+    bundles: TrustBundles,
+    changes: Changes | undefined,
+  ): ReadonlyMap<string, string> {
+    const before = this.#listenerKeys.get(nameOf(service)) ?? new Map<string, string>();
+    const keys = new Map<string, string>();
+    const ips = views.length === 0 ? [] : this.#vipsOf(service.namespace, service.name);
+    for (const ip of ips.filter((each) => !each.includes(":")))
+      for (const view of views) {
+        const name = vipListenerName(ip, view.port.port);
+        if (keys.has(name)) continue;
+        const usable = usableView(view, bundles) !== undefined;
+        const key = routeKey(view, usable);
+        keys.set(name, key);
+        if (before.get(name) !== key) changes?.set(name, vipListenerFor(view, ip, usable));
+      }
+    for (const name of before.keys()) if (!keys.has(name)) changes?.set(name, null);
+    return keys;
+  }
+
+  #keep(
+    service: ServiceKey,
+    views: readonly ServicePortView[],
+    { routeKeys, clusterKeys, listenerKeys }: Made,
+  ): void {
     const name = nameOf(service);
+    if (listenerKeys.size === 0) this.#listenerKeys.delete(name);
+    else this.#listenerKeys.set(name, listenerKeys);
     const before = this.#views.get(name) ?? [];
     if (before.some(isTcp) || views.some(isTcp)) this.#tcp = undefined;
     for (const { sni } of before) {

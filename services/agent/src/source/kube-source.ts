@@ -21,6 +21,7 @@ import type { SourceStatus } from "./file-source.ts";
 import type { Json } from "./kube/json.ts";
 import { KubeFacts, type ObjectChange } from "./kube/kube-facts.ts";
 import {
+  type PodObject,
   projectExport,
   projectPod,
   projectService,
@@ -57,6 +58,7 @@ export interface KubeSourceOptions {
   /** All facts, once; everything was read. */
   readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
   readonly onChanges: (changes: SourceChanges) => void;
+  readonly onPod: (key: string, pod: PodObject | undefined) => void;
 }
 
 export class KubeSource {
@@ -130,6 +132,7 @@ export class KubeSource {
       for (const change of changes) {
         const value = change.kind === "set" ? change.value : undefined;
         if (kind === "service") this.#serviceIps(change as Change<ServiceObject>);
+        if (kind === "pod") this.#options.onPod(change.key, value as PodObject | undefined);
         this.facts.apply({ kind, key: change.key, value } as ObjectChange);
       }
       if (kind === "service") this.policies.servicesChanged();

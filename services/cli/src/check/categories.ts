@@ -14,15 +14,19 @@ export const CATEGORY_NAMES = [
 ] as const;
 export type CategoryName = (typeof CATEGORY_NAMES)[number];
 
+/** Of a cluster of Kubernetes, where --context names one. */
+export const KUBE_CATEGORY_NAMES = ["api-server", "kinds", "rights", "agent", "gateway"] as const;
+export type KubeCategoryName = (typeof KUBE_CATEGORY_NAMES)[number];
+
 /** The value of --category; throws HSA1001. */
-export function chosenCategories(value: unknown): readonly CategoryName[] {
-  if (value === undefined) return CATEGORY_NAMES;
+export function chosenCategories<Name extends string>(
+  value: unknown,
+  known: readonly Name[],
+): readonly Name[] {
+  if (value === undefined) return known;
   const words = String(value).split(",");
-  const unknown = words.filter((word) => !CATEGORY_NAMES.some((name) => name === word));
+  const unknown = words.filter((word) => !known.some((name) => name === word));
   if (unknown.length > 0)
-    throw new HansaError(
-      "HSA1001",
-      `--category ${unknown.join(",")}: must be of ${CATEGORY_NAMES.join(", ")}`,
-    );
-  return CATEGORY_NAMES.filter((name) => words.includes(name));
+    throw new HansaError("HSA1001", `--category ${unknown.join(",")}: must be of ${known.join(", ")}`);
+  return known.filter((name) => words.includes(name));
 }

@@ -1,5 +1,6 @@
 /** `hansa cluster …`: who is a member, and how one comes and goes. */
 import type { Command } from "commander";
+import { isKubeContext } from "../kube/names.ts";
 import { AT_OPTION } from "../shell/moment.ts";
 import { addCommand, lazily, type OptionSpec } from "../shell/program.ts";
 
@@ -38,7 +39,9 @@ export function addClusterCommands(program: Command): void {
   });
   addCommand(cluster, {
     usage: "join",
-    summary: "start agent and gateway on this machine, join, and verify a round trip through the data plane",
+    summary:
+      "start agent and gateway here, or install them in the cluster of --context; join, and verify a round trip",
+    takesKubernetes: true,
     options: [
       ["--token <token>", "join token (or HANSA_JOIN_TOKEN, which other users of the machine cannot see)"],
       [
@@ -56,9 +59,27 @@ export function addClusterCommands(program: Command): void {
       ["--source <file>", "the cluster's services (docs/file-source.md)", "services.yaml"],
       ["--data <dir>", "keys, outbox and snapshots", "hansa-data"],
       ["--timeout <duration>", "how long to wait for the round trip", "120s"],
+      ["--hub <url>", "in Kubernetes: where this cluster reaches the hub (default: as the token says)"],
+      ["--dry-run", "in Kubernetes: print the manifests and change nothing"],
+      [
+        "--service <type>",
+        "in Kubernetes: the gateway's LoadBalancer, NodePort or ClusterIP",
+        "LoadBalancer",
+      ],
+      ["--cluster-set-ips <cidrs>", "in Kubernetes: addresses of imported services", "198.18.0.0/16"],
+      ["--storage-class <name>", "in Kubernetes: for the agent's keys (default: the cluster's)"],
+      ["--ephemeral", "in Kubernetes, for trials: keep the keys on the pod's own disk and lose them with it"],
+      ["--agent-image <image>", "in Kubernetes: REPOSITORY[:TAG][@DIGEST]"],
+      ["--gateway-image <image>", "in Kubernetes: an Envoy, likewise"],
     ],
-    example: "hansa cluster join --token TOKEN --config agent.yaml",
-    action: lazily(() => import("./join.ts")),
+    example:
+      "hansa cluster join --context eu --token TOKEN --region r1 --cidrs 10.7.0.0/16 --nats nats://n:4222",
+    action: async (shell, args, options) => {
+      const { action } = isKubeContext(options.context)
+        ? await import("../kube/join.ts")
+        : await import("./join.ts");
+      return action(shell, args, options);
+    },
   });
   const byOrder = { lists: [KEY] };
   addCommand(cluster, {
@@ -84,10 +105,21 @@ export function addClusterCommands(program: Command): void {
     action: lazily(async () => ({ action: (await import("./order.ts")).orderAction("evict") })),
   });
   addCommand(cluster, {
-    usage: "leave <name>",
-    summary: "drain a cluster, then end its membership",
-    options: [["--no-drain", "leave at once: calls on their way may fail"], VIA, TIMEOUT],
+    usage: "leave [name]",
+    summary: "drain a cluster, end its membership, and remove it from the cluster of --context",
+    options: [
+      ["--no-drain", "leave at once: calls on their way may fail"],
+      ["--purge", "in Kubernetes: remove the agent's keys too; the name cannot come back without them"],
+      VIA,
+      TIMEOUT,
+    ],
     ...byOrder,
-    action: lazily(() => import("./leave.ts")),
+    takesKubernetes: true,
+    action: async (shell, args, options) => {
+      const { action } = isKubeContext(options.context)
+        ? await import("../kube/leave.ts")
+        : await import("./leave.ts");
+      return action(shell, args, options);
+    },
   });
 }

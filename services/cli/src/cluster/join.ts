@@ -119,9 +119,9 @@ async function writeBootstrap(target: ApiTarget, config: JoinConfig): Promise<st
 }
 
 /** One verified peer is enough where others are down themselves; those that fail are told. */
-async function verified(
+export async function verified(
   target: ApiTarget,
-  config: JoinConfig,
+  config: Pick<JoinConfig, "cluster" | "gateway">,
   running: readonly Started[],
   deadline: number,
 ): Promise<RoundTrip[]> {

@@ -1,6 +1,6 @@
 /** Commands about the whole mesh: they stand at the top level. */
 import type { Command } from "commander";
-import { CATEGORY_NAMES } from "../check/categories.ts";
+import { CATEGORY_NAMES, KUBE_CATEGORY_NAMES } from "../check/categories.ts";
 import { AT_OPTION } from "../shell/moment.ts";
 import { NAMESPACE_OPTION } from "../shell/names.ts";
 import { addCommand, lazily } from "../shell/program.ts";
@@ -80,7 +80,12 @@ export function addMeshCommands(program: Command): void {
   addCommand(program, {
     usage: "check",
     summary: "look for everything that is wrong; exit status 79 where something is",
-    options: [["--category <list>", `of ${CATEGORY_NAMES.join(", ")} (comma-separated; default all)`]],
+    options: [
+      [
+        "--category <list>",
+        `of ${CATEGORY_NAMES.join(", ")}; in Kubernetes ${KUBE_CATEGORY_NAMES.join(", ")} (comma-separated; default all)`,
+      ],
+    ],
     action: lazily(() => import("../check/check.ts")),
   });
   addCommand(program, {

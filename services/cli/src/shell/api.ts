@@ -77,7 +77,8 @@ async function askAnyAgent(context: Context, path: string, why: HansaError): Pro
   for (const [cluster, agent] of Object.entries(context.agents)) {
     try {
       const answer = answerOf(await callApi(agent, read(path)), `${cluster}'s agent`);
-      if (!toldOf.has(context)) say(`note: the hub does not answer (${why.code}); ${answer.by} did`);
+      if (!toldOf.has(context) && context.kubernetes === undefined)
+        say(`note: the hub does not answer (${why.code}); ${answer.by} did`);
       toldOf.add(context);
       return answer;
     } catch (error) {

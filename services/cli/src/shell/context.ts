@@ -6,6 +6,7 @@ import { readFileSync, statSync } from "node:fs";
 import { HansaError } from "@hansa/core";
 import type { ApiTarget } from "@hansa/identity";
 import { labPaths } from "../../../../deploy/tools/lab-paths.ts";
+import type { KubeDoor } from "../kube/door.ts";
 
 export interface Context {
   readonly file: string;
@@ -14,6 +15,8 @@ export interface Context {
   readonly agents: Readonly<Record<string, ApiTarget>>;
   /** PKCS#8 PEM files of operator keys at hand (the lab's only operator; none in production). */
   readonly operatorKeys: readonly string[];
+  /** Where `--context` named one of Kubernetes: its cluster, whose agent is the only one asked. */
+  readonly kubernetes?: KubeDoor;
 }
 
 /** Throws HSA1012 where there is no such file, HSA3002 where others may read it, HSA1004 where it is not a context. */

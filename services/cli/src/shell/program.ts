@@ -29,6 +29,8 @@ export interface CommandSpec {
   /** Printed below the options by --help. */
   readonly example?: string;
   readonly action: Action;
+  /** The command itself opens a context of Kubernetes that --context names. */
+  readonly takesKubernetes?: boolean;
 }
 
 /** Only the command that runs is loaded: a start costs tens of milliseconds instead of hundreds. */
@@ -41,7 +43,10 @@ export const lazily =
 export function addCommand(parent: Command, spec: CommandSpec): Command {
   const command = parent.command(spec.usage).description(spec.summary);
   command.option("-o, --output <format>", `${FORMATS.join(", ")}`, "table");
-  command.option("--context <file>", "context file (default: this checkout's lab, or HANSA_CONTEXT)");
+  command.option(
+    "--context <file>",
+    "context file, or a context of kubectl (default: this checkout's lab, or HANSA_CONTEXT)",
+  );
   for (const [flags, description, fallback] of spec.options ?? [])
     command.option(flags, description, fallback);
   for (const [flags, description] of spec.lists ?? [])
@@ -50,7 +55,7 @@ export function addCommand(parent: Command, spec: CommandSpec): Command {
   command.action(async () => {
     const options = command.opts();
     const format = parseFormat(String(options.output));
-    const shell: Shell = { context: () => loadContext(options.context as string | undefined), format };
+    const shell: Shell = { context: await contextOf(options.context, spec.takesKubernetes === true), format };
     const args = command.processedArgs.flat().filter((arg) => arg !== undefined) as string[];
     const result = await spec.action(shell, args, options);
     if (result === undefined) return;
@@ -58,6 +63,15 @@ export function addCommand(parent: Command, spec: CommandSpec): Command {
     process.exitCode = result.status ?? 0;
   });
   return command;
+}
+
+/** Read when the command asks for it; what is in Kubernetes is asked before, for that takes time. */
+async function contextOf(named: unknown, isTheCommands: boolean): Promise<() => Context> {
+  if (!isTheCommands && (await import("../kube/names.ts")).isKubeContext(named)) {
+    const context = await (await import("../kube/context.ts")).kubeContext(named);
+    return () => context;
+  }
+  return () => loadContext(named as string | undefined);
 }
 
 export const write = (text: string): Promise<void> =>

@@ -20,6 +20,7 @@ import type { Action } from "../supervisor/lab.ts";
 import type { Topology, TopologyCluster } from "../topology/types.ts";
 import {
   ADMIN_PORT,
+  type AgentManifestOptions,
   agentManifests,
   dnsStanza,
   GATEWAY_PORT,
@@ -196,7 +197,7 @@ export class KubeLab {
     cluster: TopologyCluster,
     index: number,
     gateway: string,
-  ): Promise<{ config: Manifest; joinToken: string }> {
+  ): Promise<AgentManifestOptions> {
     const { plan } = this.kube.cluster(cluster.name).options;
     const hub = this.fleet.federation.hubTarget();
     const wanted = {
@@ -225,7 +226,7 @@ export class KubeLab {
       hub: { url: `https://${plan.nodeIp}:${PORTS.hubApi}`, caPem: hub.caPem },
       nats: { servers: [`nats://${plan.nodeIp}:${PORTS.nats}`] },
       admin: { host: "0.0.0.0", port: ADMIN_PORT },
-      gateway: { name: "gw", address: gateway, port: GATEWAY_PORT, bind: "POD_IP" },
+      gateway: { name: "gw", address: gateway, port: GATEWAY_PORT, listen: "POD_IP" },
     };
     return { config, joinToken: data.token };
   }

@@ -2,7 +2,9 @@
  * What a cluster of the lab gets so that it is a member: agent and gateway in one pod, their Services and their rights.
  * The objects that a user would apply by hand. Pure.
  */
+import { createHash } from "node:crypto";
 import { AGENT_RULES, type Rule } from "@hansa/kube";
+import { envoyBootstrap } from "@hansa/xds";
 import { stringify } from "yaml";
 
 export const SYSTEM = "hansa-system";
@@ -65,17 +67,36 @@ export const dnsStanza = (address: string): string =>
 
 export interface AgentManifestOptions {
   /** agent.yaml, without what belongs to the pod (folders, addresses of the pod). */
-  readonly config: Manifest;
+  readonly config: Manifest & {
+    readonly cluster: string;
+    readonly region: string;
+    readonly zones: readonly string[];
+    readonly gateway: { readonly name: string };
+  };
   readonly joinToken: string;
 }
 
 const CONFIG = "/etc/hansa/agent.yaml";
 const SOCKETS = "/run/hansa/s";
-const BOOTSTRAP = `${SOCKETS}/gateway-gw.json`;
+const BOOTSTRAP = "/etc/hansa/gateway.json";
 
 /** The pod's own address comes into the configuration at its start: no object knows it before. */
 const AGENT_START = `sed "s/POD_IP/$POD_IP/g" ${CONFIG} > /run/hansa/agent.yaml && exec hansa-agent --config /run/hansa/agent.yaml`;
-const ENVOY_START = `until [ -s ${BOOTSTRAP} ]; do sleep 0.05; done; exec envoy -c ${BOOTSTRAP} --use-dynamic-base-id --concurrency 1 --drain-time-s 45 --log-level warning`;
+const ENVOY_START = `exec envoy -c ${BOOTSTRAP} --use-dynamic-base-id --concurrency 1 --drain-time-s 45 --log-level warning`;
+
+/** As the agent names the sockets: services/agent/src/proxy/sockets.ts. */
+function gatewayBootstrap({ cluster, region, zones, gateway }: AgentManifestOptions["config"]): string {
+  const nodeId = `gateway/${gateway.name}`;
+  const file = createHash("sha256").update(nodeId).digest("hex").slice(0, 16);
+  const bootstrap = envoyBootstrap({
+    nodeId,
+    cluster,
+    adsSocketPath: `${SOCKETS}/${file}.sock`,
+    admin: { path: `${SOCKETS}/${file}.admin` },
+    locality: { region, zone: zones[0] ?? "default" },
+  });
+  return JSON.stringify(bootstrap, null, 2);
+}
 
 export function agentManifests({ config, joinToken }: AgentManifestOptions): Manifest[] {
   const whole = {
@@ -92,7 +113,7 @@ export function agentManifests({ config, joinToken }: AgentManifestOptions): Man
       apiVersion: "v1",
       kind: "ConfigMap",
       metadata: meta("hansa-agent"),
-      data: { "agent.yaml": stringify(whole) },
+      data: { "agent.yaml": stringify(whole), "gateway.json": gatewayBootstrap(config) },
     },
     {
       apiVersion: "apps/v1",
@@ -129,7 +150,7 @@ export function agentManifests({ config, joinToken }: AgentManifestOptions): Man
                 image: "envoyproxy/envoy",
                 command: ["sh", "-c", ENVOY_START],
                 readinessProbe: { tcpSocket: { port: GATEWAY_PORT }, periodSeconds: 1 },
-                volumeMounts: [run],
+                volumeMounts: [run, { name: "config", mountPath: "/etc/hansa" }],
               },
             ],
             volumes: [

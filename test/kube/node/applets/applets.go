@@ -11,6 +11,7 @@ import (
 func Find(name string) (run func(args []string) int, found bool) {
 	tools := map[string]func([]string) error{
 		"curl": fetch, "nc": netcat, "nslookup": lookUp, "socat": relay, "echo-server": echo, "pause": pause,
+		"iptables-restore": restoreIPv4, "ip6tables-restore": restoreIPv6,
 	}
 	tool, found := tools[name]
 	return func(args []string) int {

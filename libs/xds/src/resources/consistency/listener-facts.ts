@@ -7,6 +7,7 @@ import {
   type HttpConnectionManager,
   HttpConnectionManager_ForwardClientCertDetails,
   HttpConnectionManagerSchema,
+  type Listener,
   ListenerSchema,
   type NetworkRBAC,
   NetworkRBACSchema,
@@ -14,7 +15,7 @@ import {
   TcpProxySchema,
 } from "../../../gen/index.ts";
 import { GUARD_STAT } from "../guard.ts";
-import { BLACK_HOLE, passthroughClusterName } from "../names.ts";
+import { BLACK_HOLE, ORIGINAL_DESTINATION, passthroughClusterName } from "../names.ts";
 import { Collector, type Facts } from "./facts.ts";
 import { demandDecides } from "./matcher-facts.ts";
 import { readRoutes } from "./route-facts.ts";
@@ -91,6 +92,18 @@ function readChain(chain: FilterChain, collector: Collector): void {
   }
 }
 
+/** A connection to the listener's own port that it passes on comes back to it, for ever. */
+function demandNoLoop({ address, filterChains }: Listener, collector: Collector): void {
+  const socket = address?.address.case === "socketAddress" ? address.address.value : undefined;
+  const own = socket?.portSpecifier.case === "portValue" ? socket.portSpecifier.value : 0;
+  const guard = filterChains.find(
+    ({ filterChainMatch: match }) => match?.destinationPort === own && match.serverNames.length === 0,
+  );
+  const [filter] = guard?.filters.map(knownFilter) ?? [];
+  const isHole = filter?.kind === "tcp" && clusterOf(filter.config) === BLACK_HOLE;
+  collector.demand(isHole, "what is dialled at its own port is passed on to itself");
+}
+
 export function listenerFacts(name: string, bytes: Uint8Array): Facts {
   const listener = fromBinary(ListenerSchema, bytes);
   const collector = new Collector(`listener ${name}`);
@@ -108,10 +121,13 @@ export function listenerFacts(name: string, bytes: Uint8Array): Facts {
     readChain(chain, collector);
   }
   const fallback = listener.defaultFilterChain?.filters.map(knownFilter) ?? [];
+  const takes = listener.listenerFilters.some(({ name }) => name === "envoy.filters.listener.original_dst");
   for (const filter of fallback) {
-    const isHole = filter?.kind === "tcp" && clusterOf(filter.config) === BLACK_HOLE;
-    collector.demand(isHole, "the default chain leads somewhere");
-    if (isHole) collector.clusters.add(BLACK_HOLE);
+    const to = filter?.kind === "tcp" ? clusterOf(filter.config) : "";
+    const isSafe = to === BLACK_HOLE || (takes && to === ORIGINAL_DESTINATION);
+    collector.demand(isSafe, "the default chain leads somewhere");
+    if (isSafe) collector.clusters.add(to);
   }
+  if (takes) demandNoLoop(listener, collector);
   return collector.facts();
 }

@@ -55,6 +55,7 @@ export interface PodObject extends NamedObject {
   readonly serviceAccount: string;
   /** Its injected proxy takes mTLS. */
   readonly meshed: boolean;
+  readonly uid: string;
 }
 
 export interface ConditionObject {
@@ -177,6 +178,7 @@ export function projectPod(object: Json): PodObject {
     ...projectName(object),
     serviceAccount: string(record(object, "spec"), "serviceAccountName") ?? "default",
     meshed: strings(record(object, "metadata"), "labels")[PROXY_LABEL] === "sidecar",
+    uid: string(record(object, "metadata"), "uid") ?? "",
   };
 }
 

@@ -1,0 +1,74 @@
+/**
+ * What charts and manifests take from the code, and manifests from the charts. Checked in, so that an installation needs none of
+ * this; test/kube/charts.spec.ts tells where it is out of date. `node deploy/tools/generate.ts` writes it.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { AGENT_RULES, type Rule } from "@hansa/kube";
+import { envoyArguments, envoyBootstrap } from "@hansa/xds";
+import { parse } from "yaml";
+import { chartFolder, manifests, render, type Values } from "./helm/helm.ts";
+import { root } from "./paths.mjs";
+
+const FILES = "deploy/charts/hansa-agent/files";
+const GATEWAY_DRAIN_S = 60;
+
+/** RBAC rules, each with its reason. */
+export const rulesYaml = (rules: readonly Rule[]): string =>
+  rules
+    .map(
+      ({ group, resource, verbs, why }) =>
+        `# ${why}\n- { apiGroups: ["${group}"], resources: [${resource}], verbs: [${verbs.join(", ")}] }\n`,
+    )
+    .join("");
+
+const gatewayBootstrap = (): string => {
+  const socket = (kind: string): string => `/run/hansa/sockets/@SOCKET@.${kind}`;
+  const bootstrap = envoyBootstrap({
+    nodeId: "gateway/@GATEWAY@",
+    cluster: "@CLUSTER@",
+    adsSocketPath: socket("sock"),
+    admin: { path: socket("admin") },
+    locality: { region: "@REGION@", zone: "@ZONE@" },
+  });
+  return `${JSON.stringify(bootstrap, null, 2)}\n`;
+};
+
+const argumentsJson = (): string =>
+  `${JSON.stringify(envoyArguments({ bootstrapPath: "/etc/hansa/gateway.json", drainSeconds: GATEWAY_DRAIN_S }))}\n`;
+
+const own = (rule: Rule): boolean => rule.scope === "own";
+
+/** What the chart reads, by path from the root. */
+export const chartParts = (): Readonly<Record<string, string>> => ({
+  [`${FILES}/rules-cluster.yaml`]: rulesYaml(AGENT_RULES.filter((rule) => !own(rule))),
+  [`${FILES}/rules-own.yaml`]: rulesYaml(AGENT_RULES.filter(own)),
+  [`${FILES}/envoy-arguments.json`]: argumentsJson(),
+  [`${FILES}/gateway.json`]: gatewayBootstrap(),
+});
+
+export const valuesOf = (chart: string, name: string): Values =>
+  parse(readFileSync(join(chartFolder(chart), "values", `${name}.yaml`), "utf8")) as Values;
+
+const HEAD = `# The chart hansa-agent as values/minimal.yaml renders it (node deploy/tools/generate.ts). Base for kustomize and for
+# \`hansa cluster join\`, which put a cluster's own name, addresses and images in its place.
+`;
+
+/** The chart's output: the parts above have to be written before. */
+export const base = (): Readonly<Record<string, string>> => {
+  const [rendered] = render("hansa-agent", [valuesOf("hansa-agent", "minimal")]);
+  if (rendered === undefined) throw new Error("hansa-agent: rendered nothing");
+  return { "deploy/kube/agent.yaml": `${HEAD}${manifests(rendered)}` };
+};
+
+function write(files: Readonly<Record<string, string>>): void {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+}
+
+if (import.meta.main) {
+  write(chartParts());
+  write(base());
+}

@@ -1,0 +1,33 @@
+/** Names that pods, namespaces and people meet, and the ports of an injected proxy. Part of the contract. */
+
+/** Namespace label and pod annotation. */
+export const INJECT = "hansa.dev/inject";
+export const ENABLED = "enabled";
+export const DISABLED = "disabled";
+/** Pod annotation: what was injected, and that it was. */
+export const INJECTED = "hansa.dev/injected";
+/** Pod annotation: roots of the agent's TLS, PEM; the pod's volume shows it as a file. */
+export const BUNDLE = "hansa.dev/bundle";
+/** Pod label: `sidecar` where a proxy takes mTLS. */
+export const PROXY_LABEL = "hansa.dev/proxy";
+export const EXCLUDE_INBOUND_PORTS = "hansa.dev/exclude-inbound-ports";
+export const EXCLUDE_OUTBOUND_PORTS = "hansa.dev/exclude-outbound-ports";
+export const EXCLUDE_OUTBOUND_CIDRS = "hansa.dev/exclude-outbound-cidrs";
+
+export const PROXY_CONTAINER = "hansa-proxy";
+export const RULES_CONTAINER = "hansa-rules";
+export const IDENTITY_VOLUME = "hansa-identity";
+export const RUN_VOLUME = "hansa-run";
+export const IDENTITY_PATH = "/var/run/hansa";
+
+/** Audience of the token by which a proxy says whose it is. */
+export const TOKEN_AUDIENCE = "hansa";
+
+export const ADMIN_PORT = 15_000;
+export const OUTBOUND_PORT = 15_001;
+export const INBOUND_PORT = 15_006;
+/** Readiness of the proxy, and the applications' probes. */
+export const PROBE_PORT = 15_021;
+export const PROXY_PORTS: readonly number[] = [ADMIN_PORT, OUTBOUND_PORT, INBOUND_PORT, PROBE_PORT];
+/** Whose traffic is not taken. No other process of the pod may run as it. */
+export const PROXY_UID = 1337;

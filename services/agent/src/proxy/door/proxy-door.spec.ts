@@ -1,0 +1,92 @@
+import type { Streams } from "@hansa/ads";
+import type { Timers } from "@hansa/core";
+import type { TokenVerdict } from "@hansa/kube";
+import { beforeEach, expect, it } from "vitest";
+import { ProxyDoor, UNKNOWN_WAIT_MS, UNKNOWN_WAITING_MAX } from "./proxy-door.ts";
+
+const streams = {} as Streams;
+const pod = { namespace: "shop", name: "pay-1", uid: "u-1", serviceAccount: "pay" };
+const owner = (more: object = {}): TokenVerdict => ({
+  authenticated: true,
+  namespace: "shop",
+  serviceAccount: "pay",
+  podName: "pay-1",
+  podUid: "u-1",
+  ...more,
+});
+
+let verdict: TokenVerdict;
+let due: (() => void) | undefined;
+let door: ProxyDoor;
+
+beforeEach(() => {
+  verdict = owner();
+  due = undefined;
+  const after: Timers["after"] = (delayMs, run) => {
+    expect(delayMs).toBe(UNKNOWN_WAIT_MS);
+    due = run;
+    return { cancel: () => (due = undefined) };
+  };
+  door = new ProxyDoor({ review: async () => verdict, timers: { after } as Timers });
+  door.add({ pod, streams });
+});
+
+/** Answers once the time to wait for an unknown pod is over. */
+async function admitted(authorization: string | undefined = "Bearer t"): Promise<unknown> {
+  const admission = door.admit(authorization);
+  for (let turn = 0; turn < 4; turn += 1) await Promise.resolve();
+  due?.();
+  return await admission;
+}
+
+it("a pod's own token opens streams of its proxy", async () => {
+  expect(await admitted()).toEqual({ kind: "admitted", streams });
+  expect(due).toBeUndefined();
+});
+
+it.each([[undefined], [""], ["t"], ["Basic t"], ["Bearer "], ["Bearer a b"]])(
+  "%j is no token",
+  async (authorization) => {
+    expect(await door.admit(authorization)).toMatchObject({ kind: "refused", status: "UNAUTHENTICATED" });
+  },
+);
+
+it.each<[string, TokenVerdict, string]>([
+  ["that is not accepted", { authenticated: false, reason: "expired" }, "UNAUTHENTICATED"],
+  [
+    "that nobody can judge",
+    { authenticated: undefined, problem: {} as never } as TokenVerdict,
+    "UNAVAILABLE",
+  ],
+  ["bound to no pod", owner({ podName: undefined, podUid: undefined }), "PERMISSION_DENIED"],
+  ["of another account", owner({ serviceAccount: "web" }), "PERMISSION_DENIED"],
+  ["of the pod that had the name before", owner({ podUid: "u-0" }), "UNAVAILABLE"],
+  ["of a pod without a proxy", owner({ podName: "web-1", podUid: "u-9" }), "UNAVAILABLE"],
+  ["of a pod of the name elsewhere", owner({ namespace: "bank" }), "UNAVAILABLE"],
+])("a token %s opens nothing", async (_what, given, status) => {
+  verdict = given;
+  const admission = await admitted();
+  expect(admission).toMatchObject({ kind: "refused", status });
+  expect((admission as { message: string }).message).not.toContain("expired");
+});
+
+it("waits for a pod that was not heard of yet, for some streams and for some time", async () => {
+  verdict = owner({ podName: "pay-2", podUid: "u-2" });
+  const waiting = Array.from({ length: UNKNOWN_WAITING_MAX }, () => door.admit("Bearer t"));
+  for (let turn = 0; turn < 4; turn += 1) await Promise.resolve();
+  expect(await door.admit("Bearer t")).toMatchObject({ status: "RESOURCE_EXHAUSTED" });
+  door.add({ pod: { ...pod, name: "pay-2", uid: "u-1" }, streams });
+  door.add({ pod: { ...pod, name: "pay-2", uid: "u-2" }, streams });
+  for (const admission of await Promise.all(waiting)) expect(admission).toMatchObject({ kind: "admitted" });
+});
+
+it("who is gone is let in no more; who came in his place still is", async () => {
+  const before = { pod, streams };
+  const after = { pod, streams };
+  door.add(before);
+  door.add(after);
+  door.remove(before);
+  expect(await admitted()).toMatchObject({ kind: "admitted" });
+  door.remove(after);
+  expect(await admitted()).toMatchObject({ status: "UNAVAILABLE" });
+});

@@ -1,0 +1,170 @@
+/**
+ * Sidecars of one Kubernetes cluster: the webhook that injects them, the door by which they come for their configuration,
+ * and the TLS of both. Any agent answers; only the elected one writes the webhook's configuration.
+ */
+import { type Door, openDoor, Streams } from "@hansa/ads";
+import { type KeyStore, nodeCrypto } from "@hansa/identity";
+import { type InjectSettings, TOKEN_AUDIENCE } from "@hansa/inject";
+import { Applier, codeOf, type KubeClient, type KubePorts, reviewToken } from "@hansa/kube";
+import type { ResourceLayer } from "@hansa/xds";
+import type { AgentConfig } from "./config.ts";
+import { ServingTls } from "./identity/serving-tls.ts";
+import { ProxyDoor } from "./proxy/door/proxy-door.ts";
+import { TokenReviews } from "./proxy/door/token-reviews.ts";
+import type { PodIdentity } from "./proxy/inventory.ts";
+import type { PlaneOptions, ProxyServer } from "./proxy/plane-options.ts";
+import type { VipsOf } from "./proxy/zone-layer.ts";
+import { webhookConfiguration } from "./webhook/configuration.ts";
+import { openWebhook, type WebhookServer } from "./webhook/server.ts";
+
+export type SidecarsConfig = NonNullable<NonNullable<AgentConfig["source"]["kubernetes"]>["sidecars"]>;
+
+export interface SidecarsOptions {
+  readonly config: SidecarsConfig;
+  readonly client: KubeClient;
+  readonly store: KeyStore;
+  readonly cluster: string;
+  readonly ports: KubePorts;
+  readonly mayWrite: () => boolean;
+}
+
+const advertised = ({ host, webhook }: SidecarsConfig): string => webhook.advertised ?? host;
+
+const TURN_MS = 2000;
+/** What somebody changed or removed is put right within this. */
+const REPEAT_MS = 60_000;
+/** Leaves last 30 days. */
+const RENEW_MS = 86_400_000;
+/** A stream ends after an hour at most, as long as a projected token lives, and its proxy shows the next one. */
+const STREAM_AGE_MS_MAX = 3_600_000;
+
+export class Sidecars {
+  readonly #options: SidecarsOptions;
+  readonly #tls: ServingTls;
+  readonly #proxies: ProxyDoor;
+  readonly #applier: Applier;
+  #door: Door | undefined;
+  #webhook: WebhookServer | undefined;
+  #appliedMs: number | undefined;
+  #isApplying = false;
+  #renewedMs: number;
+  #stops: (() => void)[] = [];
+
+  constructor(options: SidecarsOptions) {
+    const { config, client, store, cluster, ports, mayWrite } = options;
+    this.#options = options;
+    const names = [...new Set([config.host, config.listen.host, advertised(config)])];
+    this.#tls = new ServingTls({ store, cluster, names, ports });
+    const reviews = new TokenReviews({
+      review: (token) => reviewToken(client, token, [TOKEN_AUDIENCE]),
+      sha256: nodeCrypto.sha256,
+      clock: ports.clock,
+    });
+    this.#proxies = new ProxyDoor({ review: (token) => reviews.review(token), timers: ports.timers });
+    this.#applier = new Applier({ client, ports, mayWrite });
+    this.#renewedMs = ports.clock.monotonicMs();
+  }
+
+  get settings(): InjectSettings {
+    const { config, cluster } = this.#options;
+    const { host, listen, proxyImage, rulesImage, excludeOutboundCidrs } = config;
+    return {
+      cluster,
+      proxyImage,
+      rulesImage,
+      agent: { host, port: listen.port },
+      bundlePem: this.#tls.bundlePem,
+      excludeOutboundCidrs,
+    };
+  }
+
+  /** Throws HSA1012 where an address is taken. */
+  async start(): Promise<void> {
+    const { config, ports } = this.#options;
+    const tls = this.#tls.issue();
+    this.#door = await openDoor({
+      ...config.listen,
+      ...ports,
+      tls,
+      admit: (authorization) => this.#proxies.admit(authorization),
+    });
+    this.#webhook = await openWebhook({
+      ...config.webhook,
+      tls,
+      settings: () => this.settings,
+      metrics: ports.metrics,
+    });
+    const turns = ports.timers.every(TURN_MS, () => this.turn());
+    this.#stops.push(() => turns.cancel());
+    this.turn();
+  }
+
+  async stop(): Promise<void> {
+    for (const stop of this.#stops.splice(0)) stop();
+    this.#applier.stop();
+    await Promise.all([this.#door?.close(), this.#webhook?.close()]);
+  }
+
+  /** Certificates and the webhook's configuration, where one of them is due. */
+  turn(wallMs = this.#options.ports.clock.nowMs()): void {
+    const { clock } = this.#options.ports;
+    const nowMs = clock.monotonicMs();
+    const stepped = this.#tls.step(wallMs);
+    if (stepped || nowMs - this.#renewedMs >= RENEW_MS) {
+      this.#renewedMs = nowMs;
+      const tls = this.#tls.issue();
+      this.#door?.setTls(tls);
+      this.#webhook?.setTls(tls);
+    }
+    const isDue = stepped || this.#appliedMs === undefined || nowMs - this.#appliedMs >= REPEAT_MS;
+    if (isDue && !this.#isApplying && this.#options.mayWrite()) void this.#apply();
+  }
+
+  async #apply(): Promise<void> {
+    const { config, client, ports } = this.#options;
+    this.#isApplying = true;
+    const { bundlePem } = this.#tls;
+    const place = { host: advertised(config), port: config.webhook.port };
+    const written = await this.#applier.write(webhookConfiguration(place, bundlePem, client.namespace));
+    this.#isApplying = false;
+    if (written.outcome === "applied") {
+      this.#appliedMs = ports.clock.monotonicMs();
+      this.#tls.published(bundlePem);
+    } else if ("problem" in written)
+      ports.log.error("sidecars: the webhook's configuration cannot be written", {
+        code: codeOf(written.problem),
+        reason: written.problem.message,
+      });
+  }
+
+  /** Lets the pod's proxy in to these layers. */
+  serve(pod: PodIdentity, layers: readonly ResourceLayer[], onAck: () => void): ProxyServer {
+    const { ports } = this.#options;
+    const streams = new Streams({
+      layers,
+      owner: `${pod.namespace}/${pod.name}`,
+      ...ports,
+      // Not all at once an hour after the agent's start.
+      streamAgeMsMax: STREAM_AGE_MS_MAX * (0.75 + 0.25 * ports.random.float()),
+      onAck,
+      onNack: onAck,
+      onEnd: onAck,
+    });
+    const proxy = { pod, streams };
+    this.#proxies.add(proxy);
+    return {
+      ackedRevision: () => streams.ackedRevision(),
+      status: () => streams.status(),
+      close: async () => {
+        this.#proxies.remove(proxy);
+        streams.close();
+      },
+    };
+  }
+}
+
+/** Where sidecars are injected, they take connections by cluster-set address: IPv4 alone, as the injector's rules. */
+export function vipsIn({ kubernetes }: AgentConfig["source"], of: VipsOf): Pick<PlaneOptions, "vips"> {
+  if (kubernetes?.sidecars === undefined) return {};
+  return { vips: { ranges: kubernetes.clusterSetIps.filter((range) => !range.includes(":")), of } };
+}

@@ -1,0 +1,108 @@
+/** A real hub, Kubernetes clusters whose pods reach it, and `hansa` as a user types it. */
+import { spawn } from "node:child_process";
+import { copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { type Kube, startKube } from "../../../deploy/tools/kube/kube.ts";
+import { envoyBinary, node24, root } from "../../../deploy/tools/paths.mjs";
+import { HubRig } from "../../contract/hub-rig.ts";
+
+const CLI = join(root, "services/cli/src/main.ts");
+const HUB_PORT = 8443;
+const NATS_PORT = 4222;
+/** Open to every user, as the hub's folder is not. */
+const programs = join(tmpdir(), `hansa-images-${process.pid}`);
+
+export interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class JoinRig {
+  readonly hub: HubRig;
+  readonly kube: Kube;
+  readonly context: string;
+
+  private constructor(hub: HubRig, kube: Kube, context: string) {
+    this.hub = hub;
+    this.kube = kube;
+    this.context = context;
+  }
+
+  static async start(clusters: readonly string[]): Promise<JoinRig> {
+    const nodes = clusters.map((_, index) => `10.${64 + index}.0.1`);
+    const hub = await HubRig.start({ config: { api: { hosts: ["127.0.0.1", ...nodes] } } });
+    const forwards = [
+      { port: HUB_PORT, to: `127.0.0.1:${hub.apiPort}` },
+      { port: NATS_PORT, to: new URL(hub.nats.url).host },
+    ];
+    const kube = await startKube({ clusters, nodes: { forwards, images: images() } });
+    const { url, caPem, token } = hub.target();
+    const key = join(hub.folder, "operator.pem");
+    const context = join(hub.folder, "context.json");
+    writeFileSync(key, hub.operator.pkcs8, { mode: 0o600 });
+    const document = { federation: "lab.hansa", hub: { url, caPem, token }, agents: {}, operatorKeys: [key] };
+    writeFileSync(context, JSON.stringify(document), { mode: 0o600 });
+    return new JoinRig(hub, kube, context);
+  }
+
+  /** Resolves however it ends. */
+  hansa(...args: readonly string[]): Promise<Ran> {
+    return new Promise((resolve, reject) => {
+      const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CLI, ...args], {
+        env: { ...process.env, KUBECONFIG: this.kube.kubeconfig, HANSA_CONTEXT: this.context },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      const said = { stdout: "", stderr: "" };
+      for (const name of ["stdout", "stderr"] as const)
+        child[name].on("data", (chunk: Buffer) => {
+          said[name] += chunk.toString();
+        });
+      child.once("error", reject);
+      child.once("close", (status) => resolve({ status, ...said }));
+    });
+  }
+
+  /** Where the pods of a cluster reach hub and NATS, and what the cluster is. */
+  flags(cluster: string): string[] {
+    const { nodeIp, loadBalancerCidr } = this.kube.cluster(cluster).options.plan;
+    const reach = ["--hub", `https://${nodeIp}:${HUB_PORT}`, "--nats", `nats://${nodeIp}:${NATS_PORT}`];
+    return ["--context", cluster, "--region", `${cluster}-1`, "--cidrs", loadBalancerCidr, ...reach];
+  }
+
+  async token(cluster: string, name = cluster): Promise<string> {
+    const { loadBalancerCidr } = this.kube.cluster(cluster).options.plan;
+    const { stdout, stderr } = await this.hansa(
+      ...["cluster", "token", name, "--region", `${cluster}-1`, "--cidrs", loadBalancerCidr],
+    );
+    if (stdout === "") throw new Error(stderr);
+    return stdout.trim();
+  }
+
+  async stop(): Promise<void> {
+    await this.kube.close();
+    await this.hub.stop();
+    rmSync(programs, { recursive: true, force: true });
+  }
+}
+
+/** What stands for the images of the manifests: this checkout's agent, and Envoy where every user may run it. */
+function images() {
+  const bin = programs;
+  mkdirSync(bin, { recursive: true, mode: 0o755 });
+  const envoy = join(bin, "envoy");
+  copyFileSync(envoyBinary(), envoy);
+  const ask = join(bin, "hansa-ask");
+  symlinkSync(join(root, "services/agent/bin/hansa-ask.mjs"), ask);
+  const node = node24() ?? "node";
+  const main = join(root, "services/agent/src/main.ts");
+  return [
+    {
+      name: "hansa-agent",
+      entrypoint: [node, "--disable-warning=ExperimentalWarning", main],
+      path: [bin, dirname(node)],
+    },
+    { name: "envoy", entrypoint: [envoy] },
+  ];
+}
