@@ -5,7 +5,6 @@ import type { KubeCluster } from "../../deploy/tools/kube/cluster.ts";
 import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
 import { AgentRig } from "../contract/agent-rig.ts";
 
-
 const CRDS = readFileSync(new URL("../../deploy/kube/mcs-crds.yaml", import.meta.url), "utf8");
 const POOL = "10.251.0.0/16";
 const [ADS, HOOK] = [15_010, 15_017];
