@@ -1,9 +1,8 @@
 /** Composition of one agent: core, source, identities, data plane and admin API, in the order in which they start. */
 import { join } from "node:path";
-import { connectBus } from "@hansa/bus";
 import { agentId, type ClusterName, type SpiffeId, type TrustDomain } from "@hansa/core";
 import { type BundleValue, bundleKey, LANES, type LogBus, type RegisterEvent } from "@hansa/events";
-import { type Authority, callApi, type KeyStore, nodeCrypto, openKeyStore, toBundle } from "@hansa/identity";
+import { type Authority, callApi, type KeyStore, nodeCrypto, toBundle } from "@hansa/identity";
 import type { MetricsRegistry } from "@hansa/telemetry";
 import type { AgentView } from "./admin/agent-view.ts";
 import { openAdmin } from "./admin/open-admin.ts";
@@ -12,10 +11,10 @@ import { AgentCore, HUB_SILENT_MS } from "./core.ts";
 import { folderDisk } from "./disk.ts";
 import { AgentDns } from "./dns/agent-dns.ts";
 import { type Journal, openJournal } from "./follow/journal.ts";
-import { busIdentity, clusterAuthority, logSigner } from "./identity/keys.ts";
+import { logSigner } from "./identity/keys.ts";
 import { SvidPool } from "./identity/svids.ts";
-import { ensureMembership, type Membership } from "./join.ts";
-import { type KubeDoor, Kubernetes, openKube } from "./kubernetes.ts";
+import type { Membership } from "./join.ts";
+import { type KubeDoor, Kubernetes } from "./kubernetes.ts";
 import { gatewayProber, gatewaysOf } from "./liveness/gateway-prober.ts";
 import { TrafficEvidence } from "./liveness/traffic.ts";
 import { LateRecords } from "./log/late-records.ts";
@@ -35,7 +34,7 @@ import { PodProxies } from "./source/kube/pod-proxies.ts";
 const GAUGES_MS = 2000;
 const LATE_TIMEOUT_MS = 30_000;
 
-type AgentPorts = Omit<Ports, "disk" | "crypto"> & { readonly metrics: MetricsRegistry };
+export type AgentPorts = Omit<Ports, "disk" | "crypto"> & { readonly metrics: MetricsRegistry };
 
 export class Agent implements AgentView {
   readonly config: AgentConfig;
@@ -349,32 +348,3 @@ export class Agent implements AgentView {
 
 /** Proxies of pods come by themselves; the gateways are those that the configuration names. */
 const NO_DOCUMENT: SourceDocument = { services: [], workloads: [], allows: [], failover: [] };
-
-/** Makes keys at the first start, joins with the token, and answers an agent that is ready to start. */
-export async function createAgent(
-  config: AgentConfig,
-  ports: AgentPorts,
-  joinToken: string | undefined,
-): Promise<Agent> {
-  const { kubernetes } = config.source;
-  const door =
-    kubernetes === undefined ? undefined : await openKube(kubernetes, ports, folderDisk(config.dataDir));
-  const store = openKeyStore(join(config.dataDir, "keys"));
-  const identity = busIdentity(store);
-  const membership = await ensureMembership(
-    { config, store, signer: logSigner(store), bus: identity, ports },
-    joinToken,
-  );
-  const authority = clusterAuthority(store, membership.trustDomain, ports);
-  const bus = await connectBus({
-    servers: config.nats.servers,
-    account: identity.accountKey,
-    creds: { jwt: membership.userJwt, seed: identity.userSeed },
-    name: `agent ${config.cluster}`,
-    log: ports.log,
-    timers: ports.timers,
-    random: ports.random,
-    ...(config.nats.caPem === undefined ? {} : { caPem: config.nats.caPem }),
-  });
-  return new Agent({ config, ports, store, membership, authority, bus, door });
-}
