@@ -233,6 +233,15 @@ describe("for every pod", () => {
         },
       ),
     );
+    const probe = { readinessProbe: null, livenessProbe: { httpGet: null, tcpSocket: null, grpc: null } };
+    for (const given of [
+      { spec: { containers: [{ name: "a", ...probe, ports: null, lifecycle: null }] } },
+      { metadata: null, spec: { containers: [app], os: null, volumes: null, securityContext: null } },
+    ]) {
+      const result = inject(given, ENABLED, settings);
+      if (result.kind !== "patch") throw new Error(JSON.stringify(result));
+      expect(inject(applyPatch(given, result.patch), ENABLED, settings).kind).toBe("leave");
+    }
     for (const value of [null, undefined, 1, "pod", [], {}, { spec: null }, { spec: { containers: {} } }])
       expect(inject(value, ENABLED, settings)).toMatchObject({ kind: "refuse", code: "HSA7031" });
   });

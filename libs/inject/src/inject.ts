@@ -6,7 +6,7 @@ import { proxyContainer, rulesContainer, volumes } from "./containers.ts";
 import { decide } from "./decide.ts";
 import { readExclusions } from "./exclusions.ts";
 import { BUNDLE, INJECTED, PROXY_LABEL } from "./names.ts";
-import type { PatchOperation } from "./pod.ts";
+import type { PatchOperation, Pod } from "./pod.ts";
 import { rewriteProbes } from "./probes.ts";
 import { isPod } from "./read-pod.ts";
 import { refusalsOf } from "./refusals.ts";
@@ -48,13 +48,20 @@ export function inject(
       ...[...replaced].map(([path, value]): PatchOperation => ({ op: "replace", path, value })),
       ...inFront("/spec/initContainers", pod.spec.initContainers, own),
       ...appended("/spec/volumes", pod.spec.volumes, volumes()),
-      ...merged("/metadata/labels", pod.metadata?.labels, { [PROXY_LABEL]: "sidecar" }),
-      ...merged("/metadata/annotations", pod.metadata?.annotations, {
-        [INJECTED]: SHAPE,
-        [BUNDLE]: settings.bundlePem,
-      }),
+      ...marks(pod.metadata, settings),
     ],
   };
+}
+
+function marks(metadata: Pod["metadata"] | null, { bundlePem }: InjectSettings): PatchOperation[] {
+  const labels = { [PROXY_LABEL]: "sidecar" };
+  const annotations = { [INJECTED]: SHAPE, [BUNDLE]: bundlePem };
+  if (metadata === undefined || metadata === null)
+    return [{ op: "add", path: "/metadata", value: { labels, annotations } }];
+  return [
+    ...merged("/metadata/labels", metadata.labels, labels),
+    ...merged("/metadata/annotations", metadata.annotations, annotations),
+  ];
 }
 
 const refuse = (problems: readonly string[]): Injection => ({

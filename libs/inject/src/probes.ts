@@ -35,11 +35,11 @@ export function rewriteProbes({ spec }: Pod): Rewritten {
   const problems: string[] = [];
   const rewrite = (
     container: Container,
-    handler: Handler | undefined,
+    handler: Handler | null | undefined,
     pointer: string,
     name: string,
   ): void => {
-    if (handler === undefined) return;
+    if (handler === undefined || handler === null) return;
     const path = `/app/${container.name}/${name}`;
     const read = probeOf(container, handler, path);
     if (typeof read === "string") problems.push(`${pointer.slice(1).replaceAll("/", ".")}: ${read}`);
@@ -59,7 +59,9 @@ export function rewriteProbes({ spec }: Pod): Rewritten {
 
 /** undefined: not asked of this pod's network; a text: why it cannot be asked. */
 function probeOf(container: Container, handler: Handler, path: string): AppProbe | string | undefined {
-  const { httpGet, tcpSocket, grpc } = handler;
+  const [httpGet, tcpSocket, grpc] = [handler.httpGet, handler.tcpSocket, handler.grpc].map(
+    (each) => each ?? undefined,
+  ) as [Handler["httpGet"], Handler["tcpSocket"], Handler["grpc"]];
   if ((httpGet ?? tcpSocket)?.host) return undefined;
   const named = httpGet?.port ?? tcpSocket?.port ?? grpc?.port;
   if (named === undefined) return undefined;

@@ -9,6 +9,7 @@ import {
 } from "./names.ts";
 import type { Container, Pod } from "./pod.ts";
 
+const LINUX = { name: "linux" };
 const OWN_CONTAINERS: readonly string[] = [PROXY_CONTAINER, RULES_CONTAINER];
 const OWN_VOLUMES: readonly string[] = [IDENTITY_VOLUME, RUN_VOLUME];
 
@@ -16,8 +17,8 @@ export function refusalsOf({ spec }: Pod): string[] {
   const problems: string[] = [];
   if (spec.hostNetwork === true)
     problems.push("spec.hostNetwork: the node's network is not one pod's to intercept");
-  if (spec.os !== undefined && spec.os.name !== "linux")
-    problems.push(`spec.os.name: the proxy runs on linux, not on ${spec.os.name}`);
+  if ((spec.os ?? LINUX).name !== LINUX.name)
+    problems.push(`spec.os.name: the proxy runs on linux, not on ${spec.os?.name}`);
   if (spec.securityContext?.runAsUser === PROXY_UID)
     problems.push(`spec.securityContext.runAsUser: ${PROXY_UID} is the proxy's, whose traffic is not taken`);
   for (const [index, { name }] of (spec.volumes ?? []).entries())
