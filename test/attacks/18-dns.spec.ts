@@ -1,4 +1,4 @@
-/** Anybody on the network may send the DNS server bytes (T19): whatever they are, it answers within its bound or not at all. */
+/** Anybody on the network may send the DNS server bytes (T21): whatever they are, it answers within its bound or not at all. */
 import { decode } from "dns-packet";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -45,7 +45,7 @@ const query = fc
   .map(([asked, kind, payloadBytes]) => queryOf(asked, kind, { payloadBytes }));
 
 describe("bytes from anybody", () => {
-  it("of every kind are answered within the bound, or not at all (T19)", () => {
+  it("of every kind are answered within the bound, or not at all (T21)", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 600 }), transport, (bytes, way) =>
         judged(Buffer.from(bytes), way),
@@ -54,7 +54,7 @@ describe("bytes from anybody", () => {
     );
   });
 
-  it("that nearly are a query, too (T19)", () => {
+  it("that nearly are a query, too (T21)", () => {
     const changes = fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { minLength: 1, maxLength: 8 });
     const cut = fc.option(fc.nat(400));
     fc.assert(
@@ -110,7 +110,7 @@ describe("what another cluster says of its endpoints", () => {
     );
   const asked = fc.tuple(fc.constantFrom("", "_http._tcp.", "_tcp.", "us.", "db-0.us.", "1-2-3-4.us."), type);
 
-  it("makes no answer that cannot be read, and none that fails (T19)", () => {
+  it("makes no answer that cannot be read, and none that fails (T8)", () => {
     fc.assert(
       fc.property(service, asked, transport, (imported, [prefix, kind], way) => {
         const hostile = responderOf(new TestIndex(imported));

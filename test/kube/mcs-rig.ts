@@ -1,9 +1,14 @@
 /** Clusters with real API servers, each with a real agent on a real hub: what a user of the MCS API meets. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
 import { AgentRig, type Name, until } from "../contract/agent-rig.ts";
 
-const CRDS = readFileSync(new URL("../../deploy/kube/mcs-crds.yaml", import.meta.url), "utf8");
+const FOLDER = new URL("../../deploy/crds/", import.meta.url);
+const CRDS = readdirSync(FOLDER)
+  .map((file) => readFileSync(new URL(file, FOLDER), "utf8"))
+  .join("\n---\n");
+/** Of each cluster's agent, on the address of its admin API. */
+export const DNS_PORT = 15_053;
 const NUMBER = { eu: 1, us: 2, ap: 3 } as const;
 
 export interface Condition {
@@ -48,8 +53,11 @@ export class McsRig {
     await Promise.all(names.map((name) => kube.cluster(name).apply(CRDS)));
     for (const name of names) {
       const cidrs = [`127.${agents.octet}.${NUMBER[name]}.0/24`, podCidr(name)];
-      const token = await agents.joinToken(name, { cidrs });
-      agents.configure(name, token, { cidrs, source: { kubernetes: rig.source(name, more) } });
+      const namespaces = ["shop", "late"];
+      const token = await agents.joinToken(name, { cidrs, namespaces });
+      const source = { kubernetes: rig.source(name, more) };
+      const dns = { listen: [{ host: agents.address(name, 2), port: DNS_PORT }] };
+      agents.configure(name, token, { cidrs, namespaces: [...namespaces, "private"], source, dns });
     }
     await Promise.all(names.map((name) => agents.agent(name)));
     return rig;
@@ -87,7 +95,15 @@ export class McsRig {
   /** undefined where there is none. */
   async get(name: Name, kind: string, object: string): Promise<KubeObjectJson | undefined> {
     const { kubectl } = this.kube.cluster(name);
-    const { code, stdout, stderr } = await kubectl.run(["-n", "shop", "get", kind, object, "-o", "json"]);
+    const { code, stdout, stderr } = await kubectl.run([
+      "-n",
+      namespaceOf(object),
+      "get",
+      kind,
+      nameOf(object),
+      "-o",
+      "json",
+    ]);
     if (code === 0) return JSON.parse(stdout);
     if (stderr.includes("NotFound")) return undefined;
     throw new Error(stderr);
@@ -119,13 +135,13 @@ export class McsRig {
     );
   }
 
-  /** Waits for a condition of an export, by `Type=Status/Reason`. */
-  async condition(name: Name, service: string, wanted: string): Promise<Condition> {
+  /** Waits for a condition of an export, or of another kind, by `Type=Status/Reason`. */
+  async condition(name: Name, service: string, wanted: string, kind = "serviceexport"): Promise<Condition> {
     let shown: readonly Condition[] = [];
     const texts = () => shown.map(({ type, status, reason }) => `${type}=${status}/${reason}`);
     try {
       await until(`${name} says ${wanted} of ${service}`, async () => {
-        shown = (await this.get(name, "serviceexport", service))?.status?.conditions ?? [];
+        shown = (await this.get(name, kind, service))?.status?.conditions ?? [];
         return texts().includes(wanted);
       });
     } catch (cause) {
@@ -137,9 +153,17 @@ export class McsRig {
   }
 }
 
-const metadata = (name: string, more: object = {}) => ({ namespace: "shop", name, ...more });
+/** `ns/name`, or a name in `shop`. */
+const namespaceOf = (object: string): string =>
+  object.includes("/") ? (object.split("/")[0] ?? "") : "shop";
+const nameOf = (object: string): string => object.split("/").at(-1) ?? "";
+const metadata = (object: string, more: object = {}) => ({
+  namespace: namespaceOf(object),
+  name: nameOf(object),
+  ...more,
+});
 
-export const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } };
+export const namespace = (name: string) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
 
 export const service = (name: string, spec: object = {}) => ({
   apiVersion: "v1",

@@ -1,4 +1,6 @@
 /** The MCS API between clusters with real API servers, agents, NATS and hub (KEP-1645, federation §10.1). */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { McsRig, namespace, poolOf, service, serviceExport, slice } from "./mcs-rig.ts";
 
@@ -6,7 +8,7 @@ let rig: McsRig;
 
 beforeAll(async () => {
   rig = await McsRig.start(["eu", "us"]);
-  await Promise.all([rig.apply("eu", namespace), rig.apply("us", namespace)]);
+  await Promise.all([rig.apply("eu", namespace("shop")), rig.apply("us", namespace("shop"))]);
 }, 120_000);
 afterAll(() => rig?.stop());
 
@@ -87,8 +89,9 @@ describe("a Service that eu exports", () => {
     expect(await seen()).toEqual(before);
   });
 
-  it("keeps its address in us over a restart of us's agent, and over one that lost its disk record", async () => {
+  it("keeps its address in us when us's agent restarts without its record, and when the import is deleted", async () => {
     const { ips } = (await rig.import("us", "hello")).spec;
+    rmSync(join(rig.agents.dataDir("us"), "cluster-set-ips.json"));
     await rig.agents.restart("us");
     await new Promise((resolve) => setTimeout(resolve, 2000));
     expect((await rig.import("us", "hello")).spec.ips).toEqual(ips);
@@ -165,6 +168,64 @@ describe("an export that cannot be honoured", () => {
     await rig.apply("eu", service("bad-noservice"));
     await rig.condition("eu", "bad-noservice", "Valid=True/Valid");
     await rig.import("us", "bad-noservice");
+  });
+});
+
+describe("a namespace", () => {
+  it("that us does not have gets no import there, until it has", async () => {
+    await rig.apply("eu", namespace("late"), service("late/pay"), serviceExport("late/pay"));
+    await rig.condition("eu", "late/pay", "Ready=True/Exported");
+    await rig.import("eu", "late/pay");
+    await rig.apply("us", namespace("late"));
+    await rig.import("us", "late/pay");
+  });
+
+  it("that eu was not granted is not exported, and the export says so", async () => {
+    await rig.apply("eu", namespace("private"), service("private/pay"), serviceExport("private/pay"));
+    const { message } = await rig.condition("eu", "private/pay", "Ready=False/Failed");
+    expect(message).toContain("HSA3006");
+    expect(await rig.get("eu", "serviceimport", "private/pay")).toBeUndefined();
+  });
+});
+
+describe("Hansa's own custom resources", () => {
+  const allow = (field: string) => ({
+    apiVersion: "hansa.dev/v1alpha1",
+    kind: "AllowPolicy",
+    metadata: { namespace: "shop", name: "web-pay" },
+    spec: { service: "pay", from: [{ cluster: "us", namespace: "shop", [field]: "web" }] },
+  });
+  const gateway = { apiVersion: "hansa.dev/v1alpha1", kind: "MeshGateway", metadata: { name: "east" } };
+  const policiesInUs = async () => JSON.stringify(await rig.agents.get("us", "/v1/policies"));
+
+  it("are told to the other clusters, and what became of them to whoever wrote them", async () => {
+    await rig.apply("eu", allow("serviceAccount"), {
+      ...gateway,
+      spec: { addresses: ["10.241.0.99"], port: 15_443 },
+    });
+    await rig.condition("eu", "web-pay", "Accepted=True/Accepted", "allowpolicy");
+    await rig.condition("eu", "east", "Accepted=True/Accepted", "meshgateway");
+    await expect.poll(policiesInUs, { timeout: 10_000 }).toContain("web-pay");
+  });
+});
+
+describe("an agent that has not read the logs", () => {
+  it("writes nothing, and catches up once it has", async () => {
+    await rig.apply("eu", service("quiet"), serviceExport("quiet"));
+    await rig.import("us", "quiet");
+    await rig.agents.hub.nats.kill();
+    await rig.delete("eu", "serviceexport", "quiet");
+    await rig.agents.restart("us");
+    await rig.delete("us", "serviceimport", "quiet");
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    // It is known from the disk, and so would be made again.
+    expect(await rig.get("us", "serviceimport", "quiet")).toBeUndefined();
+    expect(await rig.get("us", "serviceimport", "late/pay")).toBeDefined();
+    await rig.agents.hub.startNats();
+    await rig.noImport("eu", "quiet");
+    await rig.apply("eu", service("again"), serviceExport("again"));
+    await rig.import("us", "again");
+    expect(await rig.get("us", "serviceimport", "quiet")).toBeUndefined();
   });
 });
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KubeCluster } from "../../deploy/tools/kube/cluster.ts";
 import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
-import { echo, field, podWith, run } from "./support/ask.ts";
+import { echo, expectOutput, field, podWith, run } from "./support/ask.ts";
 
 let kube: Kube;
 let eu: KubeCluster;
@@ -98,16 +98,35 @@ describe("DNS", () => {
   });
 
   it("forwards a zone as the Corefile says, from when it is written", async () => {
-    const foreign = "-type=A echo.default.svc.clusterset.local.";
-    expect(await lookUp(foreign)).toContain("NXDOMAIN");
-    const resolver = await field(us, "node/us-node-0", ".status.addresses[0].address");
-    const data = { Corefile: `clusterset.local:53 {\n    forward . ${resolver}\n}\n` };
+    const name = "-type=A kubernetes.default.svc.cluster.local.";
+    expect(await lookUp(name)).toMatch(/Address: 10\.96\.0\.1$/m);
+    await us.apply(resolverOutside(us.options.plan.nodeIp));
+    const resolver = await expectOutput(
+      us,
+      ["get", "service/resolver", "-o", "jsonpath={.status.loadBalancer.ingress[0].ip}"],
+      /^10\.113\./,
+    );
+    const data = { Corefile: `default.svc.cluster.local:53 {\n    forward . ${resolver}\n}\n` };
     const patch = ["patch", "configmap", "coredns", "--type=merge", "-p", JSON.stringify({ data })];
     await eu.kubectl.ok(["-n", "kube-system", ...patch]);
-    // No way leads to that address from here, so that the answer is a failure instead.
-    await expect.poll(() => lookUp(foreign), { timeout: 10_000 }).toContain("SERVFAIL");
+    await expect.poll(() => lookUp(name), { timeout: 10_000 }).toMatch(/Address: 10\.97\.0\.1$/m);
   });
 });
+
+/** The cluster's resolver, to be asked from other clusters. */
+const resolverOutside = (nodeIp: string): string => `
+apiVersion: v1
+kind: Service
+metadata: { name: resolver, namespace: default }
+spec: { type: LoadBalancer, ports: [{ name: dns, port: 53, protocol: UDP }] }
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: resolver, namespace: default, labels: { kubernetes.io/service-name: resolver } }
+addressType: IPv4
+ports: [{ name: dns, port: 53, protocol: UDP }]
+endpoints: [{ addresses: [${nodeIp}] }]
+`;
 
 const client = `
 apiVersion: v1

@@ -1,5 +1,5 @@
 /** List and watch against a real API server and what happens to those: crashes, backups, compaction, slow lines, missing rights. */
-import { type KubeClient, Reflector, SERVICES } from "@hansa/kube";
+import { type KubeClient, type KubeObject, Reflector, SERVICES } from "@hansa/kube";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { KubeCluster } from "../../deploy/tools/kube/cluster.ts";
 import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
@@ -15,6 +15,7 @@ import {
   projectSlice,
   serviceBody,
   serviceNamed,
+  sliceNamed,
   sure,
 } from "./support/slices.ts";
 import { removals, type Watched, watched } from "./support/watched.ts";
@@ -117,6 +118,21 @@ describe("list and watch", () => {
     expect(own.logged.filter((text) => text.includes("of no use"))).toHaveLength(2);
   });
 
+  it(`keeps up with a burst of ${share(5000)} changes, and ends with the last of each`, async () => {
+    const names = await slices(20);
+    seen = await watched(overLine(), own);
+    const burst = Array.from({ length: share(5000) }, (_, turn) => String(turn));
+    await each(burst, (turn) => changeSlice(admin, names[Number(turn) % 20]!, 3, 1 + Number(turn)));
+    await createSlice(admin, `${names[0]}-last`, 3);
+    await has(`${names[0]}-last`);
+    const { items } = (await sure(admin, { method: "GET", target: sliceNamed() })) as unknown as {
+      readonly items: readonly KubeObject[];
+    };
+    const truth = items.map((object) => [`default/${object.metadata.name}`, projectSlice(object)]);
+    expect(Object.fromEntries(seen.reflector.values)).toEqual(Object.fromEntries(truth));
+    expect([own.counted("hansa_kube_watch_problems_total"), removals(seen.diary)]).toEqual([0, []]);
+  });
+
   it(`is in step with ${share(1000)} Services of 100 endpoints soon after its start`, async () => {
     made += 1;
     const names = Array.from({ length: share(1000) }, (_, index) => `t${made}-${index}`);
@@ -187,6 +203,7 @@ describe("an API server that crashes", () => {
 describe("an API server that was set back to a backup", () => {
   it("is found out by our version, and what most lists lack is withdrawn only after a second one", async () => {
     const names = await slices(10);
+    await createSlice(admin, "again", 3);
     await kube.backUp("eu", "before");
     const known = (await namesNow()).length;
     const late = await slices(known + 5);
@@ -206,13 +223,20 @@ describe("an API server that was set back to a backup", () => {
     await has("after-restore");
   });
 
-  it("and has used our version again is found out by its absence", async () => {
+  it("and has used our version again since is found out by its absence", async () => {
+    const [name = ""] = await slices(1);
     await createSlice(admin, "late", 3);
-    seen = await watched(clientOf(eu, own), own);
+    seen = await watched(overLine(), own);
     seen.diary.length = 0;
+    line.set({ kind: "cut" });
     await kube.restore("eu", "before");
+    for (let turn = 1; turn <= 100; turn += 1) await changeSlice(admin, "again", 3, turn);
+    line.set({ kind: "none" });
     await hasNot("late");
-    expect(removals(seen.diary).sort()).toEqual(["removed default/after-restore", "removed default/late"]);
+    expect(removals(seen.diary)).toEqual(
+      expect.arrayContaining(["removed default/late", `removed default/${name}`]),
+    );
+    expect(own.counted("hansa_kube_relists_total", { reason: "outage" })).toBe(1);
   });
 });
 

@@ -60,6 +60,12 @@ export class KubeCluster {
     await this.startApiServer();
   }
 
+  /** What an administrator does after a restore: its watches wait for versions that are yet to come. */
+  async restartControllerManager(): Promise<void> {
+    await this.#controllerManager?.kill();
+    this.#controllerManager = await startControllerManager(this.options);
+  }
+
   /** Ends all of it at once: nothing here has anything to say at its end. */
   async close(): Promise<void> {
     await Promise.all([this.#controllerManager?.kill(), this.killApiServer()]);

@@ -1,4 +1,4 @@
-/** etcd for API servers: started, stopped, set back to an earlier copy of its data. */
+/** etcd for API servers: started, killed, set back to an earlier copy of its data. */
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Child, startChild } from "../child.ts";
@@ -51,11 +51,7 @@ export class Etcd {
     });
   }
 
-  async stop(): Promise<void> {
-    await this.#child?.stop();
-    this.#child = undefined;
-  }
-
+  /** At once: in good order it would wait for the API servers to leave. It finds its own data again after a crash. */
   async kill(): Promise<void> {
     await this.#child?.kill();
     this.#child = undefined;
@@ -63,14 +59,14 @@ export class Etcd {
 
   /** Copies the data while etcd is down for it; etcd runs again when this resolves. */
   async backUp(name: string): Promise<void> {
-    await this.stop();
+    await this.kill();
     cpSync(this.#data, this.#backup(name), { recursive: true });
     await this.start();
   }
 
-  /** Puts a copy in the place of the data: revisions after it never were. etcd is stopped, and left stopped. */
+  /** Puts a copy in the place of the data: revisions after it never were. etcd is killed, and not started again. */
   async restore(name: string): Promise<void> {
-    await this.stop();
+    await this.kill();
     rmSync(this.#data, { recursive: true, force: true });
     cpSync(this.#backup(name), this.#data, { recursive: true });
   }

@@ -1,7 +1,7 @@
 /** Which program stands for which container image in a lab. Whoever has more images gives them to `startKube`. */
 import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { node24 } from "../paths.mjs";
+import { envoyBinary, node24 } from "../paths.mjs";
 
 export interface LabImage {
   /** Repository, or the last part of one, without tag and digest: `netshoot` stands for `nicolaka/netshoot:v0.15` too. */
@@ -30,6 +30,7 @@ export function labImages(dir: string, emulator: string): LabImage[] {
     { name: "echo", entrypoint: [join(tools, "echo-server")] },
     { name: "pause", entrypoint: [join(tools, "pause")] },
     { name: "socat", entrypoint: [join(tools, "socat")], path: [tools] },
+    { name: "envoy", entrypoint: [envoyBinary()] },
     { name: "node", entrypoint: [node24() ?? "node"], path: [tools] },
     ...["netshoot", "busybox", "alpine", "curl"].map(shell),
   ];

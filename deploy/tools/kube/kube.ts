@@ -85,9 +85,7 @@ export class Kube {
   async start(): Promise<void> {
     await Promise.all(this.#etcds().map((etcd) => etcd.start()));
     await Promise.all(this.clusters.map((cluster) => cluster.start()));
-    if (this.#nodesOptions === undefined) return;
-    const options = this.clusters.map((cluster) => cluster.options);
-    this.#nodes = await startNodes(this.dir, options, this.#nodesOptions);
+    await this.#startNodes();
   }
 
   /** Of the one process that all nodes are; undefined where there are none. */
@@ -108,7 +106,7 @@ export class Kube {
     await this.cluster(cluster).etcd.backUp(name);
   }
 
-  /** Sets the etcd of `cluster` back to a copy and starts its API servers anew: resource versions go backwards. */
+  /** Sets the etcd of `cluster` back to a copy and starts what watches it anew, pods apart: versions go backwards. */
   async restore(cluster: string, name: string): Promise<void> {
     const { etcd } = this.cluster(cluster);
     const sharing = this.clusters.filter((each) => each.etcd === etcd);
@@ -116,6 +114,20 @@ export class Kube {
     await etcd.restore(name);
     await etcd.start();
     await Promise.all(sharing.map((each) => each.startApiServer()));
+    await Promise.all(sharing.map((each) => each.restartControllerManager()));
+    if (this.nodesPid !== undefined) process.kill(this.nodesPid, "SIGHUP");
+  }
+
+  /** Ends every pod's programs and the nodes at once, and starts them anew: a power cut. */
+  async restartNodes(): Promise<void> {
+    await this.#nodes?.kill();
+    await this.#startNodes();
+  }
+
+  async #startNodes(): Promise<void> {
+    if (this.#nodesOptions === undefined) return;
+    const options = this.clusters.map((cluster) => cluster.options);
+    this.#nodes = await startNodes(this.dir, options, this.#nodesOptions);
   }
 
   #etcds(): Etcd[] {

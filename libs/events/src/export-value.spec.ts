@@ -48,6 +48,23 @@ describe("limits of an export", () => {
   });
 
   it.each([
+    [
+      "ports",
+      limits.SERVICE_PORTS_MAX,
+      (n: number) => ({
+        ports: Array.from({ length: n }, (_, index) => ({ name: "", port: index + 1, protocol: "tcp" })),
+      }),
+    ],
+    [
+      "service accounts",
+      limits.SERVICE_ACCOUNTS_MAX,
+      (n: number) => ({ serviceAccounts: Array.from({ length: n }, (_, index) => `sa-${index}`) }),
+    ],
+  ])("%s of a service are read up to %i, and poison beyond", (_name, count, of) => {
+    expect([read(of(count)).kind, read(of(count + 1)).kind]).toEqual(["events", "poison"]);
+  });
+
+  it.each([
     ["an empty selector", { toSelector: [] }],
     ["an empty cluster selector", { clusterSelectors: [[]] }],
     ["In without values", { toSelector: [{ ...exists, operator: "In" }] }],
@@ -72,6 +89,13 @@ describe("limits of an export", () => {
   ])("%s is poison", (_name, change) => {
     expect(read(change).kind).toBe("poison");
   });
+});
+
+it("a value that is read has the members that were sent, and no others", () => {
+  const read = decodeBody(utf8(JSON.stringify([event(base)])));
+  expect(read.kind === "events" && Object.keys(read.events[0]?.data ?? {}).sort()).toEqual(
+    Object.keys(base).sort(),
+  );
 });
 
 it("absent fields stay absent, so that a value without them hashes as it did", () => {

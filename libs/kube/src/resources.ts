@@ -22,6 +22,9 @@ export const NODES = clusterWide("", "v1", "nodes");
 export const ENDPOINT_SLICES = namespaced("discovery.k8s.io", "v1", "endpointslices");
 export const LEASES = namespaced("coordination.k8s.io", "v1", "leases");
 export const TOKEN_REVIEWS = clusterWide("authentication.k8s.io", "v1", "tokenreviews");
+export const ALLOW_POLICIES = namespaced("hansa.dev", "v1alpha1", "allowpolicies");
+export const FAILOVER_POLICIES = namespaced("hansa.dev", "v1alpha1", "failoverpolicies");
+export const MESH_GATEWAYS = clusterWide("hansa.dev", "v1alpha1", "meshgateways");
 
 /** KEP-1645: both versions are served by the current CRDs. */
 export type McsVersion = "v1alpha1" | "v1beta1";

@@ -1,26 +1,28 @@
 /** Composition of one agent: core, source, identities, data plane and admin API, in the order in which they start. */
 import { join } from "node:path";
-import { connectBus } from "@hansa/bus";
 import { agentId, type ClusterName, type SpiffeId, type TrustDomain } from "@hansa/core";
 import { type BundleValue, bundleKey, LANES, type LogBus, type RegisterEvent } from "@hansa/events";
-import { type Authority, callApi, type KeyStore, nodeCrypto, openKeyStore, toBundle } from "@hansa/identity";
+import { type Authority, callApi, type KeyStore, nodeCrypto, toBundle } from "@hansa/identity";
+import type { RegisterRef } from "@hansa/model";
 import type { MetricsRegistry } from "@hansa/telemetry";
 import type { AgentView } from "./admin/agent-view.ts";
 import { openAdmin } from "./admin/open-admin.ts";
 import type { AgentConfig } from "./config.ts";
 import { AgentCore, HUB_SILENT_MS } from "./core.ts";
 import { folderDisk } from "./disk.ts";
-import { AgentDns } from "./dns/agent-dns.ts";
+import { DnsServer } from "./dns/server.ts";
 import { type Journal, openJournal } from "./follow/journal.ts";
-import { busIdentity, clusterAuthority, logSigner } from "./identity/keys.ts";
+import { logSigner } from "./identity/keys.ts";
 import { SvidPool } from "./identity/svids.ts";
-import { ensureMembership, type Membership } from "./join.ts";
-import { type KubeDoor, Kubernetes, openKube } from "./kubernetes.ts";
+import type { Membership } from "./join.ts";
+import { type KubeDoor, Kubernetes } from "./kubernetes.ts";
 import { gatewayProber, gatewaysOf } from "./liveness/gateway-prober.ts";
 import { TrafficEvidence } from "./liveness/traffic.ts";
 import { LateRecords } from "./log/late-records.ts";
 import { OUTBOX_RECORDS_MAX, type Outbox, openOutbox } from "./log/outbox.ts";
 import { type Election, fileElection } from "./log/writer-lock.ts";
+import { type CurrentImports, importsWithoutKubernetes } from "./mcs/current-imports.ts";
+import type { ImportIndex } from "./mcs/imports.ts";
 import type { Ports } from "./ports.ts";
 import { adminPlaceOf } from "./proxy/admin-place.ts";
 import { writeGatewayBootstraps } from "./proxy/bootstrap.ts";
@@ -28,13 +30,21 @@ import { type InventoryPlace, proxiesOf } from "./proxy/inventory.ts";
 import { DataPlane } from "./proxy/plane.ts";
 import { ProxySockets } from "./proxy/sockets.ts";
 import type { SourceDocument } from "./source/document.ts";
-import { eventOf, eventsTo, factEvents, gatewayFacts, type Place } from "./source/facts.ts";
+import {
+  eventOf,
+  eventsTo,
+  factEvents,
+  gatewayFacts,
+  type Place,
+  undialable,
+  type WithoutAddress,
+} from "./source/facts.ts";
 import { FileSource, type SourceStatus } from "./source/file-source.ts";
 
 const GAUGES_MS = 2000;
 const LATE_TIMEOUT_MS = 30_000;
 
-type AgentPorts = Omit<Ports, "disk" | "crypto"> & { readonly metrics: MetricsRegistry };
+export type AgentPorts = Omit<Ports, "disk" | "crypto"> & { readonly metrics: MetricsRegistry };
 
 export class Agent implements AgentView {
   readonly config: AgentConfig;
@@ -44,14 +54,15 @@ export class Agent implements AgentView {
   readonly metrics: MetricsRegistry;
   readonly core: AgentCore;
   readonly plane: DataPlane;
-  readonly dns: AgentDns;
   readonly svids: SvidPool;
   readonly authority: Authority;
   readonly outbox: Outbox;
   readonly sockets: ProxySockets;
   readonly source: { readonly status: SourceStatus; start(): void; stop(): void | Promise<void> };
-  /** What this cluster imports; undefined where the source is a file. */
-  readonly imports: Kubernetes | undefined;
+  /** Undefined where the source is a file. */
+  readonly kubernetes: Kubernetes | undefined;
+  /** What this cluster imports, for DNS. */
+  readonly imports: ImportIndex & { changed(changed: readonly RegisterRef[]): void };
   readonly #store: KeyStore;
   readonly #bus: LogBus;
   readonly #journal: Journal;
@@ -60,8 +71,8 @@ export class Agent implements AgentView {
   /** One object for the life of the agent: facts and proxies are known again by it. */
   readonly #place: Place & InventoryPlace;
   /** Of a file source. */
-  document: SourceDocument | undefined;
-  readonly #door: KubeDoor | undefined;
+  #document: SourceDocument | undefined;
+  readonly #election: Election;
   #stops: (() => void | Promise<void>)[] = [];
 
   constructor(parts: {
@@ -74,7 +85,7 @@ export class Agent implements AgentView {
     readonly door?: KubeDoor | undefined;
   }) {
     const { config, membership, store, authority, bus, door } = parts;
-    this.#door = door;
+    this.#election = electionOf(fileElection(join(config.dataDir, "writer.lock")), door?.election);
     this.config = config;
     this.metrics = parts.ports.metrics;
     this.ports = { ...parts.ports, crypto: nodeCrypto, disk: folderDisk(config.dataDir) };
@@ -97,7 +108,6 @@ export class Agent implements AgentView {
     );
     this.core = this.#makeCore(membership);
     this.plane = this.#makePlane(membership);
-    const { core, plane, ports, cluster } = this;
     this.#late = new LateRecords({
       bus,
       outbox: this.outbox,
@@ -113,11 +123,21 @@ export class Agent implements AgentView {
         });
       },
     });
-    this.imports = door === undefined ? undefined : this.#makeKubernetes(door, membership);
-    const { imports } = this;
-    const isWhole = (): boolean => plane.isOpen;
-    this.dns = new AgentDns({ config: config.dns, cluster, core, ports, isWhole, imports });
-    this.source = this.imports ?? this.#makeFileSource(membership);
+    this.kubernetes = door === undefined ? undefined : this.#makeKubernetes(door, membership);
+    this.source = this.kubernetes ?? this.#makeFileSource(membership);
+    this.imports = this.kubernetes ?? this.#makeImports();
+  }
+
+  #makeImports(): CurrentImports {
+    return importsWithoutKubernetes({
+      input: {
+        fed: this.core.reader,
+        importer: this.cluster,
+        isLost: (peer) => this.core.watch.link(peer)?.state === "lost",
+      },
+      isSynced: () => this.plane.isOpen,
+      monotonicMs: () => this.ports.clock.monotonicMs(),
+    });
   }
 
   #makeFileSource({ genesis }: Membership): FileSource {
@@ -143,17 +163,18 @@ export class Agent implements AgentView {
       federation: genesis.federation,
       trustDomain,
       region: config.region,
-      zone: config.zones[0] ?? "default",
+      zones: config.zones,
+      configuredGateways: gatewayFacts(this.#place),
+      isElected: () => this.#election.tryLock(),
       entryPort: (sni) => {
         this.plane.tcpPorts.ensure([sni]);
         return this.plane.tcpPorts.all().get(sni);
       },
       onFacts: (facts) => {
-        const gateways = gatewayFacts(this.#place).map((fact) => [fact.key, fact] as const);
         const proxies = proxiesOf(NO_DOCUMENT, this.#place);
         writeGatewayBootstraps(this, proxies.values());
         this.plane.proxies(proxies);
-        this.#factsRead(eventsTo(new Map([...facts, ...gateways]), core.own.registers, nowMs()));
+        this.#factsRead(eventsTo(facts, core.own.registers, nowMs()));
       },
       onChanges: ({ set, gone }) =>
         core.facts([
@@ -172,7 +193,7 @@ export class Agent implements AgentView {
       bus: this.#bus,
       outbox: this.outbox,
       journal: this.#journal,
-      election: this.#election(),
+      election: this.#election,
       ports: this.ports,
       proberOf: (peer, fed) =>
         gatewayProber({ fed, peer, self: this.cluster, ports: this.ports, svid: (id) => this.svids.get(id) }),
@@ -180,26 +201,11 @@ export class Agent implements AgentView {
       acked: () => this.plane.propagation.acked,
       onChanged: (changed, traceparent) => {
         this.plane.changed(changed, (ref) => this.core.freshAt(ref), traceparent);
-        this.imports?.changed(changed);
-        this.dns.changed(changed);
+        this.imports.changed(changed);
       },
-      onFolded: (changed) => this.imports?.changed(changed),
+      onFolded: (changed) => this.kubernetes?.changed(changed),
       onSynced: () => this.#serve(),
     });
-  }
-
-  /** The file lock guards the outbox of this folder; the Lease elects among agents with folders of their own. */
-  #election(): Election {
-    const file = fileElection(join(this.config.dataDir, "writer.lock"));
-    const lease = this.#door?.election;
-    if (lease === undefined) return file;
-    return {
-      tryLock: () => file.tryLock() && lease.tryLock(),
-      release: () => {
-        lease.release();
-        file.release();
-      },
-    };
   }
 
   #makePlane(membership: Membership): DataPlane {
@@ -230,7 +236,7 @@ export class Agent implements AgentView {
 
   async start(): Promise<void> {
     this.#stops.push(...(await openAdmin(this, this.#store, this.metrics)));
-    await this.dns.start();
+    await this.#openDns();
     this.svids.start();
     this.source.start();
     await this.core.start();
@@ -244,6 +250,11 @@ export class Agent implements AgentView {
       restored: this.core.restored,
       fingerprint: this.core.fingerprint,
     });
+  }
+
+  undialable(): readonly WithoutAddress[] {
+    if (this.#document !== undefined) return undialable(this.#document);
+    return this.kubernetes?.undialable() ?? [];
   }
 
   /** Reasons why this agent is not ready; empty = ready. */
@@ -263,7 +274,6 @@ export class Agent implements AgentView {
     this.#late.stop();
     this.core.stop();
     for (const stop of this.#stops.splice(0)) await stop();
-    await this.dns.stop();
     await this.plane.close();
     await this.#bus.close();
     this.outbox.close();
@@ -278,7 +288,7 @@ export class Agent implements AgentView {
 
   #documentChanged(document: SourceDocument): void {
     const place = this.#place;
-    this.document = document;
+    this.#document = document;
     this.plane.proxies(proxiesOf(document, place));
     this.#factsRead(factEvents(document, place, this.core.own.registers, this.ports.clock.nowMs()));
   }
@@ -290,6 +300,13 @@ export class Agent implements AgentView {
     this.svids.keep(
       new Set([...this.plane.list().map(({ spiffeId }) => spiffeId), agentId(this.trustDomain)]),
     );
+  }
+
+  async #openDns(): Promise<void> {
+    const { config, imports: index, ports } = this;
+    if (config.dns === undefined) return;
+    const dns = await DnsServer.start({ listen: config.dns.listen, index, ports });
+    this.#stops.push(() => dns.close());
   }
 
   #gauges(): void {
@@ -304,34 +321,14 @@ export class Agent implements AgentView {
   }
 }
 
+/** The lock guards the outbox of this folder; the Lease, asked for by its holder alone, elects among folders. */
+const electionOf = (lock: Election, lease: Election | undefined): Election => ({
+  tryLock: () => lock.tryLock() && lease?.tryLock() !== false,
+  release: () => {
+    lease?.release();
+    lock.release();
+  },
+});
+
 /** Proxies of pods come by themselves; the gateways are those that the configuration names. */
 const NO_DOCUMENT: SourceDocument = { services: [], workloads: [], allows: [], failover: [] };
-
-/** Makes keys at the first start, joins with the token, and answers an agent that is ready to start. */
-export async function createAgent(
-  config: AgentConfig,
-  ports: AgentPorts,
-  joinToken: string | undefined,
-): Promise<Agent> {
-  const { kubernetes } = config.source;
-  const door =
-    kubernetes === undefined ? undefined : await openKube(kubernetes, ports, folderDisk(config.dataDir));
-  const store = openKeyStore(join(config.dataDir, "keys"));
-  const identity = busIdentity(store);
-  const membership = await ensureMembership(
-    { config, store, signer: logSigner(store), bus: identity, ports },
-    joinToken,
-  );
-  const authority = clusterAuthority(store, membership.trustDomain, ports);
-  const bus = await connectBus({
-    servers: config.nats.servers,
-    account: identity.accountKey,
-    creds: { jwt: membership.userJwt, seed: identity.userSeed },
-    name: `agent ${config.cluster}`,
-    log: ports.log,
-    timers: ports.timers,
-    random: ports.random,
-    ...(config.nats.caPem === undefined ? {} : { caPem: config.nats.caPem }),
-  });
-  return new Agent({ config, ports, store, membership, authority, bus, door });
-}

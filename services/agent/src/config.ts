@@ -28,6 +28,8 @@ const kubernetes = z
      * pods of the clusters that they are exported to, and call imports through it, at this address of it.
      */
     gatewayMode: z.strictObject({ entryAddress: z.union([z.ipv4(), z.ipv6()]) }).optional(),
+    /** For which imports EndpointSlices are written: their addresses are of use where the networks are flat. */
+    endpointSlices: z.enum(["all", "headless", "none"]).default("all"),
     /** Of the Lease by which the writer is elected; default: the pod's or the context's. */
     leaseNamespace: label.optional(),
   })

@@ -6,7 +6,15 @@ import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { type ClusterName, type FederationName, hex, sameJson, type TrustDomain } from "@hansa/core";
 import { serviceKey } from "@hansa/events";
-import { Access, inCluster, KubeClient, type KubePorts, kubeconfig, LeaseElection } from "@hansa/kube";
+import {
+  Access,
+  Applier,
+  inCluster,
+  KubeClient,
+  type KubePorts,
+  kubeconfig,
+  LeaseElection,
+} from "@hansa/kube";
 import { type ChangedRegister, serviceSni } from "@hansa/model";
 import type { AgentConfig } from "./config.ts";
 import type { AgentCore } from "./core.ts";
@@ -21,11 +29,12 @@ import { ipsOf } from "./mcs/objects.ts";
 import { touchedImports } from "./mcs/touched.ts";
 import { ImportWriter, keyOfName, type OwnExport } from "./mcs/writer.ts";
 import type { Disk, Ports } from "./ports.ts";
-import type { Fact } from "./source/facts.ts";
+import type { Fact, WithoutAddress } from "./source/facts.ts";
 import type { SourceStatus } from "./source/file-source.ts";
-import type { FactChanges } from "./source/kube/kube-facts.ts";
-import { servedMcsVersion } from "./source/kube/mcs-version.ts";
-import { KubeSource } from "./source/kube-source.ts";
+import { POLICY_KINDS, type PolicyObjectKind } from "./source/kube/policy-objects.ts";
+import { POLICY_RESOURCES, PolicyWriter } from "./source/kube/policy-writer.ts";
+import { isServed, servedMcsVersion } from "./source/kube/served.ts";
+import { KubeSource, type SourceChanges } from "./source/kube-source.ts";
 
 export type KubernetesConfig = NonNullable<AgentConfig["source"]["kubernetes"]>;
 
@@ -72,11 +81,15 @@ export interface KubernetesOptions {
   readonly federation: FederationName;
   readonly trustDomain: TrustDomain;
   readonly region: string;
-  readonly zone: string;
+  readonly zones: readonly string[];
+  /** Of the agent: holder of its folder's lock and of the cluster's Lease. */
+  readonly isElected: () => boolean;
   /** Local port of the gateway for an import's port, by its SNI; undefined where none is free. */
   readonly entryPort: (sni: string) => number | undefined;
   readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
-  readonly onChanges: (changes: FactChanges) => void;
+  readonly onChanges: (changes: Pick<SourceChanges, "set" | "gone">) => void;
+  /** They hold until a MeshGateway does. */
+  readonly configuredGateways: readonly Fact[];
 }
 
 export class Kubernetes implements ImportIndex {
@@ -131,6 +144,14 @@ export class Kubernetes implements ImportIndex {
 
   // === life ===
 
+  /** Endpoints that nobody can dial, by Service (HSA4009). */
+  undialable(): WithoutAddress[] {
+    return (this.#source?.facts.unmeshed() ?? []).map(({ key, count }) => {
+      const [namespace = "", service = ""] = key.split("/");
+      return { namespace, service, count };
+    });
+  }
+
   get status(): SourceStatus {
     const waiting: SourceStatus = {
       file: this.#options.door.access.source.name,
@@ -148,10 +169,11 @@ export class Kubernetes implements ImportIndex {
   async #start(): Promise<void> {
     const { door, ports } = this.#options;
     const version = await servedMcsVersion(door.client, ports, () => this.#isStopped);
+    const policyKinds = await this.#servedPolicies();
     if (version === undefined || this.#isStopped) return;
-    const { core, cluster, federation, trustDomain, region, zone, onFacts, onChanges } = this.#options;
+    const { core, cluster, federation, trustDomain, region, zones, onFacts, onChanges } = this.#options;
     const { client } = door;
-    const { exportTo } = door.config;
+    const { exportTo, endpointSlices } = door.config;
     const writer = new ImportWriter({
       client,
       ports,
@@ -162,6 +184,7 @@ export class Kubernetes implements ImportIndex {
       ownExport: (key) => this.#ownExport(key),
       ownExports: () => this.#source?.facts.exports().keys() ?? [],
       hash: (text) => createHash("sha256").update(text).digest("hex").slice(0, 16),
+      slices: endpointSlices,
       mayWrite: () => this.#mayWrite(),
       entry: this.#entry(),
       onRead: () => this.#read(),
@@ -170,23 +193,33 @@ export class Kubernetes implements ImportIndex {
       client,
       ports,
       version,
+      policyKinds,
+      configuredGateways: this.#options.configuredGateways,
       place: {
         cluster,
         federation,
         region,
-        zone,
+        zones,
         exportTo,
         gatewayMode: door.config.gatewayMode !== undefined,
       },
       trustDomain,
       name: door.access.source.name,
       expectedServices: [...core.own.registers.list("service/")].length,
-      onFacts,
+      onFacts: (facts) => {
+        onFacts(facts);
+        // From now on the own services are those of the API server, not those that the log remembers.
+        if (this.#isRead) this.#refresh("all");
+      },
       onChanges: (changes) => {
         onChanges(changes);
         writer.changed(changes.exports);
+        policyWriter.changed(changes.policies);
       },
     });
+    const mayWrite = (): boolean => source.synced && this.#options.isElected();
+    const applier = new Applier({ client, ports, mayWrite });
+    const policyWriter = new PolicyWriter({ policies: source.policies, applier, ports, mayWrite });
     this.#writer = writer;
     this.#source = source;
     const record = ports.timers.every(RECORD_MS, () => this.#record());
@@ -194,7 +227,10 @@ export class Kubernetes implements ImportIndex {
       () => record.cancel(),
       () => source.stop(),
       () => writer.stop(),
+      () => policyWriter.stop(),
+      () => applier.stop(),
     );
+    policyWriter.start();
     source.start();
     writer.start();
   }
@@ -208,6 +244,15 @@ export class Kubernetes implements ImportIndex {
       portOf: ({ namespace, name }, { portKey }) =>
         entryPort(serviceSni(portKey, name, namespace, federation)),
     };
+  }
+
+  /** Without one of them the source works on: it is taken for empty. */
+  async #servedPolicies(): Promise<PolicyObjectKind[]> {
+    const { door, ports } = this.#options;
+    const served = await Promise.all(
+      POLICY_KINDS.map((kind) => isServed(door.client, ports, POLICY_RESOURCES[kind], () => this.#isStopped)),
+    );
+    return POLICY_KINDS.filter((_kind, index) => served[index]);
   }
 
   async stop(): Promise<void> {
@@ -242,18 +287,19 @@ export class Kubernetes implements ImportIndex {
 
   #refresh(services: "all" | readonly ServiceName[]): void {
     this.#writer?.changed(this.#imports.refresh(services).map(keyOfName));
+    this.#options.ports.metrics.gauge("hansa_service_imports", this.#imports.size);
   }
 
   /** Never from caches that were not read whole, and one writer per cluster. */
   #mayWrite(): boolean {
-    const { core, door, cluster } = this.#options;
+    const { core, cluster, isElected } = this.#options;
     return (
       this.#isRead &&
       this.#source?.synced === true &&
       core.follower.synced &&
       core.own.isSynced &&
       core.fed.member(cluster) !== undefined &&
-      door.election.tryLock()
+      isElected()
     );
   }
 

@@ -4,8 +4,8 @@ import { parseArgs } from "node:util";
 import { HansaError, isHansaError, systemClock, systemTimers } from "@hansa/core";
 import { nodeRandom } from "@hansa/identity";
 import { createLog, createMetrics, startTracing } from "@hansa/telemetry";
-import { createAgent } from "./agent.ts";
 import { type AgentConfig, parseConfig } from "./config.ts";
+import { createAgent } from "./create-agent.ts";
 
 const USAGE = "usage: main.ts --config FILE";
 

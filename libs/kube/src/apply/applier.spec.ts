@@ -117,15 +117,27 @@ describe("writes", () => {
     expect(sent.at(-1)).toMatch(/^a=2/);
   });
 
-  it.each(["conflict", "invalid", "absent", "forbidden"] as const)(
-    "that meet %s are told so, once",
-    async (kind) => {
-      answers = () => kind;
-      put("a");
-      await time.pass(60_000);
-      expect([told.a, sent.length]).toEqual([[kind], 1]);
-    },
-  );
+  it.each(["conflict", "invalid", "absent"] as const)("that meet %s are told so, once", async (kind) => {
+    answers = () => kind;
+    put("a");
+    await time.pass(60_000);
+    expect([told.a, sent.length]).toEqual([[kind], 1]);
+  });
+});
+
+describe("a missing right", () => {
+  it("is believed only after ten seconds: an API server that starts refuses everyone", async () => {
+    answers = () => "forbidden";
+    put("a");
+    await time.pass(2000);
+    answers = () => "ok";
+    await time.pass(5000);
+    expect(told.a).toEqual(["applied"]);
+    answers = () => "forbidden";
+    put("a");
+    await time.pass(60_000);
+    expect(told.a).toEqual(["applied", "forbidden"]);
+  });
 });
 
 describe("who may not write", () => {

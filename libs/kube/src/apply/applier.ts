@@ -111,7 +111,7 @@ export class Applier {
     const answer = await this.#options.client.send(requestOf(job.write));
     if (answer.ok) this.#end(slot, job, writtenOf(job.write, answer));
     else {
-      const written = outcomeOf(job.write, answer.problem);
+      const written = outcomeOf(job.write, answer.problem, job.failures + 1);
       if (written === undefined) this.#again(slot, job, answer.problem);
       else this.#end(slot, job, written);
     }

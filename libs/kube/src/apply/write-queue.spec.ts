@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { problem } from "../client/problem.ts";
 import { ENDPOINT_SLICES } from "../resources.ts";
 import { TokenBucket } from "./token-bucket.ts";
-import { outcomeOf, requestOf, slotOf, type Write } from "./write.ts";
+import { FORBIDDEN_TRIES, outcomeOf, requestOf, slotOf, type Write } from "./write.ts";
 import { WriteQueue } from "./write-queue.ts";
 
 describe("writes that wait", () => {
@@ -115,10 +115,10 @@ describe("a write", () => {
     ["throttled", undefined],
     ["server", undefined],
   ] as const)("that meets %s ends as %s", (kind, outcome) => {
-    expect(outcomeOf(apply, problem(kind, "x"))?.outcome).toBe(outcome);
+    expect(outcomeOf(apply, problem(kind, "x"), FORBIDDEN_TRIES)?.outcome).toBe(outcome);
   });
 
   it("that deletes what is gone has done so", () => {
-    expect(outcomeOf(remove, problem("absent", "x"))).toEqual({ outcome: "deleted" });
+    expect(outcomeOf(remove, problem("absent", "x"), 1)).toEqual({ outcome: "deleted" });
   });
 });

@@ -74,8 +74,15 @@ export function requestOf(write: Write): KubeRequest {
   };
 }
 
-/** What came of a request; undefined where it is to be sent again. */
-export function outcomeOf(write: Write, problem: Problem): Written | undefined {
+/**
+ * An API server that has just started says "forbidden" to everyone until it has read its roles (seen): only one that still says so
+ * after this many tries, about ten seconds, means it.
+ */
+export const FORBIDDEN_TRIES = 6;
+
+/** What came of a request after so many `tries`; undefined where it is to be sent again. */
+export function outcomeOf(write: Write, problem: Problem, tries: number): Written | undefined {
+  if (problem.kind === "forbidden" && tries < FORBIDDEN_TRIES) return undefined;
   if (write.kind === "delete" && problem.kind === "absent") return { outcome: "deleted" };
   switch (problem.kind) {
     case "conflict":
@@ -93,4 +100,5 @@ export function outcomeOf(write: Write, problem: Problem): Written | undefined {
 }
 
 /** The API server as a whole is at fault, so every other write waits too. */
-export const isEverybodys = ({ kind }: Problem): boolean => kind !== "server" && kind !== "unreadable";
+export const isEverybodys = ({ kind }: Problem): boolean =>
+  kind !== "server" && kind !== "unreadable" && kind !== "forbidden";

@@ -88,7 +88,10 @@ export function readAll(
     const chunks: Buffer[] = [];
     let sizeBytes = 0;
     let timer: TimerHandle | undefined;
+    let isOver = false;
     const end = (outcome: string | HttpFailure): void => {
+      if (isOver) return;
+      isOver = true;
       timer?.cancel();
       resolve(outcome);
       if (typeof outcome !== "string") response.destroy();

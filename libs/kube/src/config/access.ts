@@ -14,8 +14,10 @@ import { type Material, type MaterialSource, sameHeaders, sameTls } from "./mate
 
 /** Bound tokens live ten minutes and more, and are replaced at 80 % of that (KEP-1205). */
 const READ_EVERY_MS = 60_000;
-/** Below the server's own idle limit, so that no request meets a connection that just closes. */
+/** So that a peer that is gone is found out also where nothing is sent. */
 const TCP_KEEP_ALIVE_MS = 30_000;
+/** Below the API server's own 90 s, so that a request rarely meets a connection that just closes. */
+const IDLE_CONNECTION_MS = 60_000;
 
 export interface Way {
   readonly agent: Agent;
@@ -101,6 +103,8 @@ function newAgent({ tls }: Material): Agent {
     ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
     keepAlive: true,
     keepAliveMsecs: TCP_KEEP_ALIVE_MS,
+    // Of connections that are free; one that is in use, as by a quiet watch, is not ended by it.
+    timeout: IDLE_CONNECTION_MS,
     maxSockets: SOCKETS_MAX,
   });
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HansaError } from "@hansa/core";
 import { afterAll, describe, expect, it } from "vitest";
+import { SOCKETS_MAX } from "../client/limits.ts";
 import { VirtualTime } from "../virtual.rig.ts";
 import { Access } from "./access.ts";
 import { inCluster } from "./in-cluster.ts";
@@ -216,6 +217,12 @@ describe("the way to an API server", () => {
     const { access } = fresh();
     gives("1");
     expect(await access.refused(await access.way())).toBeUndefined();
+  });
+
+  it("has so many connections and no more", async () => {
+    const { access } = fresh();
+    gives("1");
+    expect((await access.way()).agent.maxSockets).toBe(SOCKETS_MAX);
   });
 
   it.each(["CA", "client certificate"])("has a new agent with a new %s", async (what) => {

@@ -23,6 +23,7 @@ let writes: number;
 let candidates: LeaseElection[];
 /** Names of candidates that the API server does not hear. */
 let cutOff: Set<string>;
+let answerMs: number;
 
 beforeEach(() => {
   time = new VirtualTime();
@@ -30,11 +31,12 @@ beforeEach(() => {
   writes = 0;
   candidates = [];
   cutOff = new Set();
+  answerMs = 10;
 });
 
 const server = (name: string): Sender => ({
   async send({ method, body }: KubeRequest): Promise<Answer> {
-    await time.ports.timers.sleep(10);
+    await time.ports.timers.sleep(answerMs);
     if (cutOff.has(name)) return { ok: false, problem: problem("unreachable", "cut off") };
     if (method === "GET")
       return stored === undefined
@@ -129,6 +131,37 @@ describe("an election by Lease", () => {
     cutOff.clear();
     await pass(4000);
     expect([one.tryLock(), stored?.spec.leaseTransitions]).toEqual([true, 0]);
+  });
+
+  it("is lost at once where another has written the lease", async () => {
+    const one = stand("one");
+    await pass(100);
+    stored = { metadata: { resourceVersion: "99" }, spec: { ...stored!.spec, holderIdentity: "two" } };
+    await pass(everyMs + 50);
+    expect(one.tryLock()).toBe(false);
+  });
+
+  it("counts from the sending of a renewal, not from its answer", async () => {
+    const one = stand("one");
+    await pass(100);
+    answerMs = 1500;
+    const before = writes;
+    while (writes === before) await time.pass(10);
+    cutOff.add("one");
+    await time.pass(holdMs - answerMs - 50);
+    expect(one.tryLock()).toBe(true);
+    await time.pass(100);
+    expect(one.tryLock()).toBe(false);
+  });
+
+  it("is given back also where a renewal is under way", async () => {
+    const one = stand("one");
+    await pass(100);
+    answerMs = 500;
+    await time.pass(everyMs);
+    one.release();
+    await time.pass(2000);
+    expect(stored?.spec.holderIdentity).toBe("");
   });
 
   it("is free at once where its holder gave it back", async () => {

@@ -44,6 +44,7 @@ export class LeaseElection {
   readonly #judge: LeaseJudge;
   #timer: TimerHandle | undefined;
   #held: LeaseObject | undefined;
+  #turning: Promise<void> | undefined;
   #isRunning = false;
   #wasElected = false;
   #isReleased = false;
@@ -60,7 +61,7 @@ export class LeaseElection {
   tryLock(): boolean {
     if (!this.#isRunning && !this.#isReleased) {
       this.#isRunning = true;
-      void this.#turn();
+      this.#begin();
     }
     return !this.#isReleased && this.#judge.holds(this.#now());
   }
@@ -75,11 +76,17 @@ export class LeaseElection {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#timer?.cancel();
+    // A renewal that is under way would make the giving back a conflict.
+    await this.#turning;
     const held = this.#held;
     if (held === undefined || !this.#judge.holds(this.#now())) return;
     this.#judge.lost();
     const spec = { ...held.spec, holderIdentity: "", leaseDurationSeconds: 1 };
     await this.#send("PUT", { ...this.#body(spec), metadata: this.#metadata(held) });
+  }
+
+  #begin(): void {
+    this.#turning = this.#turn();
   }
 
   async #turn(): Promise<void> {
@@ -94,7 +101,7 @@ export class LeaseElection {
     const { random, timers } = this.#options.ports;
     // Candidates that wait do not all come at the same time.
     const shareOfStep = this.#held === undefined ? 0.75 + random.float() / 2 : 1;
-    this.#timer = timers.after(this.#settings.everyMs * shareOfStep, () => void this.#turn());
+    this.#timer = timers.after(this.#settings.everyMs * shareOfStep, () => this.#begin());
   }
 
   async #look(): Promise<Problem | undefined> {

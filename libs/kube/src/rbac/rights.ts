@@ -40,9 +40,7 @@ export const AGENT_RULES: readonly Rule[] = [
     scope: "cluster",
     why: "identity and address of each workload",
   },
-  { group: "", resource: "serviceaccounts", verbs: READ, scope: "cluster", why: "identities to issue" },
-  { group: "", resource: "namespaces", verbs: READ, scope: "cluster", why: "labels that opt in; deletion" },
-  { group: "", resource: "nodes", verbs: READ, scope: "cluster", why: "region and zone of endpoints" },
+  { group: "", resource: "namespaces", verbs: READ, scope: "cluster", why: "where imports can be written" },
   {
     group: "discovery.k8s.io",
     resource: "endpointslices",
@@ -78,6 +76,16 @@ export const AGENT_RULES: readonly Rule[] = [
     scope: "cluster",
     why: "which clusters export it; conditions",
   },
+  ...["allowpolicies", "failoverpolicies", "meshgateways"].flatMap((resource): readonly Rule[] => [
+    { group: "hansa.dev", resource, verbs: READ, scope: "cluster", why: "who may call, and where calls go" },
+    {
+      group: "hansa.dev",
+      resource: `${resource}/status`,
+      verbs: ["patch"],
+      scope: "cluster",
+      why: "whether a policy is in force",
+    },
+  ]),
   {
     group: "authentication.k8s.io",
     resource: "tokenreviews",

@@ -81,6 +81,14 @@ describe("an imported service", () => {
     expect(imported(fed, "ap")?.clusters.map(({ portKeys }) => portKeys)).toEqual([["tcp"], []]);
   });
 
+  it("gives a port to those alone that have it in the same transport", () => {
+    const fed = league()
+      .serve("eu", "pay", { sinceMs: 1, ports: [{ ...TCP, name: "dns" }] })
+      .serve("us", "pay", { sinceMs: 2, ports: [{ ...UDP, name: "dns" }] });
+    expect(imported(fed, "ap")?.ports).toMatchObject([{ name: "dns", transport: "TCP" }]);
+    expect(imported(fed, "ap")?.clusters.map(({ portKeys }) => portKeys)).toEqual([["dns"], []]);
+  });
+
   it("lists endpoints by cluster with their own ports; none of a lost cluster, none ready of a drained one", () => {
     const fed = league()
       .serve("eu", "pay")
@@ -151,6 +159,11 @@ describe("an export that is limited", () => {
     [
       "by the importer's own value, which means nothing here: to nobody",
       { toSelector: [{ key: "region.topology.k8s.io", operator: "NotIn", values: ["@SameAsImporter@"] }] },
+      ["eu"],
+    ],
+    [
+      "by the importer's own value, the other way round: to nobody either",
+      { toSelector: [{ key: "region.topology.k8s.io", operator: "In", values: ["@SameAsImporter@"] }] },
       ["eu"],
     ],
   ] as const)("is imported %s", (_name, fields, importers) => {

@@ -49,6 +49,13 @@ const policy = (fed: League, change: Partial<FailoverPolicy>, cluster = "eu", na
   fed.set(cluster, `policy/failover/${name}`, { ...FAILOVER_DEFAULT, ...change });
 
 describe("a service port seen by one importer", () => {
+  it("is TCP: the mesh routes nothing else", () => {
+    const udp = { ...HTTP, name: "udp", transport: "UDP" as const };
+    const fed = new League().admit("eu").serve("eu", "pay", { ports: [udp, HTTP] });
+    const input = { fed, self: vantage("eu"), memory: new FailbackMemory(), monotonicMs: 0 };
+    expect(servicePortViews(input, NAMESPACE, "pay").map(({ portKey }) => portKey)).toEqual(["http"]);
+  });
+
   it("has one name for all exporters, their identities bound to their trust domains", () => {
     const seen = view(league());
     expect(seen).toMatchObject({

@@ -33,6 +33,12 @@ describe("serving ports", () => {
     expect(servingPortsOf(fed, "eu", NAMESPACE, "none")).toEqual([]);
   });
 
+  it("are TCP alone", () => {
+    const udp = { ...HTTP, name: "udp", transport: "UDP" as const };
+    const fed = new League().admit("eu").serve("eu", "pay", { ports: [udp, HTTP] });
+    expect(servingPorts(fed, "eu").map(({ portKey }) => portKey)).toEqual(["http"]);
+  });
+
   it("are never exported from the mesh's own namespace, without identities or with a name too long", () => {
     const fed = new League().admit("eu");
     const value = {

@@ -10,7 +10,7 @@ import type { Outbox } from "../log/outbox.ts";
 import type { Ports } from "../ports.ts";
 import type { DataPlane } from "../proxy/plane.ts";
 import type { ProxySockets } from "../proxy/sockets.ts";
-import type { SourceDocument } from "../source/document.ts";
+import type { WithoutAddress } from "../source/facts.ts";
 import type { SourceStatus } from "../source/file-source.ts";
 
 export interface AgentView {
@@ -26,7 +26,8 @@ export interface AgentView {
   readonly outbox: Outbox;
   readonly sockets: ProxySockets;
   readonly source: { readonly status: SourceStatus };
-  readonly document: SourceDocument | undefined;
+  /** Endpoints that nobody can dial, by service (HSA4009). */
+  undialable(): readonly WithoutAddress[];
   bundle(): BundleValue;
   /** Reasons why this agent is not ready; empty = ready. */
   notReady(): string[];

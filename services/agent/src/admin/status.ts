@@ -2,7 +2,6 @@
 import { LANES } from "@hansa/events";
 import { exportProblems } from "@hansa/model";
 import { HUB_SILENT_MS } from "../core.ts";
-import { undialable } from "../source/facts.ts";
 import type { AgentView } from "./agent-view.ts";
 
 export function statusOf(agent: AgentView): Record<string, unknown> {
@@ -45,7 +44,7 @@ export function statusOf(agent: AgentView): Record<string, unknown> {
     alarms: core.watch.alarms(),
     findings: core.fed.findings(),
     source: agent.source.status,
-    undialable: agent.document === undefined ? [] : undialable(agent.document),
+    undialable: agent.undialable(),
     exportProblems: exportProblems(core.reader, cluster),
     certificates: {
       ca: { notAfterMs: agent.authority.notAfterMs },

@@ -153,11 +153,15 @@ export class OwnLog {
     this.#kick();
   }
 
+  /** A file lock is kept for good; a Lease can be lost, and who lost it leaves the lane to the next one without a fight. */
   #elect(): void {
-    if (this.#elected || !this.#options.election.tryLock()) return;
-    this.#elected = true;
-    for (const { publisher } of this.#lanes.values()) publisher.elected(true);
-    this.#options.ports.log.info("log: elected as this cluster's writer");
+    const elected = this.#options.election.tryLock();
+    if (elected === this.#elected) return;
+    this.#elected = elected;
+    for (const { publisher } of this.#lanes.values()) publisher.elected(elected);
+    this.#options.ports.log.info(
+      elected ? "log: elected as this cluster's writer" : "log: no longer this cluster's writer",
+    );
   }
 
   /** Takes effect here at once and is published as soon as the lane is free. Answers the keys that changed. */

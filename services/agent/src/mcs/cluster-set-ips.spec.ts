@@ -19,6 +19,7 @@ describe("a pool", () => {
     expect(addressAt(pool("10.250.0.0/16"), 65_533)).toBe("10.250.255.254");
     expect(addressAt(pool("fd00:0:0:1::/112"), 0)).toBe("fd00:0:0:1::1");
     expect(addressAt(pool("2001:db8::/120"), 9)).toBe("2001:db8::a");
+    expect(addressAt(pool("2001:db8:0:1:1:1:1:0/112"), 0)).toBe("2001:db8:0:1:1:1:1:1");
     fc.assert(
       fc.property(
         fc.constantFrom("10.250.0.0/16", "fd00:10:250::/108", "192.0.2.0/30"),

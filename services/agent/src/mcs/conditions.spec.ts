@@ -63,7 +63,7 @@ describe("conditions of an export", () => {
           slices: [],
           exported: { before, conditions },
         },
-        { version: "v1alpha1", hash: String, now: "t" },
+        { version: "v1alpha1", hash: String, now: "t", slices: "all" },
       ).writes;
     const first = exportConditions(valid, exported, agreed, at("t1"));
     expect(plan([], first)).toMatchObject([

@@ -3,7 +3,8 @@
  * one service cost one computation.
  */
 import { affectedServices, type FederationReader, type RegisterRef } from "@hansa/model";
-import type { ImportIndex, Imports, ServedImport } from "./imports.ts";
+import { ClusterSetIps } from "./cluster-set-ips.ts";
+import { type ImportIndex, Imports, type ImportsOptions, type ServedImport } from "./imports.ts";
 
 /** Registers that an import depends on; a membership stands for all that its member exports. */
 const KINDS: ReadonlySet<string> = new Set(["service", "endpoint", "link", "membership"]);
@@ -52,4 +53,13 @@ export class CurrentImports implements ImportIndex {
     this.#isStale = false;
     this.#touched.clear();
   }
+}
+
+/** Of a cluster without Kubernetes: nothing there takes up a connection to a cluster-set address, so there are none. */
+export function importsWithoutKubernetes(
+  options: Omit<ImportsOptions, "ips" | "hasNamespace">,
+): CurrentImports {
+  const { fed, importer } = options.input;
+  const ips = new ClusterSetIps({ pools: [], isTaken: () => false });
+  return new CurrentImports(new Imports({ ...options, ips, hasNamespace: () => true }), fed, importer);
 }

@@ -31,6 +31,9 @@ describe("imports", () => {
     const address = get()?.ips[0];
     expect(address).toMatch(/^10\.250\./);
     expect(imports.hasNamespace(NAMESPACE)).toBe(true);
+    const before = get();
+    imports.refresh("all");
+    expect(get()).toBe(before);
     fed.set("us", "pay", {});
     imports.refresh("all");
     expect(get()?.ips).toEqual([address]);

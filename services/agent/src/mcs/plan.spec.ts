@@ -10,6 +10,7 @@ const context = {
   version: "v1beta1" as const,
   hash: (text: string) => `h${text.length}-${sum(text)}`,
   now: "2026-11-23T15:00:00Z",
+  slices: "all" as "all" | "headless" | "none",
 };
 const sum = (text: string): number =>
   [...text].reduce((total, char, at) => (total + char.charCodeAt(0) * (at + 1)) % 1e9, 0);
@@ -135,6 +136,13 @@ describe("an import", () => {
     });
     expect(settle(served({ eu: [] }, { labels: { team: "pay" } }))).toEqual([]);
     expect(settle(served({ eu: [] })).map(verbs)).toEqual([["apply serviceimports pay"]]);
+    server.objects.set("serviceimports shop/pay", {
+      ...object,
+      metadata: { ...object.metadata, labels: { "app.kubernetes.io/managed-by": "hansa" } },
+    });
+    expect(settle(served({ eu: [] }, { labels: { team: "pay" } })).map(verbs)).toEqual([
+      ["apply serviceimports pay"],
+    ]);
     server.objects.set("serviceimports shop/pay", { ...object, spec: { ...object.spec, type: "Headless" } });
     expect(settle(served({ eu: [] })).map(verbs)).toEqual([["apply serviceimports pay"]]);
   });
@@ -221,6 +229,26 @@ describe("its slices", () => {
     expect(settle(served({ eu: [] })).map((round) => round.map(({ kind }) => kind))).toEqual([
       Array(4).fill("delete"),
     ]);
+  });
+
+  it("are written for those imports alone for which they are wanted", () => {
+    const count = (slices: "all" | "headless" | "none", type: ServedImport["type"]): number => {
+      server = new MemoryServer();
+      for (let round = 0; round < 2; round += 1) {
+        const wanted = served({ eu: [endpoint("10.0.0.1")] }, { type });
+        server.run(planService(state(wanted), { ...context, slices }).writes);
+      }
+      return server.slices().length;
+    };
+    expect([
+      count("all", "ClusterSetIP"),
+      count("headless", "ClusterSetIP"),
+      count("none", "Headless"),
+    ]).toEqual([1, 0, 0]);
+    expect(count("headless", "Headless")).toBe(1);
+    expect(server.objects.get("serviceimports shop/pay")).toMatchObject({
+      status: { endpointSliceObjects: "Present" },
+    });
   });
 
   it("are named apart whatever the parts hold", () => {

@@ -42,6 +42,8 @@ export interface PlanContext {
   readonly hash: (text: string) => string;
   /** RFC 3339. */
   readonly now: string;
+  /** Which imports have EndpointSlices. */
+  readonly slices: "all" | "headless" | "none";
 }
 
 export interface Plan {
@@ -68,6 +70,7 @@ function importWrites(state: ServiceState, context: PlanContext): Write[] {
     actual === undefined || !isApplied(desired, actual) ? [applyImport(desired, context)] : [];
   // Its status, and slices that it owns, need the object: they follow when the API server tells of it.
   if (actual === undefined) return [...writes, ...sliceWrites(state, [], context)];
+  const hasSlices = context.slices === "all" || (context.slices === "headless" && served.type === "Headless");
   const clusters = served.clusters.map(({ cluster }) => cluster as string);
   const conditions = importConditions(importProblem(assigned), {
     generation: actual.generation,
@@ -79,12 +82,13 @@ function importWrites(state: ServiceState, context: PlanContext): Write[] {
     const status = {
       clusters: clusters.map((cluster) => ({ cluster })),
       conditions,
-      endpointSliceObjects: "Present",
+      endpointSliceObjects: hasSlices ? "Present" : "Absent",
     };
     writes.push(applyStatus("ServiceImport", state, context, status));
   }
   const before = state.slices.map(({ slice }) => slice);
-  return [...writes, ...sliceWrites(state, desiredSlices(served, before, actual.uid), context)];
+  const slices = hasSlices ? desiredSlices(served, before, actual.uid) : [];
+  return [...writes, ...sliceWrites(state, slices, context)];
 }
 
 function exportWrites(state: ServiceState, context: PlanContext): Write[] {

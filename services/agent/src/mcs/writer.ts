@@ -52,6 +52,7 @@ export interface ImportWriterOptions {
   readonly ownExport: (key: string) => OwnExport | undefined;
   readonly ownExports: () => Iterable<string>;
   readonly hash: (text: string) => string;
+  readonly slices: "all" | "headless" | "none";
   /** Elected, and everything that is written from was read. */
   readonly mayWrite: () => boolean;
   /** Gateway mode: where local pods come in. */
@@ -226,7 +227,7 @@ export class ImportWriter {
   }
 
   #plan(key: string): void {
-    const { imports, version, hash, ports } = this.#options;
+    const { imports, version, hash, ports, slices: slicesFor } = this.#options;
     const [namespace = "", name = ""] = key.split("/");
     const own = this.#options.ownExport(key);
     const now = new Date(ports.clock.nowMs()).toISOString().replace(/\.\d+Z$/, "Z");
@@ -242,7 +243,7 @@ export class ImportWriter {
         slices,
         exported: own === undefined ? undefined : this.#conditions(own, { namespace, name }, now),
       },
-      { version, hash, now },
+      { version, hash, now, slices: slicesFor },
     );
     this.#tellForeign(key, foreign);
     const actual = this.actual.get(key);

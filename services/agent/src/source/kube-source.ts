@@ -19,7 +19,7 @@ import {
 import type { Fact } from "./facts.ts";
 import type { SourceStatus } from "./file-source.ts";
 import type { Json } from "./kube/json.ts";
-import { type FactChanges, KubeFacts, type ObjectChange } from "./kube/kube-facts.ts";
+import { KubeFacts, type ObjectChange } from "./kube/kube-facts.ts";
 import {
   projectExport,
   projectPod,
@@ -27,27 +27,44 @@ import {
   projectSlice,
   type ServiceObject,
 } from "./kube/objects.ts";
+import { PolicyFacts } from "./kube/policy-facts.ts";
+import { type PolicyObject, type PolicyObjectKind, projectPolicy } from "./kube/policy-objects.ts";
+import { POLICY_RESOURCES } from "./kube/policy-writer.ts";
 import type { KubePlace } from "./kube/service-facts.ts";
+
+export interface SourceChanges {
+  readonly set: readonly Fact[];
+  readonly gone: readonly Fact[];
+  /** `ns/name` of exports, and ids of policies, that were judged anew. */
+  readonly exports: readonly string[];
+  readonly policies: readonly string[];
+}
 
 export interface KubeSourceOptions {
   readonly client: KubeClient;
   readonly ports: KubePorts;
   readonly version: McsVersion;
+  /** Hansa's own kinds that the API server serves. */
+  readonly policyKinds: readonly PolicyObjectKind[];
   readonly place: KubePlace;
   readonly trustDomain: TrustDomain;
+  /** They hold until a MeshGateway does. */
+  readonly configuredGateways: readonly Fact[];
   /** For people: the context. */
   readonly name: string;
   /** Services that the last run had exported: an API server that knows much fewer is doubted. */
   readonly expectedServices: number;
   /** All facts, once; everything was read. */
   readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
-  readonly onChanges: (changes: FactChanges) => void;
+  readonly onChanges: (changes: SourceChanges) => void;
 }
 
 export class KubeSource {
   readonly facts: KubeFacts;
+  readonly policies: PolicyFacts;
   readonly #options: KubeSourceOptions;
   readonly #reflectors: readonly Reflector<unknown>[];
+  readonly #services: Reflector<unknown>;
   /** Address → Service that has it as ClusterIP. */
   readonly #clusterIps = new Map<string, string>();
   #isRead = false;
@@ -55,12 +72,29 @@ export class KubeSource {
 
   constructor(options: KubeSourceOptions) {
     this.#options = options;
-    this.facts = new KubeFacts(options.place, options.trustDomain);
+    const { place, trustDomain, configuredGateways, version, policyKinds, expectedServices } = options;
+    const expected = { expectedCount: expectedServices };
+    this.facts = new KubeFacts(place, trustDomain);
+    this.policies = new PolicyFacts({
+      sight: {
+        region: place.region,
+        isReady: true,
+        ofService: (namespace, name) => this.#loadBalancerOf(`${namespace}/${name}`),
+        // Host names are not resolved yet: a gateway that has nothing else keeps what it had.
+        resolved: () => undefined,
+      },
+      configuredGateways,
+    });
+    this.#services = this.#objects("service", SERVICES, projectService, expected);
     this.#reflectors = [
-      this.#reflector("service", SERVICES, projectService),
-      this.#reflector("slice", ENDPOINT_SLICES, projectSlice, "kubernetes.io/service-name"),
-      this.#reflector("pod", PODS, projectPod),
-      this.#reflector("export", serviceExports(options.version), projectExport),
+      this.#services,
+      this.#objects("slice", ENDPOINT_SLICES, projectSlice, {
+        ...expected,
+        labelSelector: "kubernetes.io/service-name",
+      }),
+      this.#objects("pod", PODS, projectPod, {}),
+      this.#objects("export", serviceExports(version), projectExport, expected),
+      ...policyKinds.map((kind) => this.#policies(kind)),
     ];
   }
 
@@ -86,32 +120,60 @@ export class KubeSource {
     for (const reflector of this.#reflectors) reflector.stop();
   }
 
-  #reflector<T>(
+  #objects<T>(
     kind: ObjectChange["kind"],
     resource: Resource,
     project: (object: Json) => T | undefined,
-    labelSelector?: string,
+    more: { readonly labelSelector?: string; readonly expectedCount?: number },
   ): Reflector<unknown> {
-    const { client, ports, expectedServices } = this.#options;
+    return this.#reflector(resource, project, more, (changes) => {
+      for (const change of changes) {
+        const value = change.kind === "set" ? change.value : undefined;
+        if (kind === "service") this.#serviceIps(change as Change<ServiceObject>);
+        this.facts.apply({ kind, key: change.key, value } as ObjectChange);
+      }
+      if (kind === "service") this.policies.servicesChanged();
+    });
+  }
+
+  #policies(kind: PolicyObjectKind): Reflector<unknown> {
+    return this.#reflector(
+      POLICY_RESOURCES[kind],
+      (object) => projectPolicy(kind, object),
+      {},
+      (changes) => {
+        for (const change of changes)
+          this.policies.apply(
+            kind,
+            change.key,
+            change.kind === "set" ? (change.value as PolicyObject) : undefined,
+          );
+      },
+    );
+  }
+
+  #reflector(
+    resource: Resource,
+    project: (object: Json) => unknown,
+    more: { readonly labelSelector?: string; readonly expectedCount?: number },
+    onChanges: (changes: readonly Change<unknown>[]) => void,
+  ): Reflector<unknown> {
+    const { client, ports } = this.#options;
     return new Reflector<unknown>({
       client,
       ports,
       resource,
-      project: project as unknown as Project<unknown>,
-      ...(labelSelector === undefined ? {} : { labelSelector }),
-      ...(kind === "pod" ? {} : { expectedCount: expectedServices }),
-      onChanges: (changes) => this.#changed(kind, changes),
-      onSynced: () => this.#flush(),
+      project: project as Project<unknown>,
+      ...more,
+      onChanges: (changes) => {
+        onChanges(changes);
+        if (this.#isRead) this.#flush();
+      },
+      onSynced: () => {
+        this.policies.servicesChanged();
+        this.#flush();
+      },
     });
-  }
-
-  #changed(kind: ObjectChange["kind"], changes: readonly Change<unknown>[]): void {
-    for (const change of changes) {
-      const value = change.kind === "set" ? change.value : undefined;
-      if (kind === "service") this.#serviceIps(change as Change<ServiceObject>);
-      this.facts.apply({ kind, key: change.key, value } as ObjectChange);
-    }
-    if (this.#isRead) this.#flush();
   }
 
   #serviceIps(change: Change<ServiceObject>): void {
@@ -120,19 +182,31 @@ export class KubeSource {
     if (change.kind === "set") for (const ip of change.value.clusterIps) this.#clusterIps.set(ip, change.key);
   }
 
+  /** undefined until Services were read. */
+  #loadBalancerOf(key: string): readonly string[] | undefined {
+    if (!this.#services.synced) return undefined;
+    return this.facts.services().get(key)?.loadBalancer ?? [];
+  }
+
   #flush(): void {
     if (!this.#reflectors.every(({ synced }) => synced)) return;
     const { ports, onFacts, onChanges } = this.#options;
     const changes = this.facts.take();
+    const policies = this.policies.take();
     this.#loadedMs = ports.clock.nowMs();
     this.#measure();
+    const judged = { exports: changes.exports, policies: policies.exports };
     if (this.#isRead) {
-      onChanges(changes);
+      onChanges({
+        set: [...changes.set, ...policies.set],
+        gone: [...changes.gone, ...policies.gone],
+        ...judged,
+      });
       return;
     }
     this.#isRead = true;
-    onFacts(this.facts.all());
-    onChanges({ set: [], gone: [], exports: changes.exports });
+    onFacts(new Map([...this.facts.all(), ...this.policies.all()]));
+    onChanges({ set: [], gone: [], ...judged });
   }
 
   #measure(): void {

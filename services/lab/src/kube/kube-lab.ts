@@ -2,7 +2,7 @@
  * A federation of Kubernetes clusters on this machine: real API servers and nodes (deploy/tools/kube), hub, NATS and
  * Postgres beside them, agent and gateway as pods in each cluster. Owns the order in which they start and end.
  */
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { HansaError } from "@hansa/core";
 import { callApi } from "@hansa/identity";
@@ -32,7 +32,7 @@ import { topologyManifests } from "./workloads.ts";
 const READY_MS = 60_000;
 /** Cluster-set IPs of cluster N: outside everything that plan.ts gives away. */
 const poolOf = (index: number): string => `10.${144 + index}.0.0/16`;
-const CRDS = join(root, "deploy/kube/mcs-crds.yaml");
+const CRDS = join(root, "deploy/crds");
 
 export interface KubeLabOptions {
   readonly topology: Topology;
@@ -165,7 +165,8 @@ export class KubeLab {
 
   async #join(cluster: TopologyCluster, index: number): Promise<void> {
     const api = this.kube.cluster(cluster.name);
-    await api.apply(readFileSync(CRDS, "utf8"));
+    const definitions = readdirSync(CRDS).map((file) => readFileSync(join(CRDS, file), "utf8"));
+    await api.apply(definitions.join("\n---\n"));
     await apply(api, systemManifests());
     const gateway = await addressOf(api, "hansa-gateway", "{.status.loadBalancer.ingress[0].ip}");
     const dns = await addressOf(api, "hansa-dns", "{.spec.clusterIP}");

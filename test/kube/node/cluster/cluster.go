@@ -8,10 +8,8 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -30,9 +28,6 @@ import (
 // apiServerPort is where pods reach the API server at their node; the Service `kubernetes` leads there.
 const apiServerPort = 6443
 
-// resync has what failed without a change looked at again, such as a pod that could not be bound.
-const resync = 30 * time.Second
-
 // Start runs one cluster's nodes until the context ends. It returns when they are ready for pods.
 func Start(ctx context.Context, all *config.Config, cluster config.Cluster, backbone *lab.Backbone) error {
 	network, err := newNetwork(cluster, backbone)
@@ -47,49 +42,28 @@ func Start(ctx context.Context, all *config.Config, cluster config.Cluster, back
 	if err != nil {
 		return fmt.Errorf("service rules: %w", err)
 	}
-	factory := informers.NewSharedInformerFactory(client, resync)
-	core, slices := factory.Core().V1(), factory.Discovery().V1().EndpointSlices()
-	controller := &services.Controller{
-		Client: client, Cluster: cluster, Rules: rules,
-		Services: core.Services().Lister(), Slices: slices.Lister(),
+	seen := &sight{client: client}
+	seen.services = &services.Controller{
+		Client: client, Cluster: cluster, Rules: rules, View: seen.view,
 		Addresses: lab.NewAddresses(cluster.LoadBalancerCIDR, cluster.LoadBalancerCIDR.Addr().Next()),
 	}
-	controller.Prepare()
-	manager := pods.NewManager(&pods.Host{
+	seen.services.Prepare()
+	seen.pods = pods.NewManager(&pods.Host{
 		Client: client, Config: all, Cluster: cluster, Lab: network, Events: events(ctx, client, cluster),
 		Addresses: lab.NewAddresses(cluster.PodCIDR, firstPod(cluster.PodCIDR)),
 	})
-	stubs := &dns.Stubs{}
-	system := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace("kube-system"))
 	if err := register(ctx, client, cluster); err != nil {
 		return err
 	}
-	handlers := []func() error{
-		func() error { _, err := core.Services().Informer().AddEventHandler(controller.Handler()); return err },
-		func() error { _, err := slices.Informer().AddEventHandler(controller.Handler()); return err },
-		func() error { _, err := core.Pods().Informer().AddEventHandler(manager.Handler()); return err },
-		func() error {
-			_, err := system.Core().V1().ConfigMaps().Informer().AddEventHandler(stubs.Handler())
-			return err
-		},
-	}
-	for _, add := range handlers {
-		if err := add(); err != nil {
-			return err
-		}
-	}
-	resolver := &dns.Server{
-		Lab: network, Stubs: stubs.Get,
-		Records: dns.Records{Services: core.Services().Lister(), Slices: slices.Lister()},
-	}
-	if err := serve(cluster, network, manager, resolver); err != nil {
+	if err := seen.open(ctx); err != nil {
 		return err
 	}
-	for _, each := range []informers.SharedInformerFactory{factory, system} {
-		each.Start(ctx.Done())
-		each.WaitForCacheSync(ctx.Done())
+	go seen.services.Run(ctx)
+	resolver := &dns.Server{Lab: network, Stubs: seen.stubs.Get, Records: dns.Records{View: seen.view}}
+	if err := serve(cluster, network, seen.pods, resolver); err != nil {
+		return err
 	}
-	go controller.Run(ctx)
+	go seen.reopen(ctx)
 	return ctx.Err()
 }
 

@@ -23,10 +23,7 @@ type Streams struct {
 // end of the context kills it.
 func (c *Container) Exec(ctx context.Context, argv []string, streams Streams) error {
 	flags := []string{"--target", strconv.Itoa(c.Pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"}
-	if c.spec.UID != 0 || c.spec.GID != 0 {
-		flags = append(flags, "--setuid", strconv.Itoa(c.spec.UID), "--setgid", strconv.Itoa(c.spec.GID))
-	}
-	command := exec.Command("nsenter", append(append(flags, "--"), argv...)...)
+	command := exec.Command("nsenter", append(append(flags, "--"), c.spec.asUser(argv)...)...)
 	command.Env = c.spec.Env
 	command.Stdout, command.Stderr = streams.Out, streams.Err
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

@@ -2,7 +2,6 @@ package container
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -49,36 +48,16 @@ func become() error {
 		name, value, _ := strings.Cut(each, "=")
 		os.Setenv(name, value)
 	}
-	file, err := exec.LookPath(spec.Argv[0])
-	if err != nil && !errors.Is(err, exec.ErrDot) {
+	if _, err := exec.LookPath(spec.Argv[0]); err != nil {
 		return err
 	}
-	if err := takeIdentity(spec); err != nil {
+	argv := spec.asUser(spec.Argv)
+	file, err := exec.LookPath(argv[0])
+	if err != nil {
 		return err
 	}
 	unix.CloseOnExec(failFd)
-	return fmt.Errorf("%s: %w", file, syscall.Exec(file, spec.Argv, spec.Env))
-}
-
-func takeIdentity(spec Spec) error {
-	if spec.NoNewPrivileges {
-		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-			return fmt.Errorf("no new privileges: %w", err)
-		}
-	}
-	if spec.UID != 0 || spec.GID != 0 {
-		for _, change := range []func() error{
-			func() error { return syscall.Setgroups(nil) },
-			func() error { return syscall.Setgid(spec.GID) },
-			func() error { return syscall.Setuid(spec.UID) },
-		} {
-			if err := change(); err != nil {
-				return fmt.Errorf("user %d, group %d: %w", spec.UID, spec.GID, err)
-			}
-		}
-	}
-	// A change of user clears it.
-	return unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0)
+	return fmt.Errorf("%s: %w", file, syscall.Exec(file, argv, spec.Env))
 }
 
 // enterRoot makes a private layer over the machine's files the root and puts the volumes in. Paths of the container are

@@ -42,7 +42,7 @@ func layOut(dir string) (root string, private []string, err error) {
 			private = append(private, path)
 		}
 	}
-	return root, private, openHome(root)
+	return root, private, nil
 }
 
 // anew are folders that a container has to itself: /proc is that of its own processes.
@@ -100,16 +100,6 @@ func overlay(lower, layers, target string) error {
 		err = unix.Mount("overlay", target, "overlay", 0, options+",userxattr")
 	}
 	return err
-}
-
-// openHome lets every user pass root's home folder, below which the lab's programs may lie.
-func openHome(root string) error {
-	home := filepath.Join(root, "root")
-	info, err := os.Stat(home)
-	if err != nil {
-		return nil
-	}
-	return os.Chmod(home, info.Mode()|0o011)
 }
 
 // mountPoints lists what is mounted on the machine beside its root and the container's own folder.

@@ -8,14 +8,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	corelisters "k8s.io/client-go/listers/core/v1"
-	discoverylisters "k8s.io/client-go/listers/discovery/v1"
+
+	"hansa/kube/node/services"
 )
 
 // Records are those of `cluster.local`, by Kubernetes' specification of DNS-based service discovery 1.1.0 for Services.
 type Records struct {
-	Services corelisters.ServiceLister
-	Slices   discoverylisters.EndpointSliceLister
+	View func() services.View
 }
 
 // endpoint is an address of a headless Service with what it may be called.
@@ -32,7 +31,7 @@ func (r *Records) Find(name string, kind uint16) (answers []dns.RR, exists bool)
 	if last < 2 || parts[last] != "svc" || last > 4 {
 		return nil, name == zone || name == "svc."+zone
 	}
-	service, err := r.Services.Services(parts[last-1]).Get(parts[last-2])
+	service, err := r.View().Services.Services(parts[last-1]).Get(parts[last-2])
 	if err != nil {
 		return nil, false
 	}
@@ -102,7 +101,7 @@ func (r *Records) ports(name string, service *corev1.Service, port, protocol str
 // endpoints are the ready ones, each with a name of its own: its hostname, else its address in dashes.
 func (r *Records) endpoints(service *corev1.Service) (found []endpoint) {
 	selector := labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: service.Name})
-	slices, err := r.Slices.EndpointSlices(service.Namespace).List(selector)
+	slices, err := r.View().Slices.EndpointSlices(service.Namespace).List(selector)
 	if err != nil {
 		return nil
 	}

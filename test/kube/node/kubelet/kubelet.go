@@ -38,6 +38,8 @@ func Serve(listener net.Listener, manager *pods.Manager) error {
 	server := &server{manager}
 	mux.HandleFunc("/exec/{namespace}/{pod}/{container}", server.exec)
 	mux.HandleFunc("/exec/{namespace}/{pod}/{uid}/{container}", server.exec)
+	mux.HandleFunc("/portForward/{namespace}/{pod}", server.portForward)
+	mux.HandleFunc("/portForward/{namespace}/{pod}/{uid}", server.portForward)
 	mux.HandleFunc("GET /containerLogs/{namespace}/{pod}/{container}", server.logs)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") })
 	https := &http.Server{

@@ -3,8 +3,11 @@ package pods
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
+	"strconv"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -121,14 +124,48 @@ func (m *Manager) Log(namespace, pod, name string, previous bool) (*os.File, <-c
 	return file, over, err
 }
 
+// Dial connects to a port of a pod from within it, so that programs that listen on its loopback alone are reached too.
+func (m *Manager) Dial(namespace, pod string, port int32) (net.Conn, error) {
+	found, err := m.find(namespace, pod, "")
+	if err != nil {
+		return nil, err
+	}
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port)))
+	return found.w.space.Dial(net.Dialer{Timeout: 10 * time.Second}, "tcp4", address)
+}
+
+// Retain is told all pods that there are after the API server was set back: what is not among them is ended, and what is
+// has its status written anew.
+func (m *Manager) Retain(pods []*corev1.Pod) {
+	there := map[types.UID]bool{}
+	for _, pod := range pods {
+		there[pod.UID] = true
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for uid, w := range m.workers {
+		if there[uid] {
+			w.rewrite.Store(true)
+			w.changed()
+		} else {
+			w.delete()
+		}
+	}
+}
+
 func (m *Manager) find(namespace, pod, name string) (*member, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	// One that ends may still have the name.
+	var youngest *worker
 	for _, w := range m.workers {
-		if w.pod.Namespace != namespace || w.pod.Name != pod {
-			continue
+		named := w.pod.Namespace == namespace && w.pod.Name == pod
+		if named && (youngest == nil || w.began.After(youngest.began)) {
+			youngest = w
 		}
-		for _, each := range w.members {
+	}
+	if youngest != nil {
+		for _, each := range youngest.members {
 			if each.spec.Name == name || name == "" && each.role == main {
 				return each, nil
 			}

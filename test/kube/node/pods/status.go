@@ -31,6 +31,9 @@ func (w *worker) report(ctx context.Context) {
 		case <-w.dirty:
 		}
 		status := w.status(written)
+		if w.rewrite.Swap(false) {
+			written = nil
+		}
 		if written != nil && reflect.DeepEqual(*written, status) {
 			continue
 		}

@@ -31,10 +31,12 @@ type worker struct {
 	// refused is why the pod does not run here, "" where it does.
 	refused, refusedWhy string
 	initialised         atomic.Bool
-	dirty               chan struct{}
-	deleteOnce          sync.Once
-	deleted             chan struct{}
-	gone                chan struct{}
+	// rewrite has the status written though it has not changed.
+	rewrite    atomic.Bool
+	dirty      chan struct{}
+	deleteOnce sync.Once
+	deleted    chan struct{}
+	gone       chan struct{}
 }
 
 func newWorker(host *Host, node config.Node, pod *corev1.Pod) *worker {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,17 +25,23 @@ import (
 	"hansa/kube/node/lab"
 )
 
+// View is what is known of an API server's Services.
+type View struct {
+	Services corelisters.ServiceLister
+	Slices   discoverylisters.EndpointSliceLister
+}
+
 // Controller keeps the rules as Services and EndpointSlices want them, and gives load balancers their addresses.
 type Controller struct {
 	Client    kubernetes.Interface
 	Cluster   config.Cluster
 	Rules     *Rules
-	Services  corelisters.ServiceLister
-	Slices    discoverylisters.EndpointSliceLister
+	View      func() View
 	Addresses *lab.Addresses
 
 	queue workqueue.TypedRateLimitingInterface[types.NamespacedName]
 	// known are the rule names of each Service.
+	mu    sync.Mutex
 	known map[types.NamespacedName][]string
 }
 
@@ -65,6 +72,15 @@ func (c *Controller) Handler() cache.ResourceEventHandler {
 	}
 }
 
+// Again has all Services looked at, those that are no more among them.
+func (c *Controller) Again() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key := range c.known {
+		c.queue.Add(key)
+	}
+}
+
 // Run works through changes until the context ends.
 func (c *Controller) Run(ctx context.Context) {
 	go func() {
@@ -87,7 +103,7 @@ func (c *Controller) Run(ctx context.Context) {
 }
 
 func (c *Controller) sync(ctx context.Context, key types.NamespacedName) error {
-	service, err := c.Services.Services(key.Namespace).Get(key.Name)
+	service, err := c.View().Services.Services(key.Namespace).Get(key.Name)
 	var ports []Port
 	if err == nil {
 		if service, err = c.balancer(ctx, service); err != nil {
@@ -104,6 +120,8 @@ func (c *Controller) sync(ctx context.Context, key types.NamespacedName) error {
 			return err
 		}
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, name := range c.known[key] {
 		if !slices.Contains(names, name) {
 			if err := c.Rules.Remove(name); err != nil {
@@ -120,7 +138,7 @@ func (c *Controller) sync(ctx context.Context, key types.NamespacedName) error {
 
 func (c *Controller) ports(service *corev1.Service) ([]Port, error) {
 	selector := labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: service.Name})
-	found, err := c.Slices.EndpointSlices(service.Namespace).List(selector)
+	found, err := c.View().Slices.EndpointSlices(service.Namespace).List(selector)
 	if err != nil {
 		return nil, err
 	}

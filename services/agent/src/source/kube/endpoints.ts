@@ -19,11 +19,14 @@ export const MESH_PORT = 15_006;
 
 export interface EndpointPlace {
   readonly region: string;
-  /** Stands in where a slice names no zone. */
-  readonly zone: string;
+  /** The cluster's zones; the first one stands in where a slice names none. */
+  readonly zones: readonly string[];
   /** The gateway ends mTLS for pods without a proxy: they count as capacity. */
   readonly gatewayMode?: boolean;
 }
+
+/** Of an endpoint in a zone that is not the cluster's: it is preferred by nobody, where a zone without grant would hide it. */
+const NO_ZONE = "-";
 
 interface Found {
   readonly slice: SliceObject;
@@ -104,14 +107,17 @@ function endpointValue(
     ...(endpoint.serving === endpoint.ready ? {} : { serving: endpoint.serving }),
     ...(endpoint.terminating ? { terminating: true as const } : {}),
     region: place.region,
-    zone: isZone(endpoint.zone) ? endpoint.zone : place.zone,
+    zone: zoneOf(endpoint.zone, place),
     weight: 1,
     serviceAccount: pod?.serviceAccount ?? "-",
     workload: endpoint.pod,
   };
 }
 
-const isZone = (zone: string): boolean => zone.length <= 63 && /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(zone);
+function zoneOf(zone: string, { zones }: EndpointPlace): string {
+  if (zone === "") return zones[0] ?? NO_ZONE;
+  return zones.includes(zone) ? zone : NO_ZONE;
+}
 
 /** Port key → number, of the Service's ports that a slice with this address serves. Slices name ports as Services do. */
 function appPortsOf(found: readonly Found[], ports: readonly ServicePort[]): Record<string, number> {

@@ -66,7 +66,7 @@ function fresh(
 describe("facts of a cluster", () => {
   it("are the same for any order of changes, however often they are taken", () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(anyChange, fc.boolean()), { maxLength: 40 }), (steps) => {
+      fc.property(fc.array(fc.tuple(anyChange, fc.boolean()), { maxLength: 40, size: "max" }), (steps) => {
         const facts = new KubeFacts(PLACE, DOMAIN);
         const told = new Map<string, unknown>();
         const take = (): void => {
@@ -92,7 +92,7 @@ describe("facts of a cluster", () => {
 
   it("come for all of an export or for none of it", () => {
     fc.assert(
-      fc.property(fc.array(anyChange, { maxLength: 30 }), (changes) => {
+      fc.property(fc.array(anyChange, { maxLength: 30, size: "max" }), (changes) => {
         const facts = new KubeFacts(PLACE, DOMAIN);
         for (const each of changes) facts.apply(each);
         facts.take();

@@ -1,12 +1,13 @@
 /** Kubernetes objects for specs, as an API server answers them. */
 import type { TrustDomain } from "@hansa/core";
-import type { KubePlace } from "./service-facts.ts";
+import { projectExport, projectPod, projectService, projectSlice } from "./objects.ts";
+import { type KubePlace, type ServiceFacts, serviceFacts } from "./service-facts.ts";
 
 export const PLACE: KubePlace = {
   cluster: "eu",
   federation: "lab.hansa",
   region: "eu-west-1",
-  zone: "a",
+  zones: ["a", "b", "c"],
   exportTo: "all",
 };
 export const DOMAIN = "eu.lab.hansa" as TrustDomain;
@@ -81,4 +82,44 @@ export const podJson = (
     labels: options.meshed === false ? {} : { "hansa.dev/proxy": "sidecar" },
   },
   spec: { serviceAccountName: options.account ?? "pay" },
+});
+
+/** What is in a cluster beside the Service `pay` and its export. */
+export interface Cluster {
+  readonly service?: object | null;
+  readonly exported?: object;
+  readonly slices?: readonly object[];
+  readonly pods?: readonly object[];
+  readonly place?: object;
+}
+
+export function factsOf({
+  service = serviceJson(),
+  exported = exportJson(),
+  slices = [],
+  pods = [],
+  place,
+}: Cluster) {
+  const known = new Map(pods.map((pod) => [projectPod(pod as never).name, projectPod(pod as never)]));
+  return serviceFacts(
+    {
+      object: projectExport(exported as never)!,
+      service: service === null ? undefined : projectService(service as never),
+      slices: slices.flatMap((slice) => projectSlice(slice as never) ?? []),
+      podOf: (_namespace, name) => known.get(name),
+    },
+    { ...PLACE, ...place },
+  );
+}
+
+/** Value of the fact of this key. */
+export const value = (facts: ServiceFacts, key: string) =>
+  facts.facts.find((fact) => fact.key === key)?.value;
+export const serviceIn = (facts: ServiceFacts) => value(facts, "service/shop/pay");
+
+export const port = (name: string, number: number, more: object = {}) => ({
+  name,
+  port: number,
+  protocol: "TCP",
+  ...more,
 });

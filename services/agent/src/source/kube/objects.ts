@@ -28,6 +28,8 @@ export interface ServiceObject extends NamedObject {
   readonly clientIpTimeoutSeconds?: number;
   readonly internalTrafficPolicy?: string;
   readonly trafficDistribution?: string;
+  /** Addresses and host names of its LoadBalancer. */
+  readonly loadBalancer: readonly string[];
 }
 
 export interface SliceEndpoint {
@@ -110,6 +112,9 @@ export function projectService(object: Json): ServiceObject {
     ports: list(spec, "ports").map(projectPort),
     ipFamilies: stringList(spec, "ipFamilies").filter(isFamily),
     clusterIps: clusterIps.filter((ip) => ip !== "None"),
+    loadBalancer: list(record(record(object, "status"), "loadBalancer"), "ingress").flatMap(
+      (entry) => string(entry, "ip") ?? string(entry, "hostname") ?? [],
+    ),
     ...(sticky ? { sessionAffinity: "ClientIP" as const } : {}),
     ...(sticky && seconds !== undefined ? { clientIpTimeoutSeconds: seconds } : {}),
     ...(internalTrafficPolicy === undefined ? {} : { internalTrafficPolicy }),

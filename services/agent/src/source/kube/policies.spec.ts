@@ -140,7 +140,7 @@ describe("a MeshGateway", () => {
   });
 
   it("of several has a register for each, named by it and independent of their order", () => {
-    const three = ["gateway/gw.10-0-0-1", "gateway/gw.10-0-0-2", "gateway/gw.fd00--1"];
+    const three = ["gateway/gw-10-0-0-1", "gateway/gw-10-0-0-2", "gateway/gw-fd00--1"];
     expect(keys(outcome({ service: { namespace: "hansa-system", name: "gw" } }))).toEqual(three);
     expect(keys(outcome({ addresses: ["fd00::1", "10.0.0.2", "10.0.0.1", "lb.example.com"] }))).toEqual(
       three,

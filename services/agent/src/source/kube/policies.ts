@@ -87,7 +87,7 @@ export function gatewayOutcome({ name, spec }: PolicyObject, sight: GatewaySight
   for (const address of addresses) {
     const item = { name, address, port: spec.port, ready: sight.isReady };
     const outcome = checked(gateway, item, (found) => {
-      const register = addresses.length === 1 ? name : `${name}.${address.replaceAll(/[.:]/g, "-")}`;
+      const register = addresses.length === 1 ? name : registerOf(name, address);
       return [gatewayFact({ ...found, name: register }, sight.region)];
     });
     if (outcome.kind !== "accepted") return outcome;
@@ -95,6 +95,10 @@ export function gatewayOutcome({ name, spec }: PolicyObject, sight: GatewaySight
   }
   return accepted(facts, unknownFields(spec, GATEWAY_FIELDS));
 }
+
+/** A label: 23 characters, a dash, and the 39 of the longest address. `fd00::` would end with a dash. */
+const registerOf = (name: string, address: string): string =>
+  `${name.slice(0, 23)}-${`${address}.`.replaceAll(/[.:]/g, "-").replace(/--$/, "-0-").slice(0, -1)}`;
 
 function namedAddresses(
   spec: Json,
