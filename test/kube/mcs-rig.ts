@@ -1,13 +1,8 @@
 /** Clusters with real API servers, each with a real agent on a real hub: what a user of the MCS API meets. */
-import { readdirSync, readFileSync } from "node:fs";
+import { kinds } from "../../deploy/tools/kube/kinds.ts";
 import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
 import { AgentRig, type Name, until } from "../contract/agent-rig.ts";
 
-const FOLDER = new URL("../../deploy/crds/", import.meta.url);
-const CRDS = readdirSync(FOLDER)
-  .filter((file) => file.endsWith(".yaml"))
-  .map((file) => readFileSync(new URL(file, FOLDER), "utf8"))
-  .join("\n---\n");
 /** Of each cluster's agent, on the address of its admin API. */
 export const DNS_PORT = 15_053;
 const NUMBER = { eu: 1, us: 2, ap: 3 } as const;
@@ -51,7 +46,7 @@ export class McsRig {
   static async start(names: readonly Name[], more: Readonly<Record<string, unknown>> = {}): Promise<McsRig> {
     const [kube, agents] = await Promise.all([startKube({ clusters: names }), AgentRig.start()]);
     const rig = new McsRig(kube, agents, names);
-    await Promise.all(names.map((name) => kube.cluster(name).apply(CRDS)));
+    await Promise.all(names.map((name) => kube.cluster(name).apply(kinds())));
     for (const name of names) {
       const cidrs = [`127.${agents.octet}.${NUMBER[name]}.0/24`, podCidr(name)];
       const namespaces = ["shop", "late"];

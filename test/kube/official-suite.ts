@@ -4,20 +4,16 @@
  * status is the suite's. DNS and Connectivity need more than this starts: a way from pods to the agents.
  */
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { kinds } from "../../deploy/tools/kube/kinds.ts";
 import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
 import { AgentRig, type Name } from "../contract/agent-rig.ts";
 
 const CLUSTERS: readonly Name[] = ["eu", "us"];
-const FOLDER = new URL("../../deploy/crds/", import.meta.url);
-const CRDS = readdirSync(FOLDER)
-  .map((file) => readFileSync(new URL(file, FOLDER), "utf8"))
-  .join("\n---\n");
 
 async function startAgents(kube: Kube, agents: AgentRig): Promise<void> {
   for (const [index, name] of CLUSTERS.entries()) {
-    await kube.cluster(name).apply(CRDS);
+    await kube.cluster(name).apply(kinds());
     // The suite makes a namespace for each spec; pods are where the lab puts them (README.md).
     const namespaces = ["*"];
     const cidrs = [`127.${agents.octet}.${index + 1}.0/24`, `10.${64 + index}.0.0/16`];

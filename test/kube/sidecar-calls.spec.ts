@@ -1,13 +1,10 @@
 /** Pods with sidecars that a real webhook injected, configured by a real agent: who reaches whom, by which address. */
-import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { KubeCluster } from "../../deploy/tools/kube/cluster.ts";
+import { kinds } from "../../deploy/tools/kube/kinds.ts";
 import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
 import { AgentRig } from "../contract/agent-rig.ts";
 
-const crd = (plural: string): string =>
-  readFileSync(new URL(`../../deploy/crds/multicluster.x-k8s.io_${plural}.yaml`, import.meta.url), "utf8");
-const CRDS = [crd("serviceexports"), crd("serviceimports")].join("---\n");
 const POOL = "10.251.0.0/16";
 const [ADS, HOOK] = [15_010, 15_017];
 let agents: AgentRig;
@@ -23,7 +20,7 @@ beforeAll(async () => {
     nodes: { forwards: [{ port: ADS, to: `${host}:${ADS}` }] },
   });
   eu = kube.cluster("eu");
-  await eu.apply(CRDS);
+  await eu.apply(kinds());
   const { nodeIp, podCidr } = eu.options.plan;
   const cidrs = [`127.${agents.octet}.1.0/24`, podCidr];
   const token = await agents.joinToken("eu", { cidrs });

@@ -213,7 +213,7 @@ export class Kubernetes implements ImportIndex {
       onFacts: (facts) => {
         onFacts(facts);
         // From now on the own services are those of the API server, not those that the log remembers.
-        if (this.#isRead) this.#refresh("all");
+        if (this.#isRead) this.#refreshAll();
       },
       onPod: this.#options.onPod,
       onChanges: (changes) => {
@@ -287,6 +287,10 @@ export class Kubernetes implements ImportIndex {
     for (const [key, ips] of Object.entries(recordOf(readJson(this.#options.ports.disk, IPS_FILE))))
       this.#ips.restore(key, ips);
     this.#isRead = true;
+    this.#refreshAll();
+  }
+
+  #refreshAll(): void {
     this.#refresh("all");
     this.#options.onAddresses();
   }

@@ -2,13 +2,14 @@
  * A federation of Kubernetes clusters on this machine: real API servers and nodes (deploy/tools/kube), hub, NATS and
  * Postgres beside them, agent and gateway as pods in each cluster. Owns the order in which they start and end.
  */
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { HansaError } from "@hansa/core";
 import { callApi } from "@hansa/identity";
 import { kubeBinaries } from "../../../../deploy/tools/kube/binaries.ts";
 import type { KubeCluster } from "../../../../deploy/tools/kube/cluster.ts";
 import type { LabImage } from "../../../../deploy/tools/kube/images.ts";
+import { kinds } from "../../../../deploy/tools/kube/kinds.ts";
 import { type Kube, startKube } from "../../../../deploy/tools/kube/kube.ts";
 import { planClusters } from "../../../../deploy/tools/kube/plan.ts";
 import type { LabPaths } from "../../../../deploy/tools/lab-paths.ts";
@@ -33,7 +34,6 @@ import { topologyManifests } from "./workloads.ts";
 const READY_MS = 60_000;
 /** Cluster-set IPs of cluster N: outside everything that plan.ts gives away. */
 const poolOf = (index: number): string => `10.${144 + index}.0.0/16`;
-const CRDS = join(root, "deploy/kube/mcs-crds.yaml");
 
 export interface KubeLabOptions {
   readonly topology: Topology;
@@ -166,7 +166,7 @@ export class KubeLab {
 
   async #join(cluster: TopologyCluster, index: number): Promise<void> {
     const api = this.kube.cluster(cluster.name);
-    await api.apply(readFileSync(CRDS, "utf8"));
+    await api.apply(kinds());
     await apply(api, systemManifests());
     const gateway = await addressOf(api, "hansa-gateway", "{.status.loadBalancer.ingress[0].ip}");
     const dns = await addressOf(api, "hansa-dns", "{.spec.clusterIP}");

@@ -82,7 +82,7 @@ const BOOTSTRAP = "/etc/hansa/gateway.json";
 
 /** The pod's own address comes into the configuration at its start: no object knows it before. */
 const AGENT_START = `sed "s/POD_IP/$POD_IP/g" ${CONFIG} > /run/hansa/agent.yaml && exec hansa-agent --config /run/hansa/agent.yaml`;
-const ENVOY_START = `exec envoy -c ${BOOTSTRAP} --use-dynamic-base-id --concurrency 1 --drain-time-s 45 --log-level warning`;
+const ENVOY_START = `mkdir -p -m 700 ${SOCKETS} && exec envoy -c ${BOOTSTRAP} --use-dynamic-base-id --concurrency 1 --drain-time-s 45 --log-level warning`;
 
 /** As the agent names the sockets: services/agent/src/proxy/sockets.ts. */
 function gatewayBootstrap({ cluster, region, zones, gateway }: AgentManifestOptions["config"]): string {
