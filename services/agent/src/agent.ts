@@ -331,9 +331,7 @@ export class Agent implements AgentView {
   }
 
   #keepSvids(): void {
-    this.svids.keep(
-      new Set([...this.plane.list().map(({ spiffeId }) => spiffeId), agentId(this.trustDomain)]),
-    );
+    this.svids.keep(new Set([...this.plane.identities(), agentId(this.trustDomain)]));
   }
 
   async #openDns(): Promise<void> {

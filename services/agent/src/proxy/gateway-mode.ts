@@ -48,7 +48,9 @@ export function gatewayModeOf(
   ports: ReadonlyMap<string, number>,
   options: GatewayModeOptions,
 ): GatewayMode {
-  const fronts = serving.filter(isFronted).map((port) => [port.sni, frontOf(port, options)] as const);
+  const fronts = serving
+    .filter(isFronted)
+    .map((port) => [port.sni, options.svid(frontId(port, options))] as const);
   return {
     trustDomain: options.trustDomain,
     fronts: new Map(fronts),
@@ -60,13 +62,46 @@ export function gatewayModeOf(
 }
 
 /** Callers take any identity that the service names: the first stands for all. */
-function frontOf(
+function frontId(
   { namespace, service }: ServingPort,
-  { reader, cluster, trustDomain, svid }: GatewayModeOptions,
-) {
+  { reader, cluster, trustDomain }: Omit<GatewayModeOptions, "svid">,
+): SpiffeId {
   const register = read({ fed: reader, observer: cluster }, cluster, "service", `${namespace}/${service}`);
   const [account = "default"] = [...(register?.value.serviceAccounts ?? [])].sort();
-  return svid(workloadId(trustDomain, namespace, account));
+  return workloadId(trustDomain, namespace, account);
+}
+
+/** What each gateway ends mTLS for at present, and the identity that it shows there. */
+export class Fronted {
+  readonly #options: Omit<GatewayModeOptions, "svid"> & { readonly gatewayMode?: boolean | undefined };
+  readonly #shown = new Map<string, ReadonlyMap<string, SpiffeId>>();
+
+  constructor(options: Omit<GatewayModeOptions, "svid"> & { readonly gatewayMode?: boolean | undefined }) {
+    this.#options = options;
+  }
+
+  ends(port: ServingPort): boolean {
+    return this.#options.gatewayMode === true && isFronted(port);
+  }
+
+  /** One of these ports was passed and is to be ended, or the other way. */
+  isOther(gateway: string, ports: readonly ServingPort[]): boolean {
+    const shown = this.#shown.get(gateway);
+    return ports.some((port) => this.ends(port) !== (shown?.has(port.sni) ?? false));
+  }
+
+  take(gateway: string, serving: readonly ServingPort[]): void {
+    const ended = serving.filter((port) => this.ends(port));
+    this.#shown.set(gateway, new Map(ended.map((port) => [port.sni, frontId(port, this.#options)])));
+  }
+
+  shows(gateway: string, id: SpiffeId): boolean {
+    return [...(this.#shown.get(gateway)?.values() ?? [])].includes(id);
+  }
+
+  identities(): SpiffeId[] {
+    return [...this.#shown.values()].flatMap((shown) => [...shown.values()]);
+  }
 }
 
 /** What entries depend on beside their port; localities come by EDS. */

@@ -15,7 +15,7 @@ import { Claims } from "./claims.ts";
 import { Dirty, type Work } from "./dirty.ts";
 import { replaceChecked } from "./gate.ts";
 import { gatewayEndpoints, gatewayLayer } from "./gateway-layer.ts";
-import { entriesKey, gatewayModeOf, isFronted, withGateways } from "./gateway-mode.ts";
+import { entriesKey, Fronted, gatewayModeOf, withGateways } from "./gateway-mode.ts";
 import type { Gateway, LocalProxy, Sidecar } from "./inventory.ts";
 import { Pace } from "./pace.ts";
 import type { PlaneOptions, ProxyServer } from "./plane-options.ts";
@@ -48,8 +48,7 @@ export class DataPlane {
   readonly #claims: Claims;
   #proxies: ReadonlyMap<string, LocalProxy> = new Map();
   #bundles: TrustBundles = new Map();
-  /** Gateway → ports that it ends mTLS for. */
-  readonly #fronted = new Map<string, ReadonlySet<string>>();
+  readonly #fronted: Fronted;
   /** Traces of what the next build takes in. */
   #pushes: Span[] = [];
   #open = false;
@@ -63,6 +62,7 @@ export class DataPlane {
     const { clock, metrics, disk, timers } = options.ports;
     this.#pace = new Pace(timers, () => this.#schedule());
     this.#dirty = new Dirty(options.cluster);
+    this.#fronted = new Fronted(options);
     this.#claims = new Claims({ ...options, behind: () => this.#dirty.behind() });
     const heads = () => this.#claims.heads();
     this.propagation = new Propagation({ clock, metrics, importer: options.cluster, heads });
@@ -116,7 +116,8 @@ export class DataPlane {
 
   /** A new certificate for this identity. */
   renewed(id: SpiffeId): void {
-    for (const [name, { proxy }] of this.#served) if (proxy.spiffeId === id) this.#dirty.proxy(name);
+    for (const [name, { proxy }] of this.#served)
+      if (proxy.spiffeId === id || this.#fronted.shows(name, id)) this.#dirty.proxy(name);
     this.#schedule();
   }
 
@@ -124,6 +125,11 @@ export class DataPlane {
   addressesChanged(): void {
     this.#dirty.everything();
     this.#schedule();
+  }
+
+  /** Identities that proxies here show. */
+  identities(): SpiffeId[] {
+    return [...this.list().map(({ spiffeId }) => spiffeId), ...this.#fronted.identities()];
   }
 
   /** A return to local is due. */
@@ -267,24 +273,17 @@ export class DataPlane {
       return replaceChecked(proxy.id, layer, this.#sidecar(proxy), below, {}, ports);
     }
     const touched = services.flatMap(({ namespace, name }) => this.#serving.of(namespace, name));
-    const ended = this.#options.gatewayMode === true ? isFronted : () => false;
-    const fronted = this.#fronted.get(proxy.id) ?? new Set();
-    if (whole || ownServices.size > 0 || touched.some((port) => ended(port) !== fronted.has(port.sni))) {
-      this.#fronted.set(
-        proxy.id,
-        new Set(
-          this.#serving
-            .all()
-            .filter(ended)
-            .map(({ sni }) => sni),
-        ),
-      );
+    if (whole || ownServices.size > 0 || this.#fronted.isOther(proxy.id, touched)) {
+      this.#fronted.take(proxy.id, this.#serving.all());
       const exported = this.#serving.all().filter((port) => port.exported);
       const options = { exported: new Set(exported.map(({ sni }) => sni)) };
       const below = this.#layers(proxy, layer).slice(1);
       return replaceChecked(proxy.id, layer, this.#gateway(proxy), below, options, ports);
     }
-    return layer.update(TYPE_URL.endpoint, gatewayEndpoints(touched, ended));
+    return layer.update(
+      TYPE_URL.endpoint,
+      gatewayEndpoints(touched, (port) => this.#fronted.ends(port)),
+    );
   }
 
   #sidecar(proxy: Sidecar): ResourceSet {

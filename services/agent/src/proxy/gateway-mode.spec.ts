@@ -1,0 +1,46 @@
+import type { ClusterName, FederationName, SpiffeId, TrustDomain } from "@hansa/core";
+import type { FederationReader, ServingPort } from "@hansa/model";
+import { expect, test } from "vitest";
+import { Fronted } from "./gateway-mode.ts";
+
+const ID = "spiffe://eu.lab.hansa/ns/shop/sa/default" as SpiffeId;
+const fronted = (gatewayMode: boolean) =>
+  new Fronted({
+    federation: "lab.hansa" as FederationName,
+    cluster: "eu" as ClusterName,
+    trustDomain: "eu.lab.hansa" as TrustDomain,
+    reader: { get: () => undefined, effective: () => undefined } as unknown as FederationReader,
+    gatewayMode,
+  });
+const port = (more: Partial<ServingPort>): ServingPort =>
+  ({ sni: "pay", namespace: "shop", service: "pay", exported: true, endpoints: [], ...more }) as ServingPort;
+const plain = port({ plain: [{}] as unknown as NonNullable<ServingPort["plain"]> });
+
+test("a gateway shows the identity of a service whose pods have no proxy, so its renewal concerns the gateway", () => {
+  const mode = fronted(true);
+  expect(mode.isOther("gw", [plain])).toBe(true);
+  mode.take("gw", [plain]);
+  expect(mode.isOther("gw", [plain])).toBe(false);
+  expect(mode.shows("gw", ID)).toBe(true);
+  expect(mode.shows("other", ID)).toBe(false);
+  expect(mode.identities()).toEqual([ID]);
+});
+
+test("it stops where a pod of the port has a proxy, or the service is no longer exported", () => {
+  const mode = fronted(true);
+  mode.take("gw", [plain]);
+  for (const other of [{ endpoints: [{}] as unknown as ServingPort["endpoints"] }, { exported: false }]) {
+    const changed = port({ ...plain, ...other });
+    expect(mode.isOther("gw", [changed])).toBe(true);
+    mode.take("gw", [changed]);
+    expect(mode.identities()).toEqual([]);
+    mode.take("gw", [plain]);
+  }
+});
+
+test("without gateway mode it ends nothing", () => {
+  const mode = fronted(false);
+  expect(mode.isOther("gw", [plain])).toBe(false);
+  mode.take("gw", [plain]);
+  expect(mode.identities()).toEqual([]);
+});
