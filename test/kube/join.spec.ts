@@ -201,12 +201,12 @@ describe("check --context", () => {
     const role = ["clusterrole", "hansa-agent"];
     const before = await eu.kubectl.ok(["get", ...role, "-o", "json"]);
     const rules = (JSON.parse(before) as { rules: { resources: string[] }[] }).rules;
-    const index = rules.findIndex(({ resources }) => resources.includes("nodes"));
+    const index = rules.findIndex(({ resources }) => resources.includes("tokenreviews"));
     const patch = JSON.stringify([{ op: "remove", path: `/rules/${index}` }]);
     await eu.kubectl.ok(["patch", ...role, "--type=json", "-p", patch]);
     const { status, stdout } = await rig.hansa("check", "--context", "eu", "--category", "rights");
     expect(status).toBe(79);
-    expect(stdout).toMatch(/HSA7003.*list nodes; watch nodes/s);
+    expect(stdout).toMatch(/HSA7003.*create tokenreviews/s);
     await rig.hansa("cluster", "join", "--context", "eu", "--ephemeral");
     expect((await rig.hansa("check", "--context", "eu")).status).toBe(0);
   });
