@@ -4,7 +4,6 @@ import { defineConfig } from "vitest/config";
 interface Tier {
   readonly name: string;
   readonly include: readonly string[];
-  readonly exclude?: readonly string[];
   readonly timeoutMs: number;
   /** True for tiers whose files each own the machine: a lab is about forty processes. */
   readonly oneFileAtATime?: boolean;
@@ -12,10 +11,13 @@ interface Tier {
   readonly setup?: string;
 }
 
-/** `npm test` leaves these minutes of the Kubernetes suite to `.ci/run`. */
-const longKube = ["control-plane", "credentials", "join", "reflector"].map(
-  (name) => `test/kube/${name}.spec.ts`,
-);
+/** Minutes that `npm test` leaves to `.ci/run`; what they show is shown more briefly elsewhere. */
+const long = [
+  "test/e2e/08-restart.spec.ts",
+  ...["control-plane", "credentials", "dns", "join", "mcs", "outages", "reflector", "requests"].map(
+    (name) => `test/kube/${name}.spec.ts`,
+  ),
+];
 
 // In the order in which they run: what is quick to tell comes first.
 const tiers: readonly Tier[] = [
@@ -36,14 +38,6 @@ const tiers: readonly Tier[] = [
   {
     name: "kube",
     include: ["test/kube/**/*.spec.ts"],
-    exclude: longKube,
-    timeoutMs: 60_000,
-    oneFileAtATime: true,
-    setup: "test/kube/setup.ts",
-  },
-  {
-    name: "kube-long",
-    include: longKube,
     timeoutMs: 60_000,
     oneFileAtATime: true,
     setup: "test/kube/setup.ts",
@@ -51,24 +45,23 @@ const tiers: readonly Tier[] = [
   { name: "attacks", include: ["test/attacks/**/*.spec.ts"], timeoutMs: 60_000 },
   { name: "e2e", include: ["test/e2e/**/*.spec.ts"], timeoutMs: 240_000, oneFileAtATime: true },
   { name: "chaos", include: ["test/chaos/**/*.spec.ts"], timeoutMs: 600_000, oneFileAtATime: true },
+  { name: "long", include: long, timeoutMs: 240_000, oneFileAtATime: true, setup: "test/kube/setup.ts" },
 ];
 
 export default defineConfig({
   test: {
     allowOnly: false,
-    projects: tiers.map(
-      ({ name, include, exclude = [], timeoutMs, oneFileAtATime = false, setup }, groupOrder) => ({
-        test: {
-          name,
-          include: [...include],
-          exclude: ["**/node_modules/**", ...exclude],
-          testTimeout: timeoutMs,
-          hookTimeout: timeoutMs,
-          fileParallelism: !oneFileAtATime,
-          globalSetup: setup === undefined ? [] : [setup],
-          sequence: { groupOrder },
-        },
-      }),
-    ),
+    projects: tiers.map(({ name, include, timeoutMs, oneFileAtATime = false, setup }, groupOrder) => ({
+      test: {
+        name,
+        include: [...include],
+        exclude: ["**/node_modules/**", ...(name === "long" ? [] : long)],
+        testTimeout: timeoutMs,
+        hookTimeout: timeoutMs,
+        fileParallelism: !oneFileAtATime,
+        globalSetup: setup === undefined ? [] : [setup],
+        sequence: { groupOrder },
+      },
+    })),
   },
 });

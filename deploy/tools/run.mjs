@@ -26,7 +26,7 @@ async function script() {
   if (name === "check") return failed(await check(Object.keys(checks)));
   if (name in checks) return failed(await check([name]));
   if (name === "test")
-    return failed(printTotal(await runTests(args.length > 0 ? args : ["--project=!kube-long"])));
+    return failed(printTotal(await runTests(args.length > 0 ? args : ["--project=!long"])));
   process.stderr.write(`run.mjs: no script ${JSON.stringify(name)}; see "scripts" in package.json\n`);
   return 2;
 }
