@@ -93,24 +93,25 @@ export class KubeLab {
   /** What to type next. */
   guide(): string[] {
     const { topology } = this.#options;
-    const [first, second] = names(topology);
+    const [first = ""] = names(topology);
     const { services, workloads } = topology;
-    const exported = services.find(({ exportedFrom }) => exportedFrom.includes(first ?? ""));
-    const from = workloads.find(
-      ({ services: served, replicas }) => served.length === 0 && replicas[second ?? ""],
-    );
+    const exported = services.find(({ exportedFrom }) => exportedFrom.includes(first));
+    const from = workloads.find(({ services: served, replicas }) => served.length === 0 && replicas[first]);
     const lines = [
       `export KUBECONFIG=${this.kube.kubeconfig}`,
       `contexts: ${names(topology).join(", ")}; kubectl is ${kubeBinaries().kubectl}`,
     ];
     if (exported === undefined || from === undefined) return lines;
     const { namespace, name, ports } = exported;
+    const url = `http://${name}.${namespace}.svc.clusterset.local:${ports[0]?.port ?? 80}/`;
+    const call = `  kubectl --context ${first} -n ${from.namespace} exec deploy/${from.name} -- curl -s ${url}`;
     return [
       ...lines,
       "try:",
-      `  kubectl --context ${second} -n ${namespace} get serviceimports`,
-      `  kubectl --context ${second} -n ${from.namespace} exec deploy/${from.name} -- curl -s http://${name}.${namespace}.svc.clusterset.local:${ports[0]?.port ?? 80}/`,
+      `  kubectl --context ${first} -n ${namespace} get serviceimports`,
+      call,
       `  kubectl --context ${first} -n ${namespace} scale deployment/${name} --replicas=0`,
+      `${call} # another cluster answers`,
     ];
   }
 
