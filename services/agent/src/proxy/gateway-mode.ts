@@ -15,11 +15,14 @@ import {
 } from "@hansa/model";
 import type { GatewayMode } from "@hansa/xds";
 
-export interface GatewayModeOptions {
+interface FrontPlace {
   readonly federation: FederationName;
   readonly cluster: ClusterName;
   readonly trustDomain: TrustDomain;
   readonly reader: FederationReader;
+}
+
+export interface GatewayModeOptions extends FrontPlace {
   readonly svid: (id: SpiffeId) => Svid;
 }
 
@@ -64,19 +67,23 @@ export function gatewayModeOf(
 /** Callers take any identity that the service names: the first stands for all. */
 function frontId(
   { namespace, service }: ServingPort,
-  { reader, cluster, trustDomain }: Omit<GatewayModeOptions, "svid">,
+  { reader, cluster, trustDomain }: FrontPlace,
 ): SpiffeId {
   const register = read({ fed: reader, observer: cluster }, cluster, "service", `${namespace}/${service}`);
   const [account = "default"] = [...(register?.value.serviceAccounts ?? [])].sort();
   return workloadId(trustDomain, namespace, account);
 }
 
+interface FrontedOptions extends FrontPlace {
+  readonly gatewayMode?: boolean | undefined;
+}
+
 /** What each gateway ends mTLS for at present, and the identity that it shows there. */
 export class Fronted {
-  readonly #options: Omit<GatewayModeOptions, "svid"> & { readonly gatewayMode?: boolean | undefined };
+  readonly #options: FrontedOptions;
   readonly #shown = new Map<string, ReadonlyMap<string, SpiffeId>>();
 
-  constructor(options: Omit<GatewayModeOptions, "svid"> & { readonly gatewayMode?: boolean | undefined }) {
+  constructor(options: FrontedOptions) {
     this.#options = options;
   }
 
