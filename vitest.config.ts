@@ -14,7 +14,7 @@ interface Tier {
 /** Minutes that `npm test` leaves to `.ci/run`; what they show is shown more briefly elsewhere. */
 const long = [
   "test/e2e/08-restart.spec.ts",
-  ...["control-plane", "credentials", "dns", "join", "mcs", "outages", "reflector", "requests"].map(
+  ...["control-plane", "credentials", "dns", "join", "lab", "mcs", "outages", "reflector", "requests"].map(
     (name) => `test/kube/${name}.spec.ts`,
   ),
 ];

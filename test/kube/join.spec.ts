@@ -5,7 +5,8 @@ import { parseAllDocuments } from "yaml";
 import { helmSdk } from "../../deploy/tools/helm/helm.ts";
 import { root } from "../../deploy/tools/paths.mjs";
 import { blocksOf, Guide } from "./support/guide.ts";
-import { JoinRig, type Ran } from "./support/join-rig.ts";
+import type { Ran } from "./support/hansa.ts";
+import { JoinRig } from "./support/join-rig.ts";
 
 let rig: JoinRig;
 let guide: Guide;
