@@ -53,8 +53,25 @@ test.each([
     { source: { kubernetes: { clusterSetIps: ["10.96.0.0/16"], serviceCidrs: ["10.96.0.0/12"] } } },
     "source.kubernetes.clusterSetIps[0]",
   ],
+  [{ gateway: { name: "gw", port: 15_443 } }, "gateway"],
+  [{ gateway: { name: "gw", port: 15_443, address: "lb" } }, "gateway.address"],
+  [{ gateway: { name: "gw", port: 15_443, address: "1.2.3" } }, "gateway.address"],
+  [{ gateway: { name: "gw", port: 15_443, address: "lb.example.com" } }, "gateway: listen"],
+  [{ gateway: { name: "gw", port: 15_443, addresses: ["10.0.0.1", "10.0.0.2"] } }, "gateway: listen"],
+  [
+    { gateway: { name: "gw", port: 15_443, listen: "0.0.0.0", service: { namespace: "a", name: "b" } } },
+    "gateway.service",
+  ],
+  [{ nameServers: ["dns.example.com"] }, "nameServers[0]"],
 ])("%j is refused by its place", (change, place) => {
   expect(() => parse(change)).toThrow(new RegExp(`agent.yaml: .*${place.replace(/[[\].]/g, "\\$&")}`));
+});
+
+test("a gateway is dialled at addresses and host names of both families", () => {
+  const gateway = { name: "gw", port: 15_443, listen: "::", addresses: ["lb.example.com", "fd00::1"] };
+  expect(parse({ gateway, nameServers: ["fd00::53", "10.0.0.53:5353", "[fd00::53]:5353"] })).toMatchObject({
+    gateway,
+  });
 });
 
 test("DNS is served where it is asked for, on its own port unless another is named", () => {

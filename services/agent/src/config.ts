@@ -1,4 +1,5 @@
 /** The agent's configuration file: shape, defaults and every check. Reads no file and starts nothing. */
+import { isIP, SocketAddress } from "node:net";
 import { HansaError, isLabel, parseClusterName } from "@hansa/core";
 import { cidrOf } from "@hansa/inject";
 import { parseCidr } from "@hansa/model";
@@ -9,6 +10,12 @@ import { problemsOf } from "./source/problems.ts";
 
 const port = z.number().int().min(1).max(65_535);
 const label = z.string().refine(isLabel, "must be a lower-case RFC 1123 label");
+
+/** As the API server takes them of load balancers; no IP address looks like one. */
+const isHostName = (text: string): boolean =>
+  text.length <= 253 && text.split(".").length > 1 && text.split(".").every(isLabel) && /[a-z]/.test(text);
+
+const isNameServer = (text: string): boolean => isIP(text) !== 0 || SocketAddress.parse(text) !== undefined;
 
 const cidr = z.string().refine((text) => parseCidr(text) !== undefined, "must be an address range (CIDR)");
 
@@ -77,80 +84,121 @@ const source = z
     "must be either `file` or `kubernetes`: an agent has one source",
   );
 
-const schema = z.strictObject({
-  cluster: z
-    .string()
-    .refine((name) => parseClusterName(name) !== undefined, "must be a free cluster name (RFC 1123 label)"),
-  /** Keys, certificates, outbox and snapshots. Made with mode 0700. */
-  dataDir: z.string().min(1),
-  /** Unix sockets of the proxies. Short: a socket's path has at most 107 bytes. */
-  socketDir: z.string().min(1),
-  source,
-  region: label,
-  zones: z.array(label).min(1).max(16),
-  network: label.default("default"),
-  /** What the join asks for. */
-  namespaces: z.array(z.string()).min(1).max(1000).default(["*"]),
-  cidrs: z.array(z.string()).min(1).max(64),
-  claims: z.array(z.string()).max(64).default([]),
-  hub: z.strictObject({
-    url: z.url({ protocol: /^https$/ }),
-    /** PEM of the hub API's CA. Without it the one is fetched that the join token's pin names. */
-    caPem: z.string().optional(),
-  }),
-  /** Needed at the first start only. */
-  joinToken: z.string().min(1).optional(),
-  joinTokenFile: z.string().min(1).optional(),
-  nats: z.strictObject({ servers: z.array(z.string().min(1)).min(1).max(16), caPem: z.string().optional() }),
-  admin: z.strictObject({
-    host: z.string().min(1),
-    port,
-    /** Bearer tokens by their SHA-256 (hex), beside the one of role admin that the agent makes in dataDir/keys/admin.token. */
-    tokens: z
-      .array(
-        z.strictObject({
-          name: z.string().min(1).max(100),
-          role: z.enum(["viewer", "operator", "admin"]),
-          sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 hex digits"),
-        }),
-      )
-      .max(1000)
-      .default([]),
-  }),
-  gateway: z.strictObject({
+const host = z
+  .string()
+  .refine(
+    (text) => isIP(text) !== 0 || isHostName(text),
+    "must be an IP address, or a host name with a domain in lower case",
+  );
+
+/** Where other clusters dial the cluster's gateway, and where it listens. */
+const gateway = z
+  .strictObject({
     name: label,
-    /** Where other clusters dial it. */
-    address: z.string().min(1),
+    /** One of these three. Host names are resolved again and again. */
+    address: host.optional(),
+    addresses: z.array(host).min(1).max(8).optional(),
+    /** Of Kubernetes: its load balancer's addresses, or those of the nodes that it runs on. */
+    service: z.strictObject({ namespace: label, name: label }).optional(),
     port,
     /** Where it listens, if that is another: behind a load balancer. */
     listen: z.union([z.ipv4(), z.ipv6()], "must be an IP address").optional(),
-  }),
-  sidecar: z
-    .strictObject({
-      outboundPort: port.default(15_001),
-      /** First local port of TCP services, allocated per cluster and kept. */
-      tcpPortFirst: port.default(16_000),
-      adminPort: port.default(15_000),
-    })
-    .prefault({}),
-  /** DNS for `clusterset.local`; absent: none. One address each where an asker expects the answer from where it asked. */
-  dns: z
-    .strictObject({
-      listen: z
+  })
+  .superRefine(({ address, addresses, service, listen }, context) => {
+    const complain = (message: string) => context.addIssue({ code: "custom", message });
+    if ([address, addresses, service].filter((one) => one !== undefined).length !== 1)
+      complain("give address, addresses or service, one of them");
+    else if (listen === undefined && isIP(address ?? "") === 0)
+      complain("listen: is needed where the gateway is not dialled at one IP address of its own");
+  });
+
+const schema = z
+  .strictObject({
+    cluster: z
+      .string()
+      .refine((name) => parseClusterName(name) !== undefined, "must be a free cluster name (RFC 1123 label)"),
+    /** Keys, certificates, outbox and snapshots. Made with mode 0700. */
+    dataDir: z.string().min(1),
+    /** Unix sockets of the proxies. Short: a socket's path has at most 107 bytes. */
+    socketDir: z.string().min(1),
+    source,
+    region: label,
+    zones: z.array(label).min(1).max(16),
+    network: label.default("default"),
+    /** What the join asks for. */
+    namespaces: z.array(z.string()).min(1).max(1000).default(["*"]),
+    cidrs: z.array(z.string()).min(1).max(64),
+    claims: z.array(z.string()).max(64).default([]),
+    hub: z.strictObject({
+      url: z.url({ protocol: /^https$/ }),
+      /** PEM of the hub API's CA. Without it the one is fetched that the join token's pin names. */
+      caPem: z.string().optional(),
+    }),
+    /** Needed at the first start only. */
+    joinToken: z.string().min(1).optional(),
+    joinTokenFile: z.string().min(1).optional(),
+    nats: z.strictObject({
+      servers: z.array(z.string().min(1)).min(1).max(16),
+      caPem: z.string().optional(),
+    }),
+    admin: z.strictObject({
+      host: z.string().min(1),
+      port,
+      /** Bearer tokens by their SHA-256 (hex), beside the one of role admin that the agent makes in dataDir/keys/admin.token. */
+      tokens: z
         .array(
           z.strictObject({
-            host: z.union([z.ipv4(), z.ipv6()], "must be an IP address"),
-            port: port.default(53),
+            name: z.string().min(1).max(100),
+            role: z.enum(["viewer", "operator", "admin"]),
+            sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 hex digits"),
           }),
         )
-        .min(1)
-        .max(8),
-    })
-    .optional(),
-  logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
-});
+        .max(1000)
+        .default([]),
+    }),
+    gateway,
+    /** Asked for the gateway's host names, as address or address:port; absent: the machine's. */
+    nameServers: z
+      .array(z.string().refine(isNameServer, "must be an IP address, with a port or without"))
+      .min(1)
+      .max(8)
+      .optional(),
+    sidecar: z
+      .strictObject({
+        outboundPort: port.default(15_001),
+        /** First local port of TCP services, allocated per cluster and kept. */
+        tcpPortFirst: port.default(16_000),
+        adminPort: port.default(15_000),
+      })
+      .prefault({}),
+    /** DNS for `clusterset.local`; absent: none. One address each where an asker expects the answer from where it asked. */
+    dns: z
+      .strictObject({
+        listen: z
+          .array(
+            z.strictObject({
+              host: z.union([z.ipv4(), z.ipv6()], "must be an IP address"),
+              port: port.default(53),
+            }),
+          )
+          .min(1)
+          .max(8),
+      })
+      .optional(),
+    logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
+  })
+  .refine(
+    ({ source: { kubernetes: kube }, gateway: { service } }) => service === undefined || kube !== undefined,
+    { path: ["gateway", "service"], message: "is of Kubernetes; with a file, give address or addresses" },
+  );
 
 export type AgentConfig = z.infer<typeof schema>;
+
+/** Addresses and host names at which others dial the gateway; undefined: its Service says. */
+export const gatewayAddresses = ({
+  address,
+  addresses,
+}: AgentConfig["gateway"]): readonly string[] | undefined => (address === undefined ? addresses : [address]);
 
 /** Throws HSA1004 with every problem and its place. */
 export function parseConfig(text: string, where: string): AgentConfig {

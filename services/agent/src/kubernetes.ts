@@ -16,9 +16,9 @@ import {
   LeaseElection,
 } from "@hansa/kube";
 import { type ChangedRegister, serviceSni } from "@hansa/model";
-import type { AgentConfig } from "./config.ts";
+import { type AgentConfig, gatewayAddresses } from "./config.ts";
 import type { AgentCore } from "./core.ts";
-import { readJson, writeJson } from "./disk.ts";
+import { readJson, readLists, writeJson } from "./disk.ts";
 import type { Election } from "./log/writer-lock.ts";
 import { ClusterSetIps } from "./mcs/cluster-set-ips.ts";
 import type { ExportState } from "./mcs/conditions.ts";
@@ -31,8 +31,9 @@ import { ImportWriter, keyOfName, type OwnExport } from "./mcs/writer.ts";
 import type { Disk, Ports } from "./ports.ts";
 import type { Fact, WithoutAddress } from "./source/facts.ts";
 import type { SourceStatus } from "./source/file-source.ts";
+import type { Resolve } from "./source/gateway-addresses.ts";
 import type { PodObject } from "./source/kube/objects.ts";
-import { POLICY_KINDS, type PolicyObjectKind } from "./source/kube/policy-objects.ts";
+import { POLICY_KINDS, type PolicyObject, type PolicyObjectKind } from "./source/kube/policy-objects.ts";
 import { POLICY_RESOURCES, PolicyWriter } from "./source/kube/policy-writer.ts";
 import { isServed, servedMcsVersion } from "./source/kube/served.ts";
 import { KubeSource, type SourceChanges } from "./source/kube-source.ts";
@@ -92,8 +93,10 @@ export interface KubernetesOptions {
   readonly onPod: (key: string, pod: PodObject | undefined) => void;
   /** Imports have their addresses. */
   readonly onAddresses: () => void;
-  /** They hold until a MeshGateway does. */
-  readonly configuredGateways: readonly Fact[];
+  /** Holds until a MeshGateway does. */
+  readonly gateway: AgentConfig["gateway"];
+  readonly rememberedGateways: () => Iterable<Fact<"GatewaySet">>;
+  readonly resolve: Resolve;
 }
 
 export class Kubernetes implements ImportIndex {
@@ -198,7 +201,9 @@ export class Kubernetes implements ImportIndex {
       ports,
       version,
       policyKinds,
-      configuredGateways: this.#options.configuredGateways,
+      configuredGateway: this.#configuredGateway(),
+      rememberedGateways: this.#options.rememberedGateways,
+      resolve: this.#options.resolve,
       place: {
         cluster,
         federation,
@@ -249,6 +254,25 @@ export class Kubernetes implements ImportIndex {
     return POLICY_KINDS.filter((_kind, index) => served[index]);
   }
 
+  /** Judged by the rules of the kind that takes its place. */
+  #configuredGateway(): PolicyObject {
+    const { gateway } = this.#options;
+    const { name, service, port } = gateway;
+    const addresses = gatewayAddresses(gateway);
+    const place = service === undefined ? { addresses } : { service };
+    const spec = { ...place, port } as PolicyObject["spec"];
+    return { kind: "MeshGateway", namespace: "", name, generation: 0, spec, conditions: [] };
+  }
+
+  isNamed(name: string): boolean {
+    return this.#source?.policies.isNamed(name) === true;
+  }
+
+  /** Host names may have other addresses now. */
+  namesChanged(): void {
+    this.#source?.namesChanged();
+  }
+
   #entry(): EntryPlace | undefined {
     const { door, federation, entryPort } = this.#options;
     const { gatewayMode } = door.config;
@@ -284,7 +308,7 @@ export class Kubernetes implements ImportIndex {
       const known = actual.get(key);
       if (known?.ours === true) this.#ips.restore(key, ipsOf(known));
     }
-    for (const [key, ips] of Object.entries(recordOf(readJson(this.#options.ports.disk, IPS_FILE))))
+    for (const [key, ips] of Object.entries(readLists(this.#options.ports.disk, IPS_FILE)))
       this.#ips.restore(key, ips);
     this.#isRead = true;
     this.#refreshAll();
@@ -344,15 +368,4 @@ export class Kubernetes implements ImportIndex {
     this.#recorded = changeCount;
     writeJson(this.#options.ports.disk, IPS_FILE, this.#ips.record());
   }
-}
-
-/** From the disk: what is not a list of texts counts as nothing. */
-function recordOf(value: unknown): Record<string, readonly string[]> {
-  if (typeof value !== "object" || value === null) return {};
-  return Object.fromEntries(
-    Object.entries(value).filter(
-      (entry): entry is [string, string[]] =>
-        Array.isArray(entry[1]) && entry[1].every((item) => typeof item === "string"),
-    ),
-  );
 }

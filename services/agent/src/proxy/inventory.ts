@@ -44,13 +44,8 @@ export type LocalProxy = Sidecar | Gateway;
 export interface InventoryPlace {
   readonly trustDomain: TrustDomain;
   readonly zones: readonly string[];
-  readonly gateways: readonly {
-    readonly name: string;
-    readonly address: string;
-    readonly port: number;
-    /** Where it listens, if not at its address. */
-    readonly listen?: string | undefined;
-  }[];
+  /** Where the configured ones listen. */
+  readonly gateways: readonly { readonly name: string; readonly address: string; readonly port: number }[];
 }
 
 function appsOf(services: readonly SourceService[], app: SourceReplica["app"]): Sidecar["apps"] {
@@ -113,9 +108,8 @@ export function proxiesOf(document: SourceDocument, place: InventoryPlace): Read
   }
   const zone = place.zones[0] ?? "default";
   const gateways: InventoryPlace["gateways"] = document.gateways ?? place.gateways;
-  for (const { name, port, listen, ...gateway } of gateways) {
+  for (const { name, address, port } of gateways) {
     const id = `gateway/${name}`;
-    const address = listen ?? gateway.address;
     proxies.set(id, { kind: "gateway", id, spiffeId: gatewayId(place.trustDomain), address, port, zone });
   }
   return proxies;

@@ -18,6 +18,7 @@ import {
 } from "@hansa/kube";
 import type { Fact } from "./facts.ts";
 import type { SourceStatus } from "./file-source.ts";
+import type { Resolve } from "./gateway-addresses.ts";
 import type { Json } from "./kube/json.ts";
 import { KubeFacts, type ObjectChange } from "./kube/kube-facts.ts";
 import {
@@ -27,10 +28,12 @@ import {
   projectService,
   projectSlice,
   type ServiceObject,
+  type SliceObject,
 } from "./kube/objects.ts";
 import { PolicyFacts } from "./kube/policy-facts.ts";
 import { type PolicyObject, type PolicyObjectKind, projectPolicy } from "./kube/policy-objects.ts";
 import { POLICY_RESOURCES } from "./kube/policy-writer.ts";
+import { type ServiceAddresses, serviceAddresses } from "./kube/service-addresses.ts";
 import type { KubePlace } from "./kube/service-facts.ts";
 
 export interface SourceChanges {
@@ -49,8 +52,11 @@ export interface KubeSourceOptions {
   readonly policyKinds: readonly PolicyObjectKind[];
   readonly place: KubePlace;
   readonly trustDomain: TrustDomain;
-  /** They hold until a MeshGateway does. */
-  readonly configuredGateways: readonly Fact[];
+  /** Holds until a MeshGateway does. */
+  readonly configuredGateway: PolicyObject;
+  /** Gateways that the own log tells of. */
+  readonly rememberedGateways: () => Iterable<Fact<"GatewaySet">>;
+  readonly resolve: Resolve;
   /** For people: the context. */
   readonly name: string;
   /** Services that the last run had exported: an API server that knows much fewer is doubted. */
@@ -66,7 +72,6 @@ export class KubeSource {
   readonly policies: PolicyFacts;
   readonly #options: KubeSourceOptions;
   readonly #reflectors: readonly Reflector<unknown>[];
-  readonly #services: Reflector<unknown>;
   /** Address → Service that has it as ClusterIP. */
   readonly #clusterIps = new Map<string, string>();
   #isRead = false;
@@ -74,22 +79,11 @@ export class KubeSource {
 
   constructor(options: KubeSourceOptions) {
     this.#options = options;
-    const { place, trustDomain, configuredGateways, version, policyKinds, expectedServices } = options;
+    const { place, trustDomain, version, policyKinds, expectedServices } = options;
     const expected = { expectedCount: expectedServices };
     this.facts = new KubeFacts(place, trustDomain);
-    this.policies = new PolicyFacts({
-      sight: {
-        region: place.region,
-        isReady: true,
-        ofService: (namespace, name) => this.#loadBalancerOf(`${namespace}/${name}`),
-        // Host names are not resolved yet: a gateway that has nothing else keeps what it had.
-        resolved: () => undefined,
-      },
-      configuredGateways,
-    });
-    this.#services = this.#objects("service", SERVICES, projectService, expected);
     this.#reflectors = [
-      this.#services,
+      this.#objects("service", SERVICES, projectService, expected),
       this.#objects("slice", ENDPOINT_SLICES, projectSlice, {
         ...expected,
         labelSelector: "kubernetes.io/service-name",
@@ -98,6 +92,16 @@ export class KubeSource {
       this.#objects("export", serviceExports(version), projectExport, expected),
       ...policyKinds.map((kind) => this.#policies(kind)),
     ];
+    this.policies = new PolicyFacts({
+      sight: {
+        region: place.region,
+        isReady: true,
+        ofService: (key, port) => this.#addressesOf(key, port),
+        resolve: options.resolve,
+      },
+      configuredGateway: options.configuredGateway,
+      remembered: options.rememberedGateways,
+    });
   }
 
   get synced(): boolean {
@@ -134,8 +138,9 @@ export class KubeSource {
         if (kind === "service") this.#serviceIps(change as Change<ServiceObject>);
         if (kind === "pod") this.#options.onPod(change.key, value as PodObject | undefined);
         this.facts.apply({ kind, key: change.key, value } as ObjectChange);
+        if (kind === "service") this.policies.addressesChanged(change.key);
+        if (kind === "slice") this.#endpointsChanged(change as Change<SliceObject>);
       }
-      if (kind === "service") this.policies.servicesChanged();
     });
   }
 
@@ -173,7 +178,7 @@ export class KubeSource {
         if (this.#isRead) this.#flush();
       },
       onSynced: () => {
-        this.policies.servicesChanged();
+        this.policies.addressesChanged();
         this.#flush();
       },
     });
@@ -185,10 +190,21 @@ export class KubeSource {
     if (change.kind === "set") for (const ip of change.value.clusterIps) this.#clusterIps.set(ip, change.key);
   }
 
-  /** undefined until Services were read. */
-  #loadBalancerOf(key: string): readonly string[] | undefined {
-    if (!this.#services.synced) return undefined;
-    return this.facts.services().get(key)?.loadBalancer ?? [];
+  #endpointsChanged(change: Change<SliceObject>): void {
+    const slice = change.kind === "set" ? change.value : change.before;
+    if (slice !== undefined) this.policies.addressesChanged(`${slice.namespace}/${slice.service}`);
+  }
+
+  #addressesOf(key: string, port: number): ServiceAddresses {
+    if (!this.#reflectors.every(({ synced }) => synced))
+      return { kind: "pending", message: "is not known yet" };
+    return serviceAddresses(this.facts.services().get(key), port, () => this.facts.nodesOf(key));
+  }
+
+  /** Host names may have other addresses now. */
+  namesChanged(): void {
+    this.policies.addressesChanged();
+    if (this.#isRead) this.#flush();
   }
 
   #flush(): void {

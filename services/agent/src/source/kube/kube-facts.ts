@@ -100,6 +100,18 @@ export class KubeFacts {
     return this.#services;
   }
 
+  /** Addresses of the nodes on which a Service's gateways are ready. */
+  nodesOf(key: string): string[] {
+    const nodes = this.#slices
+      .of(key)
+      .flatMap(({ namespace, endpoints }) =>
+        endpoints
+          .filter(({ serving, terminating }) => serving && !terminating)
+          .flatMap(({ pod }) => this.#pods.get(`${namespace}/${pod}`)?.nodeIps ?? []),
+      );
+    return [...new Set(nodes)].sort();
+  }
+
   validityOf(key: string): Validity | undefined {
     return this.#known.get(key)?.validity;
   }

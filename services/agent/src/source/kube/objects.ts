@@ -15,6 +15,7 @@ export interface ServicePortObject {
   readonly port: number;
   readonly transport: Transport;
   readonly appProtocol?: string;
+  readonly nodePort?: number;
 }
 
 export interface ServiceObject extends NamedObject {
@@ -56,6 +57,8 @@ export interface PodObject extends NamedObject {
   /** Its injected proxy takes mTLS. */
   readonly meshed: boolean;
   readonly uid: string;
+  /** Of its node; of gateways alone. */
+  readonly nodeIps?: readonly string[];
 }
 
 export interface ConditionObject {
@@ -81,6 +84,8 @@ export interface ExportObject extends NamedObject {
 
 /** The injector sets it on pods whose proxy takes mTLS. */
 export const PROXY_LABEL = "hansa.dev/proxy";
+/** The chart sets it on gateways. */
+export const GATEWAY_LABEL = "hansa.dev/gateway";
 const OPTION_PREFIX = "hansa.dev/";
 const SERVICE_NAME = "kubernetes.io/service-name";
 
@@ -128,11 +133,13 @@ const isFamily = (text: string): text is IpFamily => text === "IPv4" || text ===
 function projectPort(port: unknown): ServicePortObject {
   const transport = string(port, "protocol") ?? "TCP";
   const appProtocol = string(port, "appProtocol");
+  const nodePort = number(port, "nodePort");
   return {
     name: string(port, "name") ?? "",
     port: number(port, "port") ?? 0,
     transport: transport === "UDP" || transport === "SCTP" ? transport : "TCP",
     ...(appProtocol === undefined ? {} : { appProtocol }),
+    ...(nodePort === undefined ? {} : { nodePort }),
   };
 }
 
@@ -174,11 +181,16 @@ function projectEndpoint(endpoint: unknown): SliceEndpoint {
 }
 
 export function projectPod(object: Json): PodObject {
+  const labels = strings(record(object, "metadata"), "labels");
+  const status = record(object, "status");
   return {
     ...projectName(object),
     serviceAccount: string(record(object, "spec"), "serviceAccountName") ?? "default",
-    meshed: strings(record(object, "metadata"), "labels")[PROXY_LABEL] === "sidecar",
+    meshed: labels[PROXY_LABEL] === "sidecar",
     uid: string(record(object, "metadata"), "uid") ?? "",
+    ...(labels[GATEWAY_LABEL] === undefined
+      ? {}
+      : { nodeIps: list(status, "hostIPs").flatMap((entry) => string(entry, "ip") ?? []) }),
   };
 }
 
