@@ -19,6 +19,7 @@ const long = [
     "credentials",
     "dns",
     "gateway-dns",
+    "gateway-pods",
     "join",
     "mcs",
     "outages",

@@ -42,6 +42,7 @@ export function labImages(dir: string, emulator: string): LabImage[] {
     { name: "node", entrypoint: [node24() ?? "node"], path: [tools] },
     // A sidecar (libs/inject): stock Envoy, and Hansa's own image for its rules.
     { name: "envoy", entrypoint: [envoyBinary()], path: [dirname(envoyBinary())] },
+    shell("hansa-rules"),
     shell("hansa"),
     ...["netshoot", "busybox", "alpine", "curl"].map(shell),
   ];

@@ -209,7 +209,18 @@ export class Agent implements AgentView {
     if (config.sidecars === undefined) return undefined;
     const mayWrite = (): boolean => this.kubernetes?.mayWrite() === true;
     const { ports, cluster } = this;
-    return new Sidecars({ config: config.sidecars, client, store: this.#store, cluster, ports, mayWrite });
+    const { serviceAccount } = this.config.gateway;
+    const gateway =
+      serviceAccount === undefined ? undefined : { namespace: client.namespace, serviceAccount };
+    return new Sidecars({
+      config: config.sidecars,
+      client,
+      store: this.#store,
+      cluster,
+      ports,
+      mayWrite,
+      gateway,
+    });
   }
 
   /** The gateways that the configuration names, and the proxies of pods, where these can come. */
@@ -263,12 +274,8 @@ export class Agent implements AgentView {
       ownRoots: () => this.bundle().roots,
       svid: (id: SpiffeId) => this.svids.get(id),
       evidence: (peer) => this.core.watch.link(peer),
-      serve: (proxy, layers, onAck) => {
-        const pod = proxy.kind === "sidecar" ? proxy.pod : undefined;
-        return pod === undefined || this.#sidecars === undefined
-          ? this.sockets.serve(proxy, layers, onAck)
-          : this.#sidecars.serve(pod, layers, onAck);
-      },
+      serve: (proxy, layers, onAck) =>
+        this.#sidecars?.serve(proxy, layers, onAck) ?? this.sockets.serve(proxy, layers, onAck),
       ...vipsIn(config.source, (namespace, name) => this.imports.get(namespace, name)?.ips ?? []),
     });
   }

@@ -19,18 +19,20 @@ const isNameServer = (text: string): boolean => isIP(text) !== 0 || SocketAddres
 
 const cidr = z.string().refine((text) => parseCidr(text) !== undefined, "must be an address range (CIDR)");
 
-/** Injected sidecars: how they come to be, and how they come to this agent. */
+/** Proxies in pods: how they come to this agent, and how sidecars come to be. */
 const sidecars = z.strictObject({
   /** By which pods reach the agent: `<service>.<namespace>.svc`, or an address. */
   host: z.string().min(1),
   /** Where proxies of pods get their configuration, by TLS. */
   listen: z.strictObject({ host: z.string().min(1), port: port.default(15_010) }),
-  /** The mutating webhook; the API server reaches it as `advertised`, or as pods do. */
-  webhook: z.strictObject({
-    host: z.string().min(1),
-    port: port.default(15_017),
-    advertised: z.string().min(1).optional(),
-  }),
+  /** The mutating webhook; the API server reaches it as `advertised`, or as pods do. Absent: nobody is injected. */
+  webhook: z
+    .strictObject({
+      host: z.string().min(1),
+      port: port.default(15_017),
+      advertised: z.string().min(1).optional(),
+    })
+    .optional(),
   proxyImage: z.string().min(1),
   rulesImage: z.string().min(1),
   /** Left alone by every pod's proxy, e.g. the API server's. */
@@ -61,7 +63,7 @@ const kubernetes = z
     gatewayMode: z.strictObject({ entryAddress: z.union([z.ipv4(), z.ipv6()]) }).optional(),
     /** Of the Lease by which the writer is elected; default: the pod's or the context's. */
     leaseNamespace: label.optional(),
-    /** Absent: no sidecars are injected. */
+    /** Absent: no proxy in a pod is served. */
     sidecars: sidecars.optional(),
   })
   .superRefine(({ clusterSetIps, serviceCidrs }, context) => {
@@ -103,6 +105,8 @@ const gateway = z
     port,
     /** Where it listens, if that is another: behind a load balancer. */
     listen: z.union([z.ipv4(), z.ipv6()], "must be an IP address").optional(),
+    /** Its Envoys are the pods that run as this account of the agent's own namespace. Absent: one is beside the agent. */
+    serviceAccount: label.optional(),
   })
   .superRefine(({ address, addresses, service, listen }, context) => {
     const complain = (message: string) => context.addIssue({ code: "custom", message });
@@ -190,6 +194,14 @@ const schema = z
   .refine(
     ({ source: { kubernetes: kube }, gateway: { service } }) => service === undefined || kube !== undefined,
     { path: ["gateway", "service"], message: "is of Kubernetes; with a file, give address or addresses" },
+  )
+  .refine(
+    ({ source: { kubernetes: kube }, gateway: { serviceAccount } }) =>
+      serviceAccount === undefined || kube?.sidecars !== undefined,
+    {
+      path: ["gateway", "serviceAccount"],
+      message: "needs source.kubernetes.sidecars: pods come by its door",
+    },
   );
 
 export type AgentConfig = z.infer<typeof schema>;

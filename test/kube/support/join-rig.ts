@@ -103,6 +103,6 @@ function images() {
       entrypoint: [node, "--disable-warning=ExperimentalWarning", main],
       path: [bin, dirname(node)],
     },
-    { name: "envoy", entrypoint: [envoy] },
+    { name: "envoy", entrypoint: [envoy], path: [bin] },
   ];
 }

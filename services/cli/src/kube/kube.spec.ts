@@ -14,7 +14,6 @@ const options = {
   region: "eu-west-1",
   cidrs: "192.0.2.0/24",
   nats: "nats://nats.example.com:4222",
-  address: "192.0.2.10",
   gatewayPort: "15443",
   service: "LoadBalancer",
   clusterSetIps: "198.18.0.0/16",
@@ -55,8 +54,8 @@ describe("an installation", () => {
       { ...ticket, cluster: "us" },
       undefined,
     );
-    const config = agentObjects(base.agent, other).find(({ kind }) => kind === "ConfigMap");
-    const data = config?.data as Record<string, string>;
+    const configs = agentObjects(base.agent, other).filter(({ kind }) => kind === "ConfigMap");
+    const data: Record<string, string> = Object.assign({}, ...configs.map((config) => config.data));
     expect(parse(data["agent.yaml"] ?? "")).toMatchObject({
       cluster: "us",
       region: "r2",
@@ -141,6 +140,7 @@ describe("settings", () => {
     [{ nats: "nats.example.com" }, "--nats"],
     [{ gatewayPort: "443" }, "--gateway-port"],
     [{ service: "Ingress" }, "--service"],
+    [{ service: "ClusterIP" }, "--address"],
     [{ agentImage: "A image" }, "--agent-image"],
     [{ hub: "http://hub" }, "--hub"],
   ])("%j are refused by their flag", (more, flag) => {

@@ -11,7 +11,7 @@ import { say } from "../shell/output.ts";
 import type { Action, Shell } from "../shell/program.ts";
 import { remove } from "./apply.ts";
 import { openDoor } from "./door.ts";
-import { isBefore, joinSecret, readBase, WEBHOOK } from "./installation.ts";
+import { BUNDLE_MAP, isBefore, joinSecret, readBase, WEBHOOK } from "./installation.ts";
 import { mustBeInstalled } from "./installed.ts";
 import { AGENT, NAMESPACE } from "./place.ts";
 
@@ -45,6 +45,7 @@ export const action: Action = async (shell, [name], options) => {
     const objects = [
       ...agent.filter((one) => !isBefore(one)),
       WEBHOOK,
+      BUNDLE_MAP,
       joinSecret(""),
       ...agent.filter(isBefore),
     ];

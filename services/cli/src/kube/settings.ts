@@ -14,7 +14,7 @@ export interface Settings {
   readonly namespaces: readonly string[];
   readonly hub: string;
   readonly nats: readonly string[];
-  /** "" = the load balancer's, once it has one. */
+  /** "" = what its Service says: the load balancer's, or those of the nodes that it runs on. */
   readonly address: string;
   readonly port: number;
   readonly serviceType: "LoadBalancer" | "NodePort" | "ClusterIP";
@@ -54,6 +54,13 @@ export function settingsOf(
   const flag = (name: string, given: unknown, kept: readonly string[], form: RegExp): readonly string[] =>
     given === undefined && kept.length > 0 ? kept : words(name, needed(name, given), form);
   const region = needed("--region", options.region ?? (text(before.region) || undefined));
+  const type = serviceType(options.service);
+  const address = options.address === undefined ? text(gateway.address) : String(options.address);
+  if (type === "ClusterIP" && address === "")
+    throw new HansaError(
+      "HSA1001",
+      "--address is needed with --service ClusterIP: where do others reach it?",
+    );
   const port = wholeNumber("--gateway-port", options.gatewayPort, 1024, 65_535);
   return {
     cluster,
@@ -67,9 +74,9 @@ export function settingsOf(
     namespaces: keptOr(before.namespaces, ["*"]),
     hub: hubUrl(options.hub, ticket?.hub[0] ?? text(hub.url)),
     nats: flag("--nats", options.nats, strings(nats.servers), /^(nats|tls):\/\/\S+$/),
-    address: options.address === undefined ? text(gateway.address) : String(options.address),
+    address,
     port: port === 15_443 && gateway.port !== undefined ? Number(gateway.port) : port,
-    serviceType: serviceType(options.service),
+    serviceType: type,
     clusterSetIps: words("--cluster-set-ips", options.clusterSetIps, CIDRS),
     serviceCidrs: keptOr(source.serviceCidrs, []),
     ephemeral: options.ephemeral === true,
