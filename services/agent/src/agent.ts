@@ -29,7 +29,7 @@ import { adminPlaceOf } from "./proxy/admin-place.ts";
 import { type InventoryPlace, type LocalProxy, proxiesOf } from "./proxy/inventory.ts";
 import { DataPlane } from "./proxy/plane.ts";
 import { ProxySockets } from "./proxy/sockets.ts";
-import { Sidecars, vipsIn } from "./sidecars.ts";
+import { inboundIn, Sidecars, takenIn } from "./sidecars.ts";
 import type { SourceDocument } from "./source/document.ts";
 import {
   eventOf,
@@ -111,7 +111,11 @@ export class Agent implements AgentView {
         .filter((proxy) => proxy.kind === "sidecar" && proxy.pod === undefined)
         .map((proxy) => adminPlaceOf(proxy, this.sockets, config.sidecar.adminPort)),
     );
-    this.#pods = new PodProxies({ trustDomain: this.trustDomain, zone: zones[0] ?? "default" });
+    this.#pods = new PodProxies({
+      trustDomain: this.trustDomain,
+      zone: zones[0] ?? "default",
+      inbound: inboundIn(config.source),
+    });
     this.core = this.#makeCore(membership);
     this.plane = this.#makePlane(membership);
     this.#late = new LateRecords({
@@ -185,6 +189,7 @@ export class Agent implements AgentView {
         ]);
       },
       onPod: (key, pod) => this.#pods.pod(key, pod),
+      onNamespace: (name, namespace) => this.#pods.namespace(name, namespace),
       onAddresses: () => this.plane.addressesChanged(),
     });
   }
@@ -253,7 +258,10 @@ export class Agent implements AgentView {
           ? this.sockets.serve(proxy, layers, onAck)
           : this.#sidecars.serve(pod, layers, onAck);
       },
-      ...vipsIn(config.source, (namespace, name) => this.imports.get(namespace, name)?.ips ?? []),
+      ...takenIn(config.source, {
+        of: (namespace, name) => this.imports.get(namespace, name)?.ips ?? [],
+        clusterIps: (namespace, name) => this.kubernetes?.clusterIps(namespace, name) ?? [],
+      }),
     });
   }
 

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { type ClusterName, type FederationName, hex, sameJson, type TrustDomain } from "@hansa/core";
-import { serviceKey } from "@hansa/events";
+import { portKeyOf, serviceKey } from "@hansa/events";
 import {
   Access,
   Applier,
@@ -29,9 +29,10 @@ import { ipsOf } from "./mcs/objects.ts";
 import { touchedImports } from "./mcs/touched.ts";
 import { ImportWriter, keyOfName, type OwnExport } from "./mcs/writer.ts";
 import type { Disk, Ports } from "./ports.ts";
+import type { ClusterIpPort } from "./proxy/cluster-ips.ts";
 import type { Fact, WithoutAddress } from "./source/facts.ts";
 import type { SourceStatus } from "./source/file-source.ts";
-import type { PodObject } from "./source/kube/objects.ts";
+import type { NamespaceObject, PodObject } from "./source/kube/objects.ts";
 import { POLICY_KINDS, type PolicyObjectKind } from "./source/kube/policy-objects.ts";
 import { POLICY_RESOURCES, PolicyWriter } from "./source/kube/policy-writer.ts";
 import { isServed, servedMcsVersion } from "./source/kube/served.ts";
@@ -90,6 +91,7 @@ export interface KubernetesOptions {
   readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
   readonly onChanges: (changes: Pick<SourceChanges, "set" | "gone">) => void;
   readonly onPod: (key: string, pod: PodObject | undefined) => void;
+  readonly onNamespace: (name: string, namespace: NamespaceObject | undefined) => void;
   /** Imports have their addresses. */
   readonly onAddresses: () => void;
   /** They hold until a MeshGateway does. */
@@ -156,6 +158,19 @@ export class Kubernetes implements ImportIndex {
     });
   }
 
+  /** Of a Service whose pods all take mTLS: its own address, port by port. */
+  clusterIps(namespace: string, name: string): ClusterIpPort[] {
+    const facts = this.#source?.facts;
+    const key = `${namespace}/${name}`;
+    const service = facts?.services().get(key);
+    if (service === undefined || facts?.isUnmeshed(key) !== false) return [];
+    return service.clusterIps.flatMap((ip) =>
+      service.ports
+        .filter(({ transport }) => transport === "TCP")
+        .map((port) => ({ ip, portKey: portKeyOf(port), port: port.port })),
+    );
+  }
+
   get status(): SourceStatus {
     const waiting: SourceStatus = {
       file: this.#options.door.access.source.name,
@@ -216,6 +231,7 @@ export class Kubernetes implements ImportIndex {
         if (this.#isRead) this.#refreshAll();
       },
       onPod: this.#options.onPod,
+      ...(door.config.sidecars === undefined ? {} : { onNamespace: this.#options.onNamespace }),
       onChanges: (changes) => {
         onChanges(changes);
         writer.changed(changes.exports);

@@ -51,9 +51,11 @@ seccompProfile: { type: RuntimeDefault }
   "host" (printf "hansa-sidecars.%s.svc" .Release.Namespace)
   "listen" (dict "host" "0.0.0.0" "port" 15012)
   "webhook" (dict "host" "0.0.0.0" "port" 15017)
-  "proxyImage" (include "hansa-agent.image" (dict "image" $v.gateway.image "version" ""))
+  "proxyImage" (include "hansa-agent.image" (dict "image" $v.sidecars.proxyImage "version" ""))
   "rulesImage" (include "hansa-agent.image" (dict "image" $v.sidecars.rulesImage "version" ""))
-  "excludeOutboundCidrs" $v.sidecars.excludeOutboundCidrs) }}
+  "excludeOutboundCidrs" $v.sidecars.excludeOutboundCidrs
+  "inbound" $v.sidecars.inbound
+  "neighbourCidrs" $v.sidecars.neighbourCidrs) }}
 {{- end -}}
 {{- $config := dict
   "cluster" $v.cluster

@@ -16,6 +16,8 @@ export const CALLERS_SECRET = "bundles/inbound";
 /** Roots of the members whose agents may probe this gateway. */
 export const MEMBERS_SECRET = "bundles/members";
 
+/** Of a service port, the pods of the own cluster alone: where its ClusterIP leads. */
+export const ownClusterName = (sni: string): string => `own/${sni}`;
 export const bundleSecretName = (domain: TrustDomain): string => `bundle/${domain}`;
 /** Roots of exactly the trust domains that a plain TCP port admits. */
 export const tcpCallersSecretName = (sni: string): string => `bundles/tcp/${sni}`;

@@ -9,7 +9,7 @@ import { clusterFor } from "./client-cluster.ts";
 import { isHttp } from "./http-protocol.ts";
 import { inboundListenerFor } from "./inbound-listener.ts";
 import { loadAssignmentFor } from "./load-assignment.ts";
-import { sortedMap } from "./message.ts";
+import { byText, sortedMap } from "./message.ts";
 import {
   accessPolicyName,
   appClusterName,
@@ -47,17 +47,31 @@ function appClusters(input: OwnInput, served: readonly ServingPort[]): Entry[] {
   });
 }
 
+/** A port that is HTTP by one name and TCP by another is HTTP: whom headers name is the mesh's to say. */
+function plainApps(input: OwnInput, served: readonly ServingPort[]): ReadonlyMap<number, ServingPort> {
+  const ordered = [...served].sort(
+    (a, b) => Number(isHttp(a.port.protocol)) - Number(isHttp(b.port.protocol)) || byText(b.sni, a.sni),
+  );
+  return new Map(
+    ordered.flatMap((port) => {
+      const app = input.proxy.apps.get(port.sni);
+      return app === undefined ? [] : [[app.port, port] as const];
+    }),
+  );
+}
+
 function listeners(input: OwnInput, served: readonly ServingPort[]): Entry[] {
   const { listen, trustDomain } = input.proxy;
   const { address, inboundPort, outboundPort, taken } = listen;
   const inbound = { address, port: inboundPort, trustDomain, serving: served };
   if (taken !== undefined) {
-    const appPorts = [...input.proxy.apps.values()].map(({ port }) => port);
     // Not around the own listener either: that would be a loop.
-    const guardedPorts = [...appPorts, outboundPort];
+    const guardedPorts = [...[...input.proxy.apps.values()].map(({ port }) => port), outboundPort];
+    const apps = plainApps(input, served);
+    const { vipRanges, neighbours } = taken;
     return [
-      [OUTBOUND_LISTENER, takingListenerFor(address, outboundPort, taken.vipRanges)],
-      [INBOUND_LISTENER, inboundListenerFor({ ...inbound, guardedPorts })],
+      [OUTBOUND_LISTENER, takingListenerFor(address, outboundPort, vipRanges)],
+      [INBOUND_LISTENER, inboundListenerFor({ ...inbound, taken: { apps, guardedPorts, neighbours } })],
     ];
   }
   const tcp = input.views.flatMap((view): Entry[] => {

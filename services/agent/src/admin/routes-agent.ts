@@ -43,6 +43,7 @@ const proxyItem = (agent: AgentView, proxy: LocalProxy): Record<string, unknown>
   spiffeId: proxy.spiffeId,
   address: proxy.address,
   zone: proxy.zone,
+  ...(proxy.kind === "sidecar" && proxy.inbound !== undefined ? { inbound: proxy.inbound } : {}),
   socket: agent.sockets.path(proxy.id),
   xds: agent.plane.status(proxy.id),
 });

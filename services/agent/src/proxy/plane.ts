@@ -214,7 +214,7 @@ export class DataPlane {
     let revision = 0;
     for (const name of wanted) {
       const known = this.#zones.get(name);
-      const zone = known ?? new ZoneLayer({ cluster, region, zone: name }, ports.crypto, ports, vips?.of);
+      const zone = known ?? new ZoneLayer({ cluster, region, zone: name }, ports.crypto, ports, vips);
       this.#zones.set(name, zone);
       const whole = work.all || known === undefined;
       const tcpBefore = this.#listenersKey(zone);
@@ -299,6 +299,7 @@ export class DataPlane {
       svid: svid(proxy.spiffeId),
       bundles: this.#bundles,
       vipRanges: this.#options.vips?.ranges ?? [],
+      neighbours: this.#options.neighbours ?? [],
     });
   }
 

@@ -9,6 +9,7 @@ import {
   type KubeClient,
   type KubePorts,
   type McsVersion,
+  NAMESPACES,
   PODS,
   type Project,
   Reflector,
@@ -21,8 +22,10 @@ import type { SourceStatus } from "./file-source.ts";
 import type { Json } from "./kube/json.ts";
 import { KubeFacts, type ObjectChange } from "./kube/kube-facts.ts";
 import {
+  type NamespaceObject,
   type PodObject,
   projectExport,
+  projectNamespace,
   projectPod,
   projectService,
   projectSlice,
@@ -59,6 +62,8 @@ export interface KubeSourceOptions {
   readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
   readonly onChanges: (changes: SourceChanges) => void;
   readonly onPod: (key: string, pod: PodObject | undefined) => void;
+  /** Where something depends on namespaces' labels: they are read too then. */
+  readonly onNamespace?: (name: string, namespace: NamespaceObject | undefined) => void;
 }
 
 export class KubeSource {
@@ -97,6 +102,7 @@ export class KubeSource {
       this.#objects("pod", PODS, projectPod, {}),
       this.#objects("export", serviceExports(version), projectExport, expected),
       ...policyKinds.map((kind) => this.#policies(kind)),
+      ...(options.onNamespace === undefined ? [] : [this.#namespaces(options.onNamespace)]),
     ];
   }
 
@@ -136,6 +142,13 @@ export class KubeSource {
         this.facts.apply({ kind, key: change.key, value } as ObjectChange);
       }
       if (kind === "service") this.policies.servicesChanged();
+    });
+  }
+
+  #namespaces(onNamespace: NonNullable<KubeSourceOptions["onNamespace"]>): Reflector<unknown> {
+    return this.#reflector(NAMESPACES, projectNamespace, {}, (changes) => {
+      for (const change of changes)
+        onNamespace(change.key, change.kind === "set" ? (change.value as NamespaceObject) : undefined);
     });
   }
 

@@ -111,6 +111,11 @@ export class KubeFacts {
     );
   }
 
+  /** Some of its endpoints cannot be dialled by the mesh, or nothing is known of it. */
+  isUnmeshed(key: string): boolean {
+    return this.#known.get(key)?.unmeshedCount !== 0;
+  }
+
   #podChanged(key: string, pod: PodObject | undefined): void {
     const before = this.#pods.get(key);
     put(this.#pods, key, pod);

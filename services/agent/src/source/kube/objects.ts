@@ -3,6 +3,7 @@
  * what the API server did not check is judged where facts are made of it.
  */
 import type { IpFamily, Transport } from "@hansa/events";
+import { INBOUND_MODE, PROXY_LABEL } from "@hansa/inject";
 import { flag, type Json, list, member, number, record, string, stringList, strings } from "./json.ts";
 
 export interface NamedObject {
@@ -56,6 +57,12 @@ export interface PodObject extends NamedObject {
   /** Its injected proxy takes mTLS. */
   readonly meshed: boolean;
   readonly uid: string;
+  /** What it says of plain text (hansa.dev/inbound), right or wrong. */
+  readonly inbound?: string;
+}
+
+export interface NamespaceObject {
+  readonly inbound?: string;
 }
 
 export interface ConditionObject {
@@ -79,8 +86,6 @@ export interface ExportObject extends NamedObject {
   readonly conditions: readonly ConditionObject[];
 }
 
-/** The injector sets it on pods whose proxy takes mTLS. */
-export const PROXY_LABEL = "hansa.dev/proxy";
 const OPTION_PREFIX = "hansa.dev/";
 const SERVICE_NAME = "kubernetes.io/service-name";
 
@@ -173,12 +178,19 @@ function projectEndpoint(endpoint: unknown): SliceEndpoint {
   };
 }
 
+export const projectNamespace = (object: Json): NamespaceObject =>
+  inboundIn(strings(record(object, "metadata"), "labels"));
+
+const inboundIn = ({ [INBOUND_MODE]: inbound }: Readonly<Record<string, string>>): NamespaceObject =>
+  inbound === undefined ? {} : { inbound };
+
 export function projectPod(object: Json): PodObject {
   return {
     ...projectName(object),
     serviceAccount: string(record(object, "spec"), "serviceAccountName") ?? "default",
     meshed: strings(record(object, "metadata"), "labels")[PROXY_LABEL] === "sidecar",
     uid: string(record(object, "metadata"), "uid") ?? "",
+    ...inboundIn(strings(record(object, "metadata"), "annotations")),
   };
 }
 
