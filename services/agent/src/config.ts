@@ -59,9 +59,10 @@ const kubernetes = z
     endpointSlices: z.enum(["all", "headless", "none"]).default("all"),
     /**
      * Gateway mode: pods without a proxy are called through this cluster's gateway, which ends mTLS for them and admits all
-     * pods of the clusters that they are exported to, and call imports through it, at this address of it.
+     * pods of the clusters that they are exported to, and call imports through it, at this address of it (default:
+     * HANSA_POD_IP, the agent's own).
      */
-    gatewayMode: z.strictObject({ entryAddress: z.union([z.ipv4(), z.ipv6()]) }).optional(),
+    gatewayMode: z.strictObject({ entryAddress: z.union([z.ipv4(), z.ipv6()]).optional() }).optional(),
     /** Of the Lease by which the writer is elected; default: the pod's or the context's. */
     leaseNamespace: label.optional(),
     /** Absent: no sidecars are injected. */

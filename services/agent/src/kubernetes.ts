@@ -4,7 +4,14 @@
  */
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
-import { type ClusterName, type FederationName, hex, sameJson, type TrustDomain } from "@hansa/core";
+import {
+  type ClusterName,
+  type FederationName,
+  HansaError,
+  hex,
+  sameJson,
+  type TrustDomain,
+} from "@hansa/core";
 import { portKeyOf, serviceKey } from "@hansa/events";
 import {
   Access,
@@ -51,9 +58,11 @@ export interface KubeDoor {
   readonly access: Access;
   readonly client: KubeClient;
   readonly election: Election;
+  /** Where the gateway takes calls of pods without a proxy; undefined: no gateway mode. */
+  readonly entryAddress: string | undefined;
 }
 
-/** Throws HSA7004 where the credentials cannot be read. */
+/** Throws HSA7004 where the credentials cannot be read, HSA1004 where gateway mode has no address. */
 export async function openKube(config: KubernetesConfig, ports: KubePorts, disk: Disk): Promise<KubeDoor> {
   const { kubeconfig: path, context } = config;
   const inPod = path === undefined && context === undefined;
@@ -72,7 +81,17 @@ export async function openKube(config: KubernetesConfig, ports: KubePorts, disk:
     candidate: hostname(),
     identity: String(identity),
   });
-  return { config, access, client, election };
+  return { config, access, client, election, entryAddress: entryAddressOf(config) };
+}
+
+function entryAddressOf({ gatewayMode }: KubernetesConfig): string | undefined {
+  if (gatewayMode === undefined) return undefined;
+  const address = gatewayMode.entryAddress ?? process.env.HANSA_POD_IP;
+  if (address !== undefined) return address;
+  throw new HansaError(
+    "HSA1004",
+    "source.kubernetes.gatewayMode.entryAddress: must be given where HANSA_POD_IP does not say the pod's own",
+  );
 }
 
 export interface KubernetesOptions {
@@ -267,10 +286,9 @@ export class Kubernetes implements ImportIndex {
 
   #entry(): EntryPlace | undefined {
     const { door, federation, entryPort } = this.#options;
-    const { gatewayMode } = door.config;
-    if (gatewayMode === undefined) return undefined;
+    if (door.entryAddress === undefined) return undefined;
     return {
-      address: gatewayMode.entryAddress,
+      address: door.entryAddress,
       portOf: ({ namespace, name }, { portKey }) =>
         entryPort(serviceSni(portKey, name, namespace, federation)),
     };

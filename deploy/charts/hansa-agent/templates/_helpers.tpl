@@ -45,7 +45,8 @@ seccompProfile: { type: RuntimeDefault }
 {{- if $v.hub.caPem }}{{ $_ := set $hub "caPem" $v.hub.caPem }}{{ end -}}
 {{- $nats := dict "servers" $v.nats.servers -}}
 {{- if $v.nats.caPem }}{{ $_ := set $nats "caPem" $v.nats.caPem }}{{ end -}}
-{{- $kubernetes := dict "exportTo" $v.exportTo "clusterSetIps" $v.clusterSetIps "serviceCidrs" $v.serviceCidrs -}}
+{{- $kubernetes := dict "exportTo" $v.exportTo "clusterSetIps" $v.clusterSetIps "serviceCidrs" $v.serviceCidrs "endpointSlices" $v.endpointSlices -}}
+{{- if $v.gatewayMode.enabled }}{{ $_ := set $kubernetes "gatewayMode" dict }}{{ end -}}
 {{- if $v.sidecars.enabled }}
 {{- $_ := set $kubernetes "sidecars" (dict
   "host" (printf "hansa-sidecars.%s.svc" .Release.Namespace)

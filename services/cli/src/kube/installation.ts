@@ -75,6 +75,8 @@ function configData(config: Manifest, settings: Settings): Readonly<Record<strin
           : { sidecars: { ...object(kubernetes.sidecars), proxyImage: settings.gatewayImage } }),
         clusterSetIps: settings.clusterSetIps,
         serviceCidrs: settings.serviceCidrs,
+        endpointSlices: settings.endpointSlices,
+        ...(settings.gatewayMode ? { gatewayMode: {} } : {}),
       },
     },
     gateway: { ...gateway, address: settings.address, port: settings.port },

@@ -20,6 +20,11 @@ export interface Settings {
   readonly serviceType: "LoadBalancer" | "NodePort" | "ClusterIP";
   readonly clusterSetIps: readonly string[];
   readonly serviceCidrs: readonly string[];
+  /** For which imports the agent writes EndpointSlices. */
+  readonly endpointSlices: "all" | "headless" | "none";
+  readonly gatewayMode: boolean;
+  /** The cluster's own DNS is told to forward clusterset.local. */
+  readonly patchDns: boolean;
   /** Keys on the pod's own disk: they go with it. */
   readonly ephemeral: boolean;
   readonly storageClass: string;
@@ -31,6 +36,8 @@ type Options = Readonly<Record<string, unknown>>;
 
 const IMAGE = /^[a-z0-9][A-Za-z0-9._:/-]*(@sha256:[0-9a-f]{64})?$/;
 const CIDRS = /^[0-9a-fA-F.:]+\/\d{1,3}$/;
+/** Meant for benchmarks (RFC 2544), so that no network has them. */
+const CLUSTER_SET_IPS = "198.18.0.0/16";
 
 /** `installed`: the agent's configuration in the cluster. Throws HSA1001 for the flag that is missing or wrong. */
 export function settingsOf(
@@ -69,9 +76,23 @@ export function settingsOf(
     nats: flag("--nats", options.nats, strings(nats.servers), /^(nats|tls):\/\/\S+$/),
     address: options.address === undefined ? text(gateway.address) : String(options.address),
     port: port === 15_443 && gateway.port !== undefined ? Number(gateway.port) : port,
-    serviceType: serviceType(options.service),
-    clusterSetIps: words("--cluster-set-ips", options.clusterSetIps, CIDRS),
+    serviceType: oneOf("--service", options.service, ["LoadBalancer", "NodePort", "ClusterIP"]),
+    clusterSetIps:
+      options.clusterSetIps === undefined
+        ? keptOr(source.clusterSetIps, [CLUSTER_SET_IPS])
+        : words("--cluster-set-ips", options.clusterSetIps, CIDRS),
     serviceCidrs: keptOr(source.serviceCidrs, []),
+    endpointSlices: oneOf("--endpoint-slices", options.endpointSlices ?? source.endpointSlices ?? "all", [
+      "all",
+      "headless",
+      "none",
+    ]),
+    gatewayMode:
+      oneOf("--gateway-mode", options.gatewayMode ?? (source.gatewayMode === undefined ? "off" : "on"), [
+        "on",
+        "off",
+      ]) === "on",
+    patchDns: options.patchDns === true,
     ephemeral: options.ephemeral === true,
     storageClass: options.storageClass === undefined ? "" : String(options.storageClass),
     agentImage: image("--agent-image", options.agentImage),
@@ -91,13 +112,10 @@ function hubUrl(value: unknown, otherwise: string): string {
   return String(value);
 }
 
-function serviceType(value: unknown): Settings["serviceType"] {
-  const found = (["LoadBalancer", "NodePort", "ClusterIP"] as const).find((type) => type === value);
+function oneOf<T extends string>(flag: string, value: unknown, known: readonly T[]): T {
+  const found = known.find((one) => one === value);
   if (found === undefined)
-    throw new HansaError(
-      "HSA1001",
-      `--service ${String(value)}: must be LoadBalancer, NodePort or ClusterIP`,
-    );
+    throw new HansaError("HSA1001", `${flag} ${String(value)}: must be one of ${known.join(", ")}`);
   return found;
 }
 
