@@ -14,9 +14,17 @@ interface Tier {
 /** Minutes that `npm test` leaves to `.ci/run`; what they show is shown more briefly elsewhere. */
 const long = [
   "test/e2e/08-restart.spec.ts",
-  ...["control-plane", "credentials", "dns", "join", "mcs", "outages", "reflector", "requests"].map(
-    (name) => `test/kube/${name}.spec.ts`,
-  ),
+  ...[
+    "control-plane",
+    "credentials",
+    "dns",
+    "join",
+    "mcs",
+    "outages",
+    "reflector",
+    "requests",
+    "sidecar-names",
+  ].map((name) => `test/kube/${name}.spec.ts`),
 ];
 
 // In the order in which they run: what is quick to tell comes first.

@@ -25,7 +25,7 @@ import { type Election, fileElection } from "./log/writer-lock.ts";
 import { type CurrentImports, importsWithoutKubernetes } from "./mcs/current-imports.ts";
 import type { ImportIndex } from "./mcs/imports.ts";
 import type { Ports } from "./ports.ts";
-import { adminPlaceOf } from "./proxy/admin-place.ts";
+import { envoyPlaceOf } from "./proxy/admin-place.ts";
 import { type InventoryPlace, type LocalProxy, proxiesOf } from "./proxy/inventory.ts";
 import { DataPlane } from "./proxy/plane.ts";
 import { ProxySockets } from "./proxy/sockets.ts";
@@ -105,11 +105,11 @@ export class Agent implements AgentView {
     this.outbox = openOutbox(join(config.dataDir, "outbox.db"));
     this.svids = new SvidPool({ authority, ...this.ports, onRenewed: (id) => this.plane.renewed(id) });
     this.#traffic = new TrafficEvidence(parts.ports.clock, () =>
-      this.plane
-        .list()
-        // A pod's proxy shows its admin interface to its pod alone.
-        .filter((proxy) => proxy.kind === "sidecar" && proxy.pod === undefined)
-        .map((proxy) => adminPlaceOf(proxy, this.sockets, config.sidecar.adminPort)),
+      this.plane.list().flatMap((proxy) => {
+        const asks =
+          proxy.kind === "sidecar" && (proxy.pod === undefined || this.plane.isConnected(proxy.id));
+        return asks ? (envoyPlaceOf(proxy, this) ?? []) : [];
+      }),
     );
     this.#pods = new PodProxies({
       trustDomain: this.trustDomain,

@@ -108,5 +108,8 @@ export const inboundManager = (
   ownDomain: TrustDomain,
 ): Filter => verified("inbound", access, routes, inboundReplies(ownDomain));
 
+export const inspectManager = (access: HttpFilter, routes: Init<typeof RouteConfigurationSchema>): Filter =>
+  verified("inspect", access, routes, probeReplies());
+
 export const probeManager = (access: HttpFilter, routes: Init<typeof RouteConfigurationSchema>): Filter =>
   verified("probe", access, routes, probeReplies());

@@ -11,6 +11,7 @@ import { ANY_SPIFFE_ID, downstreamTls } from "./downstream-tls.ts";
 import { oneUriGuard } from "./guard.ts";
 import { inboundManager, neighbourManager } from "./http-manager.ts";
 import { isHttp } from "./http-protocol.ts";
+import { inspectChain } from "./inspect.ts";
 import { listenerFrame } from "./listener-frame.ts";
 import { UNSENT_HEADER } from "./local-reply.ts";
 import { byText, cidrRange, encoded, type Init } from "./message.ts";
@@ -181,7 +182,8 @@ export function inboundListenerFor(input: InboundInput): Uint8Array {
       log: listenerLog("inbound_cx"),
       ...(taken === undefined ? {} : { intercepts: "taken" }),
     }),
-    filterChains: taken === undefined ? chains : takenChains(port, chains, taken),
+    filterChains:
+      taken === undefined ? chains : takenChains(port, [inspectChain(trustDomain), ...chains], taken),
     defaultFilterChain:
       taken === undefined ? defaultChain() : { name: "pass", filters: [passingTcpProxy("inbound_pass")] },
   });

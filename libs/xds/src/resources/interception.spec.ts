@@ -18,7 +18,7 @@ import type { SidecarInput } from "./types.ts";
 
 function taken(more: Partial<SidecarInput> = {}, neighbours: readonly string[] = []): SidecarInput {
   const input = sidecarInput(more);
-  const ranges = { vipRanges: ["10.251.0.0/16"], neighbours };
+  const ranges = { vipRanges: ["10.251.0.0/16"], neighbours, adminPort: 15_000 };
   const listen = { ...input.proxy.listen, address: "0.0.0.0", taken: ranges };
   return { ...input, proxy: { ...input.proxy, listen } };
 }
@@ -51,6 +51,7 @@ test("inbound: the mesh's own port is mTLS or nothing, and no served port takes 
     transportSocket !== undefined,
   ]);
   expect(chains).toEqual([
+    ["inspect.proxy.eu.lab.hansa", 15_006, true],
     [expect.stringMatching(/^http\.pay\./), 15_006, true],
     [expect.stringMatching(/^tcp\.pay\./), 15_006, true],
     ["unknown-sni", 15_006, false],

@@ -8,6 +8,7 @@ import { servingPolicyFor } from "./access-policy.ts";
 import { clusterFor } from "./client-cluster.ts";
 import { isHttp } from "./http-protocol.ts";
 import { inboundListenerFor } from "./inbound-listener.ts";
+import { inspectCluster, inspectPolicy } from "./inspect.ts";
 import { loadAssignmentFor } from "./load-assignment.ts";
 import { byText, sortedMap } from "./message.ts";
 import {
@@ -17,6 +18,7 @@ import {
   bundleSecretName,
   CALLERS_SECRET,
   INBOUND_LISTENER,
+  INSPECT,
   ORIGINAL_DESTINATION,
   OUTBOUND_LISTENER,
   OUTBOUND_ROUTES,
@@ -112,17 +114,21 @@ export function ownSidecarResources(input: OwnInput): Resources {
       ...appClusters(input, served),
       ...(input.proxy.listen.taken === undefined
         ? []
-        : [[ORIGINAL_DESTINATION, originalDestinationCluster()] as const]),
+        : [
+            [ORIGINAL_DESTINATION, originalDestinationCluster()] as const,
+            [INSPECT, inspectCluster(input.proxy.listen.taken.adminPort)] as const,
+          ]),
     ]),
     endpoints: new Map(),
     listeners: sortedMap(listeners(input, served)),
     routes: new Map(),
     secrets: sortedMap(ownSecrets(input, served)),
-    extensionConfigs: sortedMap(
-      policed.map(
+    extensionConfigs: sortedMap([
+      ...policed.map(
         (port): Entry => [accessPolicyName(port.sni), servingPolicyFor(port, input.proxy.trustDomain)],
       ),
-    ),
+      ...(input.proxy.listen.taken === undefined ? [] : [inspectPolicy(input.proxy.trustDomain)]),
+    ]),
   };
 }
 

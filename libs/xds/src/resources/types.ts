@@ -45,6 +45,8 @@ export interface SidecarListen {
     readonly vipRanges: readonly string[];
     /** From where its applications take plain text (CIDR). */
     readonly neighbours: readonly string[];
+    /** Of its admin interface, on loopback. */
+    readonly adminPort: number;
   };
 }
 

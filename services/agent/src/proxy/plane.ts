@@ -157,6 +157,11 @@ export class DataPlane {
     return this.#served.get(id)?.server.status();
   }
 
+  /** Its Envoy has a stream open. */
+  isConnected(id: string): boolean {
+    return this.#served.get(id)?.server.ackedRevision() !== undefined;
+  }
+
   layersOf(id: string): readonly ResourceLayer[] {
     const served = this.#served.get(id);
     return served === undefined ? [] : this.#layers(served.proxy, served.layer);

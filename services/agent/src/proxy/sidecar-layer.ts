@@ -1,5 +1,6 @@
 /** What one sidecar has for itself: its listeners, its applications, its certificate and the policies it enforces. */
 import type { TrustDomain } from "@hansa/core";
+import { ADMIN_PORT } from "@hansa/inject";
 import type { ServicePortView, ServingPort } from "@hansa/model";
 import { type AppTarget, ownSidecarResources, type TlsIdentity, type TrustBundles } from "@hansa/xds";
 import type { Sidecar } from "./inventory.ts";
@@ -47,7 +48,7 @@ export function sidecarLayer(input: SidecarLayerInput): ResourceSet {
           address: ANY_ADDRESS,
           outboundPort,
           inboundPort,
-          taken: { vipRanges: input.vipRanges, neighbours },
+          taken: { vipRanges: input.vipRanges, neighbours, adminPort: ADMIN_PORT },
         };
   return resourceSet(
     ownSidecarResources({

@@ -70,9 +70,11 @@ function configData(config: Manifest, settings: Settings): Readonly<Record<strin
     source: {
       kubernetes: {
         ...kubernetes,
-        ...(settings.gatewayImage === ""
-          ? {}
-          : { sidecars: { ...object(kubernetes.sidecars), proxyImage: settings.gatewayImage } }),
+        sidecars: {
+          ...object(kubernetes.sidecars),
+          neighbourCidrs: settings.neighbourCidrs,
+          ...(settings.gatewayImage === "" ? {} : { proxyImage: settings.gatewayImage }),
+        },
         clusterSetIps: settings.clusterSetIps,
         serviceCidrs: settings.serviceCidrs,
         endpointSlices: settings.endpointSlices,

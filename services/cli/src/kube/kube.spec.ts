@@ -52,6 +52,7 @@ describe("an installation", () => {
         clusterSetIps: "198.19.0.0/16",
         gatewayImage: "e:1",
         gatewayMode: "on",
+        neighbourCidrs: "10.64.0.0/16",
         endpointSlices: "headless",
       },
       { ...ticket, cluster: "us" },
@@ -71,7 +72,7 @@ describe("an installation", () => {
       source: {
         kubernetes: {
           clusterSetIps: ["198.19.0.0/16"],
-          sidecars: { proxyImage: "e:1" },
+          sidecars: { proxyImage: "e:1", neighbourCidrs: ["10.64.0.0/16"] },
           gatewayMode: {},
           endpointSlices: "headless",
         },

@@ -23,6 +23,8 @@ export interface Settings {
   /** For which imports the agent writes EndpointSlices. */
   readonly endpointSlices: "all" | "headless" | "none";
   readonly gatewayMode: boolean;
+  /** Whose plain text permissive sidecars take. */
+  readonly neighbourCidrs: readonly string[];
   /** The cluster's own DNS is told to forward clusterset.local. */
   readonly patchDns: boolean;
   /** Keys on the pod's own disk: they go with it. */
@@ -92,6 +94,10 @@ export function settingsOf(
         "on",
         "off",
       ]) === "on",
+    neighbourCidrs:
+      options.neighbourCidrs === undefined
+        ? keptOr(object(source.sidecars).neighbourCidrs, [])
+        : words("--neighbour-cidrs", options.neighbourCidrs, CIDRS),
     patchDns: options.patchDns === true,
     ephemeral: options.ephemeral === true,
     storageClass: options.storageClass === undefined ? "" : String(options.storageClass),

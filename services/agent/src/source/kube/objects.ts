@@ -57,6 +57,8 @@ export interface PodObject extends NamedObject {
   /** Its injected proxy takes mTLS. */
   readonly meshed: boolean;
   readonly uid: string;
+  /** "" until it has one. */
+  readonly ip: string;
   /** What it says of plain text (hansa.dev/inbound), right or wrong. */
   readonly inbound?: string;
 }
@@ -190,6 +192,7 @@ export function projectPod(object: Json): PodObject {
     serviceAccount: string(record(object, "spec"), "serviceAccountName") ?? "default",
     meshed: strings(record(object, "metadata"), "labels")[PROXY_LABEL] === "sidecar",
     uid: string(record(object, "metadata"), "uid") ?? "",
+    ip: string(record(object, "status"), "podIP") ?? "",
     ...inboundIn(strings(record(object, "metadata"), "annotations")),
   };
 }

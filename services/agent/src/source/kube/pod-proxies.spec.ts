@@ -10,6 +10,7 @@ const pod = (more: object = {}) => ({
   serviceAccount: "pay",
   meshed: true,
   uid: "u-1",
+  ip: "10.0.0.7",
   ...more,
 });
 const endpoint = (service: string, more: object = {}): Fact =>

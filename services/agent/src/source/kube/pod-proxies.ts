@@ -112,7 +112,7 @@ export class PodProxies {
       spiffeId: workloadId(this.#options.trustDomain, namespace, serviceAccount),
       namespace,
       workload: name,
-      address: served[0]?.value.address ?? "",
+      address: served[0]?.value.address ?? pod.ip,
       inboundPort: MESH_PORT,
       zone: served[0]?.value.zone ?? this.#options.zone,
       apps: new Map(apps.sort(([a], [b]) => (a < b ? -1 : 1))),
