@@ -25,6 +25,7 @@ const long = [
     "outages",
     "reflector",
     "requests",
+    "sidecar-names",
   ].map((name) => `test/kube/${name}.spec.ts`),
 ];
 

@@ -37,6 +37,8 @@ beforeAll(async () => {
     proxyImage: "envoyproxy/envoy:v1.40.0",
     rulesImage: "hansa:lab",
     excludeOutboundCidrs: [],
+    inbound: "permissive",
+    neighbourCidrs: [],
   };
   sidecars = open(token);
   await sidecars.start();

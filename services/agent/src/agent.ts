@@ -16,7 +16,8 @@ import { type Journal, openJournal } from "./follow/journal.ts";
 import { logSigner } from "./identity/keys.ts";
 import { SvidPool } from "./identity/svids.ts";
 import type { Membership } from "./join.ts";
-import { type KubeDoor, Kubernetes } from "./kubernetes.ts";
+import type { KubeDoor } from "./kube-door.ts";
+import { Kubernetes } from "./kubernetes.ts";
 import { gatewayProber, gatewaysOf } from "./liveness/gateway-prober.ts";
 import { TrafficEvidence } from "./liveness/traffic.ts";
 import { LateRecords } from "./log/late-records.ts";
@@ -28,11 +29,11 @@ import type { ImportIndex } from "./mcs/imports.ts";
 import { HostNames } from "./names/host-names.ts";
 import { nameServers } from "./names/lookup.ts";
 import type { Ports } from "./ports.ts";
-import { adminPlaceOf } from "./proxy/admin-place.ts";
+import { envoyPlaceOf } from "./proxy/admin-place.ts";
 import { type InventoryPlace, type LocalProxy, proxiesOf } from "./proxy/inventory.ts";
 import { DataPlane } from "./proxy/plane.ts";
 import { ProxySockets } from "./proxy/sockets.ts";
-import { Sidecars, vipsIn } from "./sidecars.ts";
+import { inboundIn, Sidecars, takenIn } from "./sidecars.ts";
 import type { SourceDocument } from "./source/document.ts";
 import { eventOf, eventsTo, factOf, type Place, type WithoutAddress } from "./source/facts.ts";
 import { PodProxies } from "./source/kube/pod-proxies.ts";
@@ -105,13 +106,17 @@ export class Agent implements AgentView {
     this.outbox = openOutbox(join(config.dataDir, "outbox.db"));
     this.svids = new SvidPool({ authority, ...this.ports, onRenewed: (id) => this.plane.renewed(id) });
     this.#traffic = new TrafficEvidence(parts.ports.clock, () =>
-      this.plane
-        .list()
-        // A pod's proxy shows its admin interface to its pod alone.
-        .filter((proxy) => proxy.kind === "sidecar" && proxy.pod === undefined)
-        .map((proxy) => adminPlaceOf(proxy, this.sockets, config.sidecar.adminPort)),
+      this.plane.list().flatMap((proxy) => {
+        const asks =
+          proxy.kind === "sidecar" && (proxy.pod === undefined || this.plane.isConnected(proxy.id));
+        return asks ? (envoyPlaceOf(proxy, this) ?? []) : [];
+      }),
     );
-    this.#pods = new PodProxies({ trustDomain: this.trustDomain, zone: zones[0] ?? "default" });
+    this.#pods = new PodProxies({
+      trustDomain: this.trustDomain,
+      zone: zones[0] ?? "default",
+      inbound: inboundIn(config.source),
+    });
     this.core = this.#makeCore(membership);
     this.plane = this.#makePlane(membership);
     this.#late = new LateRecords({
@@ -201,6 +206,7 @@ export class Agent implements AgentView {
         ]);
       },
       onPod: (key, pod) => this.#pods.pod(key, pod),
+      onNamespace: (name, namespace) => this.#pods.namespace(name, namespace),
       onAddresses: () => this.plane.addressesChanged(),
     });
   }
@@ -276,7 +282,10 @@ export class Agent implements AgentView {
       evidence: (peer) => this.core.watch.link(peer),
       serve: (proxy, layers, onAck) =>
         this.#sidecars?.serve(proxy, layers, onAck) ?? this.sockets.serve(proxy, layers, onAck),
-      ...vipsIn(config.source, (namespace, name) => this.imports.get(namespace, name)?.ips ?? []),
+      ...takenIn(config.source, {
+        of: (namespace, name) => this.imports.get(namespace, name)?.ips ?? [],
+        clusterIps: (namespace, name) => this.kubernetes?.clusterIps(namespace, name) ?? [],
+      }),
     });
   }
 

@@ -25,6 +25,30 @@ test("defaults are the fixed ports of the mesh", () => {
   });
 });
 
+const sidecars = (more: object) => ({
+  source: {
+    kubernetes: {
+      clusterSetIps: ["10.250.0.0/16"],
+      sidecars: {
+        host: "a",
+        listen: { host: "b" },
+        webhook: { host: "b" },
+        proxyImage: "c",
+        rulesImage: "d",
+        ...more,
+      },
+    },
+  },
+});
+const neighbours = (...neighbourCidrs: string[]) => sidecars({ neighbourCidrs });
+
+test("sidecars are permissive, and know no neighbours until they are told", () => {
+  expect(parse(sidecars({})).source.kubernetes?.sidecars).toMatchObject({
+    inbound: "permissive",
+    neighbourCidrs: [],
+  });
+});
+
 test.each([
   [{ cluster: "hub" }, "cluster"],
   [{ cluster: "EU" }, "cluster"],
@@ -63,6 +87,9 @@ test.each([
     "gateway.service",
   ],
   [{ nameServers: ["dns.example.com"] }, "nameServers[0]"],
+  [neighbours("10.64.0.0/16", "0.0.0.0/0"), "source.kubernetes.sidecars.neighbourCidrs[1]"],
+  [neighbours("10.64.0.0/16", "10.64.1.0/24"), "source.kubernetes.sidecars.neighbourCidrs"],
+  [neighbours("fd00::/64"), "source.kubernetes.sidecars.neighbourCidrs[0]"],
 ])("%j is refused by its place", (change, place) => {
   expect(() => parse(change)).toThrow(new RegExp(`agent.yaml: .*${place.replace(/[[\].]/g, "\\$&")}`));
 });

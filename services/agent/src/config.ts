@@ -1,7 +1,7 @@
 /** The agent's configuration file: shape, defaults and every check. Reads no file and starts nothing. */
 import { isIP, SocketAddress } from "node:net";
 import { HansaError, isLabel, parseClusterName } from "@hansa/core";
-import { cidrOf } from "@hansa/inject";
+import { cidrOf, INBOUND } from "@hansa/inject";
 import { parseCidr } from "@hansa/model";
 import { parse } from "yaml";
 import { z } from "zod";
@@ -18,6 +18,8 @@ const isHostName = (text: string): boolean =>
 const isNameServer = (text: string): boolean => isIP(text) !== 0 || SocketAddress.parse(text) !== undefined;
 
 const cidr = z.string().refine((text) => parseCidr(text) !== undefined, "must be an address range (CIDR)");
+
+const ipv4Range = z.string().refine((text) => cidrOf(text) !== undefined, "must be an IPv4 range");
 
 /** Proxies in pods: how they come to this agent, and how sidecars come to be. */
 const sidecars = z.strictObject({
@@ -36,9 +38,17 @@ const sidecars = z.strictObject({
   proxyImage: z.string().min(1),
   rulesImage: z.string().min(1),
   /** Left alone by every pod's proxy, e.g. the API server's. */
-  excludeOutboundCidrs: z
-    .array(z.string().refine((text) => cidrOf(text) !== undefined, "must be an IPv4 range"))
+  excludeOutboundCidrs: z.array(ipv4Range).max(64).default([]),
+  /** What their pods take past mTLS, where neither pod nor namespace says (hansa.dev/inbound). */
+  inbound: z.enum(INBOUND).default("permissive"),
+  /** Of this cluster's pods and nodes, and of no other's: from there a permissive sidecar takes plain text. None: from nobody. */
+  neighbourCidrs: z
+    .array(ipv4Range.refine((range) => !range.endsWith("/0"), "is everybody's, not this cluster's alone"))
     .max(64)
+    .refine(
+      (ranges) => !ranges.some((range, at) => ranges.slice(0, at).some((other) => overlap(range, other))),
+      "must be ranges that do not overlap",
+    )
     .default([]),
 });
 
@@ -58,9 +68,15 @@ const kubernetes = z
     endpointSlices: z.enum(["all", "headless", "none"]).default("all"),
     /**
      * Gateway mode: pods without a proxy are called through this cluster's gateway, which ends mTLS for them and admits all
-     * pods of the clusters that they are exported to, and call imports through it, at this address of it.
+     * pods of the clusters that they are exported to, and call imports through it, at this address of it, or those of the pods
+     * behind this Service (default: HANSA_POD_IP, the agent's own).
      */
-    gatewayMode: z.strictObject({ entryAddress: z.union([z.ipv4(), z.ipv6()]) }).optional(),
+    gatewayMode: z
+      .strictObject({
+        entryAddress: z.union([z.ipv4(), z.ipv6()]).optional(),
+        entryService: z.strictObject({ namespace: label, name: label }).optional(),
+      })
+      .optional(),
     /** Of the Lease by which the writer is elected; default: the pod's or the context's. */
     leaseNamespace: label.optional(),
     /** Absent: no proxy in a pod is served. */

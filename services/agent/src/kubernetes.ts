@@ -3,23 +3,14 @@
  * Owns the order in which they come up: facts as soon as they are read, imports once the logs are known too.
  */
 import { createHash } from "node:crypto";
-import { hostname } from "node:os";
-import { type ClusterName, type FederationName, hex, sameJson, type TrustDomain } from "@hansa/core";
-import { serviceKey } from "@hansa/events";
-import {
-  Access,
-  Applier,
-  inCluster,
-  KubeClient,
-  type KubePorts,
-  kubeconfig,
-  LeaseElection,
-} from "@hansa/kube";
+import { type ClusterName, type FederationName, sameJson, type TrustDomain } from "@hansa/core";
+import { portKeyOf, serviceKey } from "@hansa/events";
+import { Applier, LeaseElection } from "@hansa/kube";
 import { type ChangedRegister, serviceSni } from "@hansa/model";
 import { type AgentConfig, gatewayAddresses } from "./config.ts";
 import type { AgentCore } from "./core.ts";
 import { readJson, readLists, writeJson } from "./disk.ts";
-import type { Election } from "./log/writer-lock.ts";
+import type { KubeDoor } from "./kube-door.ts";
 import { ClusterSetIps } from "./mcs/cluster-set-ips.ts";
 import type { ExportState } from "./mcs/conditions.ts";
 import type { EntryPlace } from "./mcs/entry.ts";
@@ -28,52 +19,19 @@ import { isWithin, parsePool } from "./mcs/ip-pool.ts";
 import { ipsOf } from "./mcs/objects.ts";
 import { touchedImports } from "./mcs/touched.ts";
 import { ImportWriter, keyOfName, type OwnExport } from "./mcs/writer.ts";
-import type { Disk, Ports } from "./ports.ts";
+import type { Ports } from "./ports.ts";
+import type { ClusterIpPort } from "./proxy/cluster-ips.ts";
 import type { Fact, WithoutAddress } from "./source/facts.ts";
 import type { SourceStatus } from "./source/file-source.ts";
 import type { Resolve } from "./source/gateway-addresses.ts";
-import type { PodObject } from "./source/kube/objects.ts";
+import type { NamespaceObject, PodObject } from "./source/kube/objects.ts";
 import { POLICY_KINDS, type PolicyObject, type PolicyObjectKind } from "./source/kube/policy-objects.ts";
 import { POLICY_RESOURCES, PolicyWriter } from "./source/kube/policy-writer.ts";
 import { isServed, servedMcsVersion } from "./source/kube/served.ts";
 import { KubeSource, type SourceChanges } from "./source/kube-source.ts";
 
-export type KubernetesConfig = NonNullable<AgentConfig["source"]["kubernetes"]>;
-
-const LEASE = "hansa-agent";
-const CANDIDATE_FILE = "kube-candidate.json";
 const IPS_FILE = "cluster-set-ips.json";
 const RECORD_MS = 1000;
-
-/** A way to the API server, before anything else of the agent is there. */
-export interface KubeDoor {
-  readonly config: KubernetesConfig;
-  readonly access: Access;
-  readonly client: KubeClient;
-  readonly election: Election;
-}
-
-/** Throws HSA7004 where the credentials cannot be read. */
-export async function openKube(config: KubernetesConfig, ports: KubePorts, disk: Disk): Promise<KubeDoor> {
-  const { kubeconfig: path, context } = config;
-  const inPod = path === undefined && context === undefined;
-  const source = inPod ? await inCluster(process.env) : await kubeconfig({ path, context });
-  const access = new Access(source, ports);
-  const client = new KubeClient({ access, ports });
-  const namespace = config.leaseNamespace ?? source.namespace;
-  // Whoever stands holds this folder's lock (agent.ts), so nobody else stands under its name.
-  const identity = readJson(disk, CANDIDATE_FILE) ?? hex(ports.random.bytes(8));
-  writeJson(disk, CANDIDATE_FILE, identity);
-  const election = new LeaseElection({
-    client,
-    ports,
-    namespace,
-    name: LEASE,
-    candidate: hostname(),
-    identity: String(identity),
-  });
-  return { config, access, client, election };
-}
 
 export interface KubernetesOptions {
   readonly door: KubeDoor;
@@ -91,6 +49,7 @@ export interface KubernetesOptions {
   readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
   readonly onChanges: (changes: Pick<SourceChanges, "set" | "gone">) => void;
   readonly onPod: (key: string, pod: PodObject | undefined) => void;
+  readonly onNamespace: (name: string, namespace: NamespaceObject | undefined) => void;
   /** Imports have their addresses. */
   readonly onAddresses: () => void;
   /** Holds until a MeshGateway does. */
@@ -159,6 +118,19 @@ export class Kubernetes implements ImportIndex {
     });
   }
 
+  /** Of a Service whose pods all take mTLS: its own address, port by port. */
+  clusterIps(namespace: string, name: string): ClusterIpPort[] {
+    const facts = this.#source?.facts;
+    const key = `${namespace}/${name}`;
+    const service = facts?.services().get(key);
+    if (service === undefined || facts?.isUnmeshed(key) !== false) return [];
+    return service.clusterIps.flatMap((ip) =>
+      service.ports
+        .filter(({ transport }) => transport === "TCP")
+        .map((port) => ({ ip, portKey: portKeyOf(port), port: port.port })),
+    );
+  }
+
   get status(): SourceStatus {
     const waiting: SourceStatus = {
       file: this.#options.door.access.source.name,
@@ -221,6 +193,11 @@ export class Kubernetes implements ImportIndex {
         if (this.#isRead) this.#refreshAll();
       },
       onPod: this.#options.onPod,
+      onEndpoints: (service) => {
+        if (door.entry !== undefined && "service" in door.entry && door.entry.service === service)
+          writer.entriesChanged();
+      },
+      ...(door.config.sidecars === undefined ? {} : { onNamespace: this.#options.onNamespace }),
       onChanges: (changes) => {
         onChanges(changes);
         writer.changed(changes.exports);
@@ -275,10 +252,11 @@ export class Kubernetes implements ImportIndex {
 
   #entry(): EntryPlace | undefined {
     const { door, federation, entryPort } = this.#options;
-    const { gatewayMode } = door.config;
-    if (gatewayMode === undefined) return undefined;
+    const { entry } = door;
+    if (entry === undefined) return undefined;
     return {
-      address: gatewayMode.entryAddress,
+      addresses: () =>
+        "addresses" in entry ? entry.addresses : (this.#source?.facts.addressesOf(entry.service) ?? []),
       portOf: ({ namespace, name }, { portKey }) =>
         entryPort(serviceSni(portKey, name, namespace, federation)),
     };

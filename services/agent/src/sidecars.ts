@@ -4,11 +4,12 @@
  */
 import { type Door, openDoor, Streams } from "@hansa/ads";
 import { type KeyStore, nodeCrypto } from "@hansa/identity";
-import { type InjectSettings, TOKEN_AUDIENCE } from "@hansa/inject";
+import { type Inbound, type InjectSettings, TOKEN_AUDIENCE } from "@hansa/inject";
 import { Applier, codeOf, type KubeClient, type KubePorts, reviewToken, type Write } from "@hansa/kube";
 import type { ResourceLayer } from "@hansa/xds";
 import type { AgentConfig } from "./config.ts";
 import { ServingTls } from "./identity/serving-tls.ts";
+import type { ClusterIpsOf } from "./proxy/cluster-ips.ts";
 import { bundleMap } from "./proxy/door/bundle-map.ts";
 import { type GatewayAccount, GatewayPods } from "./proxy/door/gateway-pods.ts";
 import { ProxyDoor } from "./proxy/door/proxy-door.ts";
@@ -192,7 +193,15 @@ export class Sidecars {
 }
 
 /** Where sidecars are injected, they take connections by cluster-set address: IPv4 alone, as the injector's rules. */
-export function vipsIn({ kubernetes }: AgentConfig["source"], of: VipsOf): Pick<PlaneOptions, "vips"> {
+export function takenIn(
+  { kubernetes }: AgentConfig["source"],
+  addresses: { readonly of: VipsOf; readonly clusterIps: ClusterIpsOf },
+): Pick<PlaneOptions, "vips" | "neighbours"> {
   if (kubernetes?.sidecars?.webhook === undefined) return {};
-  return { vips: { ranges: kubernetes.clusterSetIps.filter((range) => !range.includes(":")), of } };
+  const ranges = kubernetes.clusterSetIps.filter((range) => !range.includes(":"));
+  return { vips: { ranges, ...addresses }, neighbours: kubernetes.sidecars.neighbourCidrs };
 }
+
+/** What pods take where nothing else is said; undefined where the ranges of neighbours are not known. */
+export const inboundIn = ({ kubernetes }: AgentConfig["source"]): Inbound | undefined =>
+  (kubernetes?.sidecars?.neighbourCidrs.length ?? 0) === 0 ? undefined : kubernetes?.sidecars?.inbound;

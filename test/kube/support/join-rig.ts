@@ -1,17 +1,14 @@
 /** A real hub, Kubernetes clusters whose pods reach it, and `hansa` as a user types it. */
 import { spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type Kube, startKube } from "../../../deploy/tools/kube/kube.ts";
-import { envoyBinary, node24, root } from "../../../deploy/tools/paths.mjs";
+import { root } from "../../../deploy/tools/paths.mjs";
 import { HubRig } from "../../contract/hub-rig.ts";
 
 const CLI = join(root, "services/cli/src/main.ts");
 const HUB_PORT = 8443;
 const NATS_PORT = 4222;
-/** Open to every user, as the hub's folder is not. */
-const programs = join(tmpdir(), `hansa-images-${process.pid}`);
 
 export interface Ran {
   readonly status: number | null;
@@ -37,7 +34,7 @@ export class JoinRig {
       { port: HUB_PORT, to: `127.0.0.1:${hub.apiPort}` },
       { port: NATS_PORT, to: new URL(hub.nats.url).host },
     ];
-    const kube = await startKube({ clusters, nodes: { forwards, images: images() } });
+    const kube = await startKube({ clusters, nodes: { forwards } });
     const { url, caPem, token } = hub.target();
     const key = join(hub.folder, "operator.pem");
     const context = join(hub.folder, "context.json");
@@ -83,26 +80,5 @@ export class JoinRig {
   async stop(): Promise<void> {
     await this.kube.close();
     await this.hub.stop();
-    rmSync(programs, { recursive: true, force: true });
   }
-}
-
-/** What stands for the images of the manifests: this checkout's agent, and Envoy where every user may run it. */
-function images() {
-  const bin = programs;
-  mkdirSync(bin, { recursive: true, mode: 0o755 });
-  const envoy = join(bin, "envoy");
-  copyFileSync(envoyBinary(), envoy);
-  const ask = join(bin, "hansa-ask");
-  symlinkSync(join(root, "services/agent/bin/hansa-ask.mjs"), ask);
-  const node = node24() ?? "node";
-  const main = join(root, "services/agent/src/main.ts");
-  return [
-    {
-      name: "hansa-agent",
-      entrypoint: [node, "--disable-warning=ExperimentalWarning", main],
-      path: [bin, dirname(node)],
-    },
-    { name: "envoy", entrypoint: [envoy], path: [bin] },
-  ];
 }

@@ -56,14 +56,17 @@ seccompProfile: { type: RuntimeDefault }
 {{- if $v.hub.caPem }}{{ $_ := set $hub "caPem" $v.hub.caPem }}{{ end -}}
 {{- $nats := dict "servers" $v.nats.servers -}}
 {{- if $v.nats.caPem }}{{ $_ := set $nats "caPem" $v.nats.caPem }}{{ end -}}
-{{- $kubernetes := dict "exportTo" $v.exportTo "clusterSetIps" $v.clusterSetIps "serviceCidrs" $v.serviceCidrs -}}
+{{- $kubernetes := dict "exportTo" $v.exportTo "clusterSetIps" $v.clusterSetIps "serviceCidrs" $v.serviceCidrs "endpointSlices" $v.endpointSlices -}}
+{{- if $v.gatewayMode.enabled }}{{ $_ := set $kubernetes "gatewayMode" (eq $v.gateway.placement "agent" | ternary dict (dict "entryService" (dict "namespace" .Release.Namespace "name" "hansa-gateway"))) }}{{ end -}}
 {{- if eq (include "hansa-agent.door" .) "true" }}
 {{- $sidecars := dict
   "host" (printf "hansa-sidecars.%s.svc" .Release.Namespace)
   "listen" (dict "host" "0.0.0.0" "port" 15012)
-  "proxyImage" (include "hansa-agent.image" (dict "image" $v.gateway.image "version" ""))
+  "proxyImage" (include "hansa-agent.image" (dict "image" $v.sidecars.proxyImage "version" ""))
   "rulesImage" (include "hansa-agent.image" (dict "image" $v.sidecars.rulesImage "version" ""))
-  "excludeOutboundCidrs" $v.sidecars.excludeOutboundCidrs }}
+  "excludeOutboundCidrs" $v.sidecars.excludeOutboundCidrs
+  "inbound" $v.sidecars.inbound
+  "neighbourCidrs" $v.sidecars.neighbourCidrs }}
 {{- if $v.sidecars.enabled }}{{ $_ := set $sidecars "webhook" (dict "host" "0.0.0.0" "port" 15017) }}{{ end }}
 {{- $_ := set $kubernetes "sidecars" $sidecars }}
 {{- end -}}

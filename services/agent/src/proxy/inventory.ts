@@ -1,6 +1,7 @@
 /** Which proxies this agent serves, from the document: one sidecar per replica that has one, and the gateways. Pure. */
 import { gatewayId, type SpiffeId, type TrustDomain, workloadId } from "@hansa/core";
 import { portKeyOf } from "@hansa/events";
+import type { Inbound } from "@hansa/inject";
 import type { SourceDocument, SourceReplica, SourceService, SourceWorkload } from "../source/document.ts";
 
 /** The pod that a proxy was injected into: who may come for its configuration. */
@@ -26,6 +27,8 @@ export interface Sidecar {
   readonly services: readonly string[];
   /** Absent: it is beside its agent and comes by a socket of its own. */
   readonly pod?: PodIdentity;
+  /** Of a pod's: whether neighbours without identity may come. */
+  readonly inbound?: Inbound;
 }
 
 export interface Gateway {

@@ -9,6 +9,7 @@ import {
   type KubeClient,
   type KubePorts,
   type McsVersion,
+  NAMESPACES,
   PODS,
   type Project,
   Reflector,
@@ -22,8 +23,10 @@ import type { Resolve } from "./gateway-addresses.ts";
 import type { Json } from "./kube/json.ts";
 import { KubeFacts, type ObjectChange } from "./kube/kube-facts.ts";
 import {
+  type NamespaceObject,
   type PodObject,
   projectExport,
+  projectNamespace,
   projectPod,
   projectService,
   projectSlice,
@@ -57,6 +60,8 @@ export interface KubeSourceOptions {
   /** Gateways that the own log tells of. */
   readonly rememberedGateways: () => Iterable<Fact<"GatewaySet">>;
   readonly resolve: Resolve;
+  /** Endpoints of a Service, by its key, were others. */
+  readonly onEndpoints: (service: string) => void;
   /** For people: the context. */
   readonly name: string;
   /** Services that the last run had exported: an API server that knows much fewer is doubted. */
@@ -65,6 +70,8 @@ export interface KubeSourceOptions {
   readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
   readonly onChanges: (changes: SourceChanges) => void;
   readonly onPod: (key: string, pod: PodObject | undefined) => void;
+  /** Where something depends on namespaces' labels: they are read too then. */
+  readonly onNamespace?: (name: string, namespace: NamespaceObject | undefined) => void;
 }
 
 export class KubeSource {
@@ -91,6 +98,7 @@ export class KubeSource {
       this.#objects("pod", PODS, projectPod, {}),
       this.#objects("export", serviceExports(version), projectExport, expected),
       ...policyKinds.map((kind) => this.#policies(kind)),
+      ...(options.onNamespace === undefined ? [] : [this.#namespaces(options.onNamespace)]),
     ];
     this.policies = new PolicyFacts({
       sight: {
@@ -144,6 +152,13 @@ export class KubeSource {
     });
   }
 
+  #namespaces(onNamespace: NonNullable<KubeSourceOptions["onNamespace"]>): Reflector<unknown> {
+    return this.#reflector(NAMESPACES, projectNamespace, {}, (changes) => {
+      for (const change of changes)
+        onNamespace(change.key, change.kind === "set" ? (change.value as NamespaceObject) : undefined);
+    });
+  }
+
   #policies(kind: PolicyObjectKind): Reflector<unknown> {
     return this.#reflector(
       POLICY_RESOURCES[kind],
@@ -192,7 +207,10 @@ export class KubeSource {
 
   #endpointsChanged(change: Change<SliceObject>): void {
     const slice = change.kind === "set" ? change.value : change.before;
-    if (slice !== undefined) this.policies.addressesChanged(`${slice.namespace}/${slice.service}`);
+    if (slice === undefined) return;
+    const service = `${slice.namespace}/${slice.service}`;
+    this.policies.addressesChanged(service);
+    this.#options.onEndpoints(service);
   }
 
   #addressesOf(key: string, port: number): ServiceAddresses {

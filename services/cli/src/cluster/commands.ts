@@ -66,7 +66,17 @@ export function addClusterCommands(program: Command): void {
         "in Kubernetes: the gateway's LoadBalancer, NodePort or ClusterIP",
         "LoadBalancer",
       ],
-      ["--cluster-set-ips <cidrs>", "in Kubernetes: addresses of imported services", "198.18.0.0/16"],
+      ["--cluster-set-ips <cidrs>", "in Kubernetes: addresses of imported services (default: 198.18.0.0/16)"],
+      [
+        "--gateway-mode <on|off>",
+        "in Kubernetes: pods without a sidecar call and are called through the gateway (default: off)",
+      ],
+      [
+        "--neighbour-cidrs <cidrs>",
+        "in Kubernetes: this cluster's pods and nodes, whose plain text permissive sidecars take (default: nobody's)",
+      ],
+      ["--endpoint-slices <which>", "in Kubernetes: for all, headless or none of the imports (default: all)"],
+      ["--patch-dns", "in Kubernetes: let CoreDNS forward clusterset.local to the agent"],
       ["--storage-class <name>", "in Kubernetes: for the agent's keys (default: the cluster's)"],
       ["--ephemeral", "in Kubernetes, for trials: keep the keys on the pod's own disk and lose them with it"],
       ["--agent-image <image>", "in Kubernetes: REPOSITORY[:TAG][@DIGEST]"],

@@ -49,6 +49,8 @@ function adapted(manifest: Manifest, settings: Settings, hashOf: (name: string) 
   return manifest;
 }
 
+const ENTRY_SERVICE = { namespace: NAMESPACE, name: GATEWAY_SERVICE };
+
 type Data = Readonly<Record<string, string>>;
 
 function withData(manifest: Manifest, settings: Settings): Manifest {
@@ -80,11 +82,15 @@ function agentConfig(text: string, settings: Settings): string {
     source: {
       kubernetes: {
         ...kubernetes,
-        ...(settings.gatewayImage === ""
-          ? {}
-          : { sidecars: { ...object(kubernetes.sidecars), proxyImage: settings.gatewayImage } }),
+        sidecars: {
+          ...object(kubernetes.sidecars),
+          neighbourCidrs: settings.neighbourCidrs,
+          ...(settings.gatewayImage === "" ? {} : { proxyImage: settings.gatewayImage }),
+        },
         clusterSetIps: settings.clusterSetIps,
         serviceCidrs: settings.serviceCidrs,
+        endpointSlices: settings.endpointSlices,
+        ...(settings.gatewayMode ? { gatewayMode: { entryService: ENTRY_SERVICE } } : {}),
       },
     },
     gateway: {

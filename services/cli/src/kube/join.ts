@@ -15,6 +15,7 @@ import { durationOption } from "../shell/moment.ts";
 import { say, table } from "../shell/output.ts";
 import type { Action } from "../shell/program.ts";
 import { type Applied, apply, established, remove } from "./apply.ts";
+import { dnsAddress, forwardClusterSet, stanza } from "./cluster-dns.ts";
 import { type KubeDoor, openDoor } from "./door.ts";
 import { agentObjects, type Base, isBefore, joinSecret, readBase } from "./installation.ts";
 import { agentState, agentTarget, type Installed, installedAgent } from "./installed.ts";
@@ -91,13 +92,15 @@ async function install({ door, base, settings, token, deadline }: Install) {
       objects.filter((manifest) => !isBefore(manifest)),
     )),
   );
+  const dns = await dnsAddress(door);
+  if (settings.patchDns) applied.push(await forwardClusterSet(door, dns));
   for (const { object: name, outcome } of applied) if (outcome !== "unchanged") say(`${outcome}  ${name}`);
   await ready(door, settings, deadline);
   await remove(door, [joinSecret("")], deadline);
   say(`${settings.cluster}'s agent is ready; measuring the way to the other clusters`);
   const target = agentTarget(door);
   const trips = await verified(target, { cluster: settings.cluster, gateway: "gw" }, [], deadline);
-  return report(door, settings, address || "its nodes", applied, trips);
+  return report(door, settings, { address: address || "its nodes", dns }, applied, trips);
 }
 
 /** The MCS API may be there already, from another hand: it stays as it is. */
@@ -164,8 +167,8 @@ function dryRun(base: Base, settings: Settings) {
 
 function report(
   door: KubeDoor,
-  { cluster, port }: Settings,
-  address: string,
+  { cluster, port, patchDns }: Settings,
+  { address, dns }: { readonly address: string; readonly dns: string },
   applied: readonly Applied[],
   trips: readonly RoundTrip[],
 ) {
@@ -186,6 +189,14 @@ function report(
                 rtt(rttMs),
               ]),
             ).trimEnd(),
+        ...(patchDns || dns === ""
+          ? []
+          : [
+              `\nfor names under clusterset.local add this to the DNS of ${door.context} (--patch-dns does it):\n`,
+              stanza(dns)
+                .replaceAll(/^(?=.)/gm, "  ")
+                .trimEnd(),
+            ]),
         `\ncheck it: hansa check --context ${text(door.context)}`,
       ].join("\n"),
   };

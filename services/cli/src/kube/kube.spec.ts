@@ -1,6 +1,7 @@
 /** What an installation in Kubernetes is made of: the chart's objects with a cluster's own settings, and what is asked before. */
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { stanza, withBlock } from "./cluster-dns.ts";
 import { agentObjects, readBase } from "./installation.ts";
 import { answerIn, podReason } from "./installed.ts";
 import { isKubeContext } from "./names.ts";
@@ -16,7 +17,6 @@ const options = {
   nats: "nats://nats.example.com:4222",
   gatewayPort: "15443",
   service: "LoadBalancer",
-  clusterSetIps: "198.18.0.0/16",
 };
 const settings = (more: object = {}) => settingsOf({ ...options, ...more }, ticket, undefined);
 
@@ -50,6 +50,9 @@ describe("an installation", () => {
         service: "ClusterIP",
         clusterSetIps: "198.19.0.0/16",
         gatewayImage: "e:1",
+        gatewayMode: "on",
+        neighbourCidrs: "10.64.0.0/16",
+        endpointSlices: "headless",
       },
       { ...ticket, cluster: "us" },
       undefined,
@@ -65,7 +68,14 @@ describe("an installation", () => {
       hub: { url: "https://h:1" },
       nats: { servers: ["tls://n:1"] },
       gateway: { name: "gw", address: "10.9.0.1", port: 16_443, listen: "0.0.0.0" },
-      source: { kubernetes: { clusterSetIps: ["198.19.0.0/16"], sidecars: { proxyImage: "e:1" } } },
+      source: {
+        kubernetes: {
+          clusterSetIps: ["198.19.0.0/16"],
+          sidecars: { proxyImage: "e:1", neighbourCidrs: ["10.64.0.0/16"] },
+          gatewayMode: {},
+          endpointSlices: "headless",
+        },
+      },
     });
     expect(JSON.parse(data["gateway.json"] ?? "")).toMatchObject({
       node: { id: "gateway/gw", cluster: "us", locality: { region: "r2", zone: "z1" } },
@@ -117,11 +127,14 @@ describe("settings", () => {
     hub: { url: "https://kept:1" },
     nats: { servers: ["nats://kept:1"] },
     gateway: { address: "10.0.0.1", port: 16_443 },
+    source: {
+      kubernetes: { clusterSetIps: ["198.19.0.0/16"], endpointSlices: "none", gatewayMode: {} },
+    },
   };
-  const { gatewayPort, service, clusterSetIps } = options;
+  const { gatewayPort, service } = options;
 
   it("are kept where no flag changes them", () => {
-    expect(settingsOf({ gatewayPort, service, clusterSetIps }, undefined, installed)).toMatchObject({
+    expect(settingsOf({ gatewayPort, service }, undefined, installed)).toMatchObject({
       cluster: "eu",
       region: "r1",
       zones: ["a"],
@@ -131,7 +144,15 @@ describe("settings", () => {
       nats: ["nats://kept:1"],
       address: "10.0.0.1",
       port: 16_443,
+      clusterSetIps: ["198.19.0.0/16"],
+      endpointSlices: "none",
+      gatewayMode: true,
     });
+  });
+
+  it("say no where a flag takes back what is installed", () => {
+    const off = settingsOf({ gatewayPort, service, gatewayMode: "off" }, undefined, installed);
+    expect(off.gatewayMode).toBe(false);
   });
 
   it.each([
@@ -143,6 +164,8 @@ describe("settings", () => {
     [{ service: "ClusterIP" }, "--address"],
     [{ agentImage: "A image" }, "--agent-image"],
     [{ hub: "http://hub" }, "--hub"],
+    [{ gatewayMode: "yes" }, "--gateway-mode"],
+    [{ endpointSlices: "some" }, "--endpoint-slices"],
   ])("%j are refused by their flag", (more, flag) => {
     expect(() => settings(more)).toThrow(
       expect.objectContaining({ code: "HSA1001", message: expect.stringContaining(flag) }),
@@ -153,6 +176,26 @@ describe("settings", () => {
     expect(() => settingsOf(options, undefined, undefined)).toThrow(
       expect.objectContaining({ code: "HSA1001" }),
     );
+  });
+});
+
+describe("the cluster's Corefile", () => {
+  const others = ".:53 {\n    kubernetes cluster.local\n}\n";
+  const block = stanza("10.96.0.7");
+
+  it("gets a block between its marks, and the same again changes nothing", () => {
+    const once = withBlock(others, block);
+    expect(once.startsWith(others.trimEnd())).toBe(true);
+    expect(once).toContain(`# hansa: begin\n${block}# hansa: end\n`);
+    expect(withBlock(once, block)).toBe(once);
+  });
+
+  it("gets another address in its place, and is as it was without the block", () => {
+    const moved = withBlock(withBlock(others, block), stanza("10.96.0.8"));
+    expect(moved).toContain("10.96.0.8");
+    expect(moved).not.toContain("10.96.0.7");
+    expect(withBlock(moved, "").trim()).toBe(others.trim());
+    expect(withBlock(others, "")).toBe(others);
   });
 });
 

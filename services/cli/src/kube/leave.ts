@@ -10,6 +10,7 @@ import { loadContext } from "../shell/context.ts";
 import { say } from "../shell/output.ts";
 import type { Action, Shell } from "../shell/program.ts";
 import { remove } from "./apply.ts";
+import { unforwardClusterSet } from "./cluster-dns.ts";
 import { openDoor } from "./door.ts";
 import { BUNDLE_MAP, isBefore, joinSecret, readBase, WEBHOOK } from "./installation.ts";
 import { mustBeInstalled } from "./installed.ts";
@@ -51,6 +52,8 @@ export const action: Action = async (shell, [name], options) => {
     ];
     const removed = await remove(door, objects, performance.now() + REMOVED_WITHIN_MS);
     if (options.purge === true && (await purged(door))) removed.push(`PersistentVolumeClaim/data-${AGENT}-0`);
+    const forwarded = await unforwardClusterSet(door);
+    if (forwarded !== undefined) removed.push(`its part of ${forwarded.object}`);
     for (const object of removed) say(`removed  ${object}`);
     return {
       kind: "ClusterRemoved",

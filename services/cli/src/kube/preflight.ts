@@ -4,6 +4,7 @@ import { HansaError } from "@hansa/core";
 import { AGENT_RULES, problemError, type Resource } from "@hansa/kube";
 import { list, object, text } from "../shell/api.ts";
 import { duration } from "../shell/output.ts";
+import { NO_COREFILE, readCorefile } from "./cluster-dns.ts";
 import type { KubeDoor } from "./door.ts";
 import { type Manifest, resourceOf } from "./objects.ts";
 import { NAMESPACE } from "./place.ts";
@@ -44,12 +45,13 @@ export async function preflight(
   nowMs: () => number,
 ): Promise<Finding[]> {
   const server = await serverFindings(door, nowMs);
-  const [rights, storage, reach] = await Promise.all([
-    rightFindings(door, manifests),
+  const found = await Promise.all([
+    rightFindings(door, [...wantedRights(manifests), ...(settings.patchDns ? [PATCH_DNS] : [])]),
     storageFindings(door, settings),
+    dnsFindings(door, settings),
     reachFindings(settings),
   ]);
-  return [...server, ...rights, ...storage, ...reach];
+  return [...server, ...found.flat()];
 }
 
 /** Throws HSA7040 with every finding. */
@@ -114,8 +116,15 @@ export function wantedRights(manifests: readonly Manifest[]): Wanted[] {
   return [...new Map(all).values()];
 }
 
-async function rightFindings(door: KubeDoor, manifests: readonly Manifest[]): Promise<Finding[]> {
-  const wanted = wantedRights(manifests);
+const PATCH_DNS: Wanted = { group: "", resource: "configmaps", verb: "patch", namespace: "kube-system" };
+
+async function dnsFindings(door: KubeDoor, { patchDns }: Settings): Promise<Finding[]> {
+  if (!patchDns) return [];
+  const ok = (await readCorefile(door)) !== undefined;
+  return [{ check: "dns", ok, message: ok ? "CoreDNS" : NO_COREFILE }];
+}
+
+async function rightFindings(door: KubeDoor, wanted: readonly Wanted[]): Promise<Finding[]> {
   const answers = await Promise.all(wanted.map((right) => mayI(door, right)));
   const missing = wanted.filter((_, index) => answers[index] !== true);
   const names = missing.map(

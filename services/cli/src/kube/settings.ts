@@ -20,6 +20,13 @@ export interface Settings {
   readonly serviceType: "LoadBalancer" | "NodePort" | "ClusterIP";
   readonly clusterSetIps: readonly string[];
   readonly serviceCidrs: readonly string[];
+  /** For which imports the agent writes EndpointSlices. */
+  readonly endpointSlices: "all" | "headless" | "none";
+  readonly gatewayMode: boolean;
+  /** Whose plain text permissive sidecars take. */
+  readonly neighbourCidrs: readonly string[];
+  /** The cluster's own DNS is told to forward clusterset.local. */
+  readonly patchDns: boolean;
   /** Keys on the pod's own disk: they go with it. */
   readonly ephemeral: boolean;
   readonly storageClass: string;
@@ -31,6 +38,8 @@ type Options = Readonly<Record<string, unknown>>;
 
 const IMAGE = /^[a-z0-9][A-Za-z0-9._:/-]*(@sha256:[0-9a-f]{64})?$/;
 const CIDRS = /^[0-9a-fA-F.:]+\/\d{1,3}$/;
+/** Meant for benchmarks (RFC 2544), so that no network has them. */
+const CLUSTER_SET_IPS = "198.18.0.0/16";
 
 /** `installed`: the agent's configuration in the cluster. Throws HSA1001 for the flag that is missing or wrong. */
 export function settingsOf(
@@ -54,7 +63,7 @@ export function settingsOf(
   const flag = (name: string, given: unknown, kept: readonly string[], form: RegExp): readonly string[] =>
     given === undefined && kept.length > 0 ? kept : words(name, needed(name, given), form);
   const region = needed("--region", options.region ?? (text(before.region) || undefined));
-  const type = serviceType(options.service);
+  const type = oneOf("--service", options.service, ["LoadBalancer", "NodePort", "ClusterIP"]);
   const address = options.address === undefined ? text(gateway.address) : String(options.address);
   if (type === "ClusterIP" && address === "")
     throw new HansaError(
@@ -77,8 +86,26 @@ export function settingsOf(
     address,
     port: port === 15_443 && gateway.port !== undefined ? Number(gateway.port) : port,
     serviceType: type,
-    clusterSetIps: words("--cluster-set-ips", options.clusterSetIps, CIDRS),
+    clusterSetIps:
+      options.clusterSetIps === undefined
+        ? keptOr(source.clusterSetIps, [CLUSTER_SET_IPS])
+        : words("--cluster-set-ips", options.clusterSetIps, CIDRS),
     serviceCidrs: keptOr(source.serviceCidrs, []),
+    endpointSlices: oneOf("--endpoint-slices", options.endpointSlices ?? source.endpointSlices ?? "all", [
+      "all",
+      "headless",
+      "none",
+    ]),
+    gatewayMode:
+      oneOf("--gateway-mode", options.gatewayMode ?? (source.gatewayMode === undefined ? "off" : "on"), [
+        "on",
+        "off",
+      ]) === "on",
+    neighbourCidrs:
+      options.neighbourCidrs === undefined
+        ? keptOr(object(source.sidecars).neighbourCidrs, [])
+        : words("--neighbour-cidrs", options.neighbourCidrs, CIDRS),
+    patchDns: options.patchDns === true,
     ephemeral: options.ephemeral === true,
     storageClass: options.storageClass === undefined ? "" : String(options.storageClass),
     agentImage: image("--agent-image", options.agentImage),
@@ -98,13 +125,10 @@ function hubUrl(value: unknown, otherwise: string): string {
   return String(value);
 }
 
-function serviceType(value: unknown): Settings["serviceType"] {
-  const found = (["LoadBalancer", "NodePort", "ClusterIP"] as const).find((type) => type === value);
+function oneOf<T extends string>(flag: string, value: unknown, known: readonly T[]): T {
+  const found = known.find((one) => one === value);
   if (found === undefined)
-    throw new HansaError(
-      "HSA1001",
-      `--service ${String(value)}: must be LoadBalancer, NodePort or ClusterIP`,
-    );
+    throw new HansaError("HSA1001", `${flag} ${String(value)}: must be one of ${known.join(", ")}`);
   return found;
 }
 

@@ -2,33 +2,24 @@
  * A federation of Kubernetes clusters on this machine: real API servers and nodes (deploy/tools/kube), hub, NATS and
  * Postgres beside them, agent and gateway as pods in each cluster. Owns the order in which they start and end.
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { HansaError } from "@hansa/core";
 import { callApi } from "@hansa/identity";
 import { kubeBinaries } from "../../../../deploy/tools/kube/binaries.ts";
 import type { KubeCluster } from "../../../../deploy/tools/kube/cluster.ts";
 import type { LabImage } from "../../../../deploy/tools/kube/images.ts";
-import { kinds } from "../../../../deploy/tools/kube/kinds.ts";
 import { type Kube, startKube } from "../../../../deploy/tools/kube/kube.ts";
 import { planClusters } from "../../../../deploy/tools/kube/plan.ts";
 import type { LabPaths } from "../../../../deploy/tools/lab-paths.ts";
-import { envoyBinary, node24, root } from "../../../../deploy/tools/paths.mjs";
+import { root } from "../../../../deploy/tools/paths.mjs";
 import { type AddressPlan, PORTS } from "../addresses.ts";
 import { Component, type ComponentSpec } from "../supervisor/component.ts";
 import { Fleet } from "../supervisor/fleet.ts";
 import type { Action } from "../supervisor/lab.ts";
 import type { Topology, TopologyCluster } from "../topology/types.ts";
-import {
-  ADMIN_PORT,
-  type AgentManifestOptions,
-  agentManifests,
-  dnsStanza,
-  GATEWAY_PORT,
-  type Manifest,
-  SYSTEM,
-  systemManifests,
-} from "./manifests.ts";
 import { topologyManifests } from "./workloads.ts";
 
 const READY_MS = 60_000;
@@ -146,7 +137,7 @@ export class KubeLab {
     return await startKube({
       clusters: names(topology),
       dir,
-      nodes: { forwards, images: hansaImages(join(dir, "bin")) },
+      nodes: { forwards, images: [workloadImage()] },
     });
   }
 
@@ -165,18 +156,39 @@ export class KubeLab {
     await component.start();
   }
 
+  /** As its operator: a token, and then what anybody types. */
   async #join(cluster: TopologyCluster, index: number): Promise<void> {
-    const api = this.kube.cluster(cluster.name);
-    await api.apply(kinds());
-    await apply(api, systemManifests());
-    const gateway = await addressOf(api, "hansa-gateway", "{.status.loadBalancer.ingress[0].ip}");
-    const dns = await addressOf(api, "hansa-dns", "{.spec.clusterIP}");
-    const { config, joinToken } = await this.#agentConfig(cluster, index, gateway);
-    await apply(api, agentManifests({ config, joinToken }));
-    await forwardDns(api, dns);
-    await api.kubectl.ok(
-      ["-n", SYSTEM, "rollout", "status", "deployment/hansa-agent", `--timeout=${READY_MS}ms`],
-      { timeoutMs: READY_MS + 5000 },
+    const { plan } = this.kube.cluster(cluster.name).options;
+    const hub = this.fleet.federation.hubTarget();
+    const grant = {
+      namespaces: ["*"],
+      // Pods' own: other clusters are told the addresses behind a headless service.
+      cidrs: [plan.podCidr, plan.loadBalancerCidr],
+      region: cluster.region,
+      // The nodes' own zone is a name of their cluster's.
+      zones: [...new Set([...cluster.zones, `${cluster.name}-a`])],
+      network: cluster.network,
+    };
+    const { data } = (await callApi(hub, {
+      method: "POST",
+      path: "/v1/tokens",
+      body: { cluster: cluster.name, grant },
+    })) as { data: { token: string } };
+    const flags = {
+      context: cluster.name,
+      region: grant.region,
+      zones: grant.zones.join(","),
+      network: grant.network,
+      cidrs: grant.cidrs.join(","),
+      hub: `https://${plan.nodeIp}:${PORTS.hubApi}`,
+      nats: `nats://${plan.nodeIp}:${PORTS.nats}`,
+      "cluster-set-ips": poolOf(index),
+      "gateway-mode": "on",
+    };
+    await this.#hansa(
+      `join-${cluster.name}`,
+      ["cluster", "join", "--ephemeral", "--patch-dns", ...flagsOf(flags)],
+      data.token,
     );
   }
 
@@ -185,7 +197,7 @@ export class KubeLab {
     const objects = topologyManifests(topology, cluster);
     if (objects.length === 0) return;
     const api = this.kube.cluster(cluster);
-    await apply(api, objects);
+    await api.apply(objects.map((object) => JSON.stringify(object)).join("\n---\n"));
     const namespaces = new Set(topology.workloads.map(({ namespace }) => namespace));
     for (const namespace of namespaces) {
       const args = ["-n", namespace, "wait", "--for=condition=Available", "deployment", "--all"];
@@ -194,78 +206,47 @@ export class KubeLab {
     progress(`workloads of ${cluster} run`);
   }
 
-  async #agentConfig(
-    cluster: TopologyCluster,
-    index: number,
-    gateway: string,
-  ): Promise<AgentManifestOptions> {
-    const { plan } = this.kube.cluster(cluster.name).options;
-    const hub = this.fleet.federation.hubTarget();
-    const wanted = {
-      namespaces: ["*"],
-      cidrs: [plan.podCidr, plan.loadBalancerCidr],
-      region: cluster.region,
-      zones: [...new Set([...cluster.zones, `${cluster.name}-a`])],
-      network: cluster.network,
-    };
-    const { data } = (await callApi(hub, {
-      method: "POST",
-      path: "/v1/tokens",
-      body: { cluster: cluster.name, grant: wanted },
-    })) as { data: { token: string } };
-    const config = {
-      cluster: cluster.name,
-      source: {
-        kubernetes: {
-          clusterSetIps: [poolOf(index)],
-          serviceCidrs: [plan.serviceCidr],
-          leaseNamespace: SYSTEM,
-          gatewayMode: { entryAddress: "POD_IP" },
-        },
-      },
-      ...wanted,
-      hub: { url: `https://${plan.nodeIp}:${PORTS.hubApi}`, caPem: hub.caPem },
-      nats: { servers: [`nats://${plan.nodeIp}:${PORTS.nats}`] },
-      admin: { host: "0.0.0.0", port: ADMIN_PORT },
-      gateway: { name: "gw", address: gateway, port: GATEWAY_PORT, listen: "POD_IP" },
-    };
-    return { config, joinToken: data.token };
+  /** Throws with what it said last. */
+  async #hansa(name: string, args: readonly string[], token: string): Promise<void> {
+    const { paths } = this.#options;
+    const log = join(paths.logs, `${name}.log`);
+    const program = [
+      "--disable-warning=ExperimentalWarning",
+      join(root, "services/cli/src/main.ts"),
+      ...args,
+    ];
+    const env = { ...process.env, KUBECONFIG: this.kube.kubeconfig, HANSA_JOIN_TOKEN: token };
+    // Where no file has a cluster's name.
+    const child = spawn(process.execPath, program, {
+      cwd: paths.sockets,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let said = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk: Buffer) => {
+        said += chunk.toString();
+      });
+    const [status] = await once(child, "close");
+    writeFileSync(log, said);
+    if (status === 0) return;
+    throw new HansaError(
+      "HSA6005",
+      `hansa ${args.slice(0, 2).join(" ")}: ${said.trim().split("\n").slice(-3).join("; ")} (log: ${log})`,
+    );
   }
 }
 
 const names = ({ clusters }: Topology): string[] => clusters.map(({ name }) => name);
 
-export const apply = async (api: KubeCluster, objects: readonly Manifest[]): Promise<void> =>
-  await api.apply(objects.map((object) => JSON.stringify(object)).join("\n---\n"));
+const flagsOf = (flags: Readonly<Record<string, string>>): string[] =>
+  Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
 
-/** Adds to the Corefile, as an administrator would by `kubectl edit`. */
-async function forwardDns({ kubectl }: KubeCluster, address: string): Promise<void> {
-  const place = ["-n", "kube-system", "configmap", "coredns"];
-  const before = await kubectl.ok(["get", ...place, "-o", "jsonpath={.data.Corefile}"]);
-  const patch = { data: { Corefile: `${before}\n${dnsStanza(address)}` } };
-  await kubectl.ok(["patch", ...place, "--type=merge", "-p", JSON.stringify(patch)]);
-}
-
-async function addressOf(api: KubeCluster, service: string, path: string): Promise<string> {
-  const deadline = performance.now() + READY_MS;
-  for (;;) {
-    const found = await api.kubectl.ok(["-n", SYSTEM, "get", "service", service, "-o", `jsonpath=${path}`]);
-    if (found !== "") return found.trim();
-    if (performance.now() > deadline) throw new Error(`${api.name}: Service ${service} has no address`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-/** This checkout's agent and the machine's Envoy, as images that manifests name. */
-export function hansaImages(bin: string): LabImage[] {
-  mkdirSync(bin, { recursive: true, mode: 0o755 });
-  const agent = `#!/bin/sh\nexec ${node24() ?? "node"} --disable-warning=ExperimentalWarning ${join(root, "services/agent/src/main.ts")} "$@"\n`;
-  writeFileSync(join(bin, "hansa-agent"), agent, { mode: 0o755 });
-  const workload = join(root, "services/lab/src/workload/main.ts");
-  const node = [node24() ?? "node", "--disable-warning=ExperimentalWarning"];
-  return [
-    { name: "hansa/lab-workload", entrypoint: [...node, workload] },
-    { name: "hansa/agent", entrypoint: [join(bin, "hansa-agent")], path: [bin] },
-    { name: "envoyproxy/envoy", entrypoint: [envoyBinary()], path: [dirname(envoyBinary())] },
-  ];
-}
+const workloadImage = (): LabImage => ({
+  name: "hansa/lab-workload",
+  entrypoint: [
+    process.execPath,
+    "--disable-warning=ExperimentalWarning",
+    join(root, "services/lab/src/workload/main.ts"),
+  ],
+});

@@ -1,6 +1,14 @@
 /** A topology's namespaces, workloads, services and exports as Kubernetes objects, by cluster. Pure. */
-import type { Topology, TopologyService, TopologyWorkload } from "../topology/types.ts";
-import type { Manifest } from "./manifests.ts";
+import { SYSTEM_NAMESPACE } from "@hansa/core";
+import type {
+  Topology,
+  TopologyAllow,
+  TopologyFailover,
+  TopologyService,
+  TopologyWorkload,
+} from "../topology/types.ts";
+
+type Manifest = Readonly<Record<string, unknown>>;
 
 const APP_PORT = 8080;
 
@@ -10,6 +18,7 @@ export function topologyManifests(topology: Topology, cluster: string): Manifest
   const served = topology.services.filter(({ namespace, name }) =>
     runs.some((workload) => workload.namespace === namespace && workload.services.includes(name)),
   );
+  const serves = new Set(served.map(({ namespace, name }) => `${namespace}/${name}`));
   // Namespaces are the same everywhere (KEP-1645, "namespace sameness"): who has one imports what is exported in it.
   const all = [...topology.workloads, ...topology.services];
   const namespaces = [...new Set(all.map(({ namespace }) => namespace))].sort();
@@ -29,15 +38,20 @@ export function topologyManifests(topology: Topology, cluster: string): Manifest
     ...runs.map((workload) => deployment(workload, cluster, topology)),
     ...served.map((service) => serviceOf(service, runs)),
     ...served.filter(({ exportedFrom }) => exportedFrom.includes(cluster)).map(exportOf),
+    ...topology.allows.filter(({ namespace, service }) => serves.has(`${namespace}/${service}`)).map(allowOf),
+    ...topology.failover.map(failoverOf),
   ];
 }
 
 /** Pods are found by the services that they serve: more than one workload may serve one. */
-const serves = (name: string): string => `hansa.dev/serves-${name}`;
+const servesLabel = (name: string): string => `hansa.dev/serves-${name}`;
 
 function deployment(workload: TopologyWorkload, cluster: string, topology: Topology): Manifest {
   const { namespace, name, services, serviceAccount } = workload;
-  const labels = { app: name, ...Object.fromEntries(services.map((service) => [serves(service), "true"])) };
+  const labels = {
+    app: name,
+    ...Object.fromEntries(services.map((service) => [servesLabel(service), "true"])),
+  };
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
@@ -92,7 +106,7 @@ function serviceOf({ namespace, name, ports }: TopologyService, runs: readonly T
     kind: "Service",
     metadata: { name, namespace },
     spec: {
-      selector: only.length === 1 ? { app: only[0]!.name } : { [serves(name)]: "true" },
+      selector: only.length === 1 ? { app: only[0]!.name } : { [servesLabel(name)]: "true" },
       ports: ports.map(({ name: portName, port, protocol }) => ({
         name: portName,
         port,
@@ -111,3 +125,25 @@ const exportOf = ({ namespace, name }: TopologyService): Manifest => ({
   kind: "ServiceExport",
   metadata: { name, namespace },
 });
+
+/** Named by their place: who changes the list changes the objects. */
+const allowOf = ({ namespace, service, from }: TopologyAllow, index: number): Manifest => ({
+  apiVersion: "hansa.dev/v1alpha1",
+  kind: "AllowPolicy",
+  metadata: { name: `allow-${index + 1}`, namespace },
+  spec: { service, from: [from] },
+});
+
+function failoverOf(policy: TopologyFailover): Manifest {
+  const { namespace, service, hysteresisMs, ...spec } = policy;
+  const isDefault = service === "-";
+  return {
+    apiVersion: "hansa.dev/v1alpha1",
+    kind: "FailoverPolicy",
+    metadata: {
+      name: isDefault ? "default" : service,
+      namespace: isDefault ? SYSTEM_NAMESPACE : namespace,
+    },
+    spec: { ...spec, hysteresisSeconds: Math.round(hysteresisMs / 1000) },
+  };
+}

@@ -3,6 +3,7 @@
  * what the API server did not check is judged where facts are made of it.
  */
 import type { IpFamily, Transport } from "@hansa/events";
+import { INBOUND_MODE, PROXY_LABEL } from "@hansa/inject";
 import { flag, type Json, list, member, number, record, string, stringList, strings } from "./json.ts";
 
 export interface NamedObject {
@@ -59,6 +60,14 @@ export interface PodObject extends NamedObject {
   readonly uid: string;
   /** Of its node; of gateways alone. */
   readonly nodeIps?: readonly string[];
+  /** "" until it has one. */
+  readonly ip: string;
+  /** What it says of plain text (hansa.dev/inbound), right or wrong. */
+  readonly inbound?: string;
+}
+
+export interface NamespaceObject {
+  readonly inbound?: string;
 }
 
 export interface ConditionObject {
@@ -82,8 +91,6 @@ export interface ExportObject extends NamedObject {
   readonly conditions: readonly ConditionObject[];
 }
 
-/** The injector sets it on pods whose proxy takes mTLS. */
-export const PROXY_LABEL = "hansa.dev/proxy";
 /** The chart sets it on gateways. */
 export const GATEWAY_LABEL = "hansa.dev/gateway";
 const OPTION_PREFIX = "hansa.dev/";
@@ -180,6 +187,12 @@ function projectEndpoint(endpoint: unknown): SliceEndpoint {
   };
 }
 
+export const projectNamespace = (object: Json): NamespaceObject =>
+  inboundIn(strings(record(object, "metadata"), "labels"));
+
+const inboundIn = ({ [INBOUND_MODE]: inbound }: Readonly<Record<string, string>>): NamespaceObject =>
+  inbound === undefined ? {} : { inbound };
+
 export function projectPod(object: Json): PodObject {
   const labels = strings(record(object, "metadata"), "labels");
   const status = record(object, "status");
@@ -188,6 +201,8 @@ export function projectPod(object: Json): PodObject {
     serviceAccount: string(record(object, "spec"), "serviceAccountName") ?? "default",
     meshed: labels[PROXY_LABEL] === "sidecar",
     uid: string(record(object, "metadata"), "uid") ?? "",
+    ip: string(record(object, "status"), "podIP") ?? "",
+    ...inboundIn(strings(record(object, "metadata"), "annotations")),
     ...(labels[GATEWAY_LABEL] === undefined
       ? {}
       : { nodeIps: list(status, "hostIPs").flatMap((entry) => string(entry, "ip") ?? []) }),
