@@ -18,6 +18,8 @@ const long = [
     "control-plane",
     "credentials",
     "dns",
+    "gateway-dns",
+    "gateway-pods",
     "hub-chart",
     "join",
     "lab",
@@ -25,6 +27,7 @@ const long = [
     "outages",
     "reflector",
     "requests",
+    "sidecar-names",
   ].map((name) => `test/kube/${name}.spec.ts`),
 ];
 

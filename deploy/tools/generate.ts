@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { ADMIN_PORT, probeConfig } from "@hansa/inject";
 import { AGENT_RULES, type Rule } from "@hansa/kube";
 import { envoyArguments, envoyBootstrap } from "@hansa/xds";
 import { parse } from "yaml";
@@ -12,6 +13,8 @@ import { root } from "./paths.mjs";
 
 const FILES = "deploy/charts/hansa-agent/files";
 const GATEWAY_DRAIN_S = 60;
+/** In a gateway's pod. */
+const IDENTITY = "/var/run/hansa";
 
 /** RBAC rules, each with its reason. */
 export const rulesYaml = (rules: readonly Rule[]): string =>
@@ -22,17 +25,39 @@ export const rulesYaml = (rules: readonly Rule[]): string =>
     )
     .join("");
 
-const gatewayBootstrap = (): string => {
-  const socket = (kind: string): string => `/run/hansa/sockets/@SOCKET@.${kind}`;
-  const bootstrap = envoyBootstrap({
-    nodeId: "gateway/@GATEWAY@",
-    cluster: "@CLUSTER@",
-    adsSocketPath: socket("sock"),
-    admin: { path: socket("admin") },
-    locality: { region: "@REGION@", zone: "@ZONE@" },
-  });
-  return `${JSON.stringify(bootstrap, null, 2)}\n`;
+const node = {
+  nodeId: "gateway/@GATEWAY@",
+  cluster: "@CLUSTER@",
+  locality: { region: "@REGION@", zone: "@ZONE@" },
 };
+
+/** Beside its agent, by the socket that the agent makes for it. */
+const gatewayBeside = (): object => {
+  const socket = (kind: string): string => `/run/hansa/sockets/@SOCKET@.${kind}`;
+  return envoyBootstrap({ ...node, adsSocketPath: socket("sock"), admin: { path: socket("admin") } });
+};
+
+/** In pods of its own, by TLS and the pod's token, as sidecars come. */
+const gatewayInPods = (): object =>
+  envoyBootstrap({
+    ...node,
+    agent: {
+      host: "hansa-sidecars.@NAMESPACE@.svc",
+      port: 15_012,
+      bundlePath: `${IDENTITY}/ca.crt`,
+      tokenPath: `${IDENTITY}/token`,
+    },
+    admin: { address: "127.0.0.1", port: ADMIN_PORT },
+    static: probeConfig([], ""),
+  });
+
+/**
+ * Load balancers have stopped by the end of the first sleep. Envoy takes a drain by POST alone, and a hook of a kubelet asks by GET;
+ * what it passes on unread is drained by its two ends, which are given the rest of the time.
+ */
+const DRAIN = `sleep 10; exec 3<>/dev/tcp/127.0.0.1/${ADMIN_PORT}; printf 'POST /drain_listeners?graceful&skip_exit HTTP/1.1\\r\\nhost: admin\\r\\ncontent-length: 0\\r\\nconnection: close\\r\\n\\r\\n' >&3; cat <&3 >/dev/null; sleep 45`;
+
+const json = (value: object): string => `${JSON.stringify(value, null, 2)}\n`;
 
 const argumentsJson = (): string =>
   `${JSON.stringify(envoyArguments({ bootstrapPath: "/etc/hansa/gateway.json", drainSeconds: GATEWAY_DRAIN_S }))}\n`;
@@ -44,7 +69,9 @@ export const chartParts = (): Readonly<Record<string, string>> => ({
   [`${FILES}/rules-cluster.yaml`]: rulesYaml(AGENT_RULES.filter((rule) => !own(rule))),
   [`${FILES}/rules-own.yaml`]: rulesYaml(AGENT_RULES.filter(own)),
   [`${FILES}/envoy-arguments.json`]: argumentsJson(),
-  [`${FILES}/gateway.json`]: gatewayBootstrap(),
+  [`${FILES}/gateway-beside.json`]: json(gatewayBeside()),
+  [`${FILES}/gateway-in-pods.json`]: json(gatewayInPods()),
+  [`${FILES}/gateway-drain.json`]: `${JSON.stringify(["bash", "-c", DRAIN])}\n`,
 });
 
 export const valuesOf = (chart: string, name: string): Values =>

@@ -4,4 +4,5 @@ export { cidrOf } from "./src/exclusions.ts";
 export { type Injection, inject, SHAPE } from "./src/inject.ts";
 export * from "./src/names.ts";
 export type { PatchOperation, Pod } from "./src/pod.ts";
+export { probeConfig, READY_PATH } from "./src/probe-config.ts";
 export type { InjectSettings } from "./src/settings.ts";

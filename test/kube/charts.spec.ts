@@ -20,6 +20,7 @@ const documented = CHARTS.flatMap((chart) =>
     .map((file) => [chart, basename(file, ".yaml")] as const),
 );
 
+const GATEWAY = "hansa-gateway";
 let kube: Kube;
 let eu: KubeCluster;
 beforeAll(async () => {
@@ -126,7 +127,6 @@ const WORKLOADS = ["StatefulSet", "Deployment"];
 describe("values that are wrong", () => {
   const minimal = valuesOf("hansa-agent", "minimal");
   const wrong = (change: Values): Values => ({ ...minimal, ...change });
-  const gateway = minimal.gateway as object;
   const hub = valuesOf("hansa-hub", "external");
 
   it.each<readonly [string, Values, RegExp]>([
@@ -137,8 +137,11 @@ describe("values that are wrong", () => {
     ["hansa-agent", wrong({ hub: { url: "http://hub:8443" } }), /\/hub\/url'?:.*pattern/],
     ["hansa-agent", wrong({ nats: { servers: ["nats.example.com"] } }), /\/nats\/servers\/0/],
     ["hansa-agent", wrong({ image: { digest: "sha256:12" } }), /\/image\/digest/],
-    ["hansa-agent", wrong({ gateway: { ...gateway, address: "" } }), /\/gateway\/address/],
-    ["hansa-agent", wrong({ gateway: { ...gateway, port: 443 } }), /\/gateway\/port.*1,?024/],
+    ["hansa-agent", wrong({ gateway: { address: "LB" } }), /\/gateway\/address/],
+    ["hansa-agent", wrong({ gateway: { addresses: ["lb"] } }), /\/gateway\/addresses\/0/],
+    ["hansa-agent", wrong({ gateway: { placement: "here" } }), /\/gateway\/placement/],
+    ["hansa-agent", wrong({ gateway: { replicas: { min: 0 } } }), /\/gateway\/replicas\/min/],
+    ["hansa-agent", wrong({ gateway: { port: 443 } }), /\/gateway\/port.*1,?024/],
     ["hansa-agent", wrong({ podMonitor: { enabled: true } }), /\/podMonitor\/tokenSecret/],
     ["hansa-agent", wrong({ gatewy: {} }), /gatewy/],
     ["hansa-agent", wrong({ resources: { limits: { memory: "lots" } } }), /\/resources\/limits\/memory/],
@@ -213,20 +216,55 @@ describe("one source", () => {
     );
   });
 
-  it.each(["minimal", "trial", "production"])(
-    "values/%s make a configuration that the agent takes",
-    (name) => {
-      const config = objects(rendered("hansa-agent", name)).find(({ kind }) => kind === "ConfigMap");
-      const parsed = parseConfig(config?.data?.["agent.yaml"] ?? "", "agent.yaml");
-      expect(parsed).toMatchObject({ cluster: "eu", network: "eu", gateway: { address: "192.0.2.10" } });
+  it.each<readonly [string, object]>([
+    ["minimal", { service: { namespace: "hansa-system", name: "hansa-gateway" }, serviceAccount: GATEWAY }],
+    ["trial", { address: "192.0.2.10" }],
+    ["production", { addresses: ["192.0.2.10", "gw.eu.example.com"], listen: "::", serviceAccount: GATEWAY }],
+  ])(
+    "values/%s make a configuration that the agent takes, and a gateway that comes to it",
+    (name, gateway) => {
+      const data: Record<string, string> = Object.assign(
+        {},
+        ...objects(rendered("hansa-agent", name)).map((one) => (one.kind === "ConfigMap" ? one.data : {})),
+      );
+      const parsed = parseConfig(data["agent.yaml"] ?? "", "agent.yaml");
+      expect(parsed).toMatchObject({ cluster: "eu", network: "eu", gateway });
+      const { serviceAccount } = parsed.gateway;
       // Where the agent listens for its gateway is where the gateway dials.
       const socket = `/run/hansa/sockets/${createHash("sha256").update("gateway/gw").digest("hex").slice(0, 16)}.sock`;
-      expect(config?.data?.["gateway.json"]).toContain(`"${socket}"`);
-      expect(JSON.parse(config?.data?.["gateway.json"] ?? "")).toMatchObject({
+      const { host, listen } = parsed.source.kubernetes?.sidecars ?? {};
+      expect(data["gateway.json"]).toContain(
+        serviceAccount === undefined ? `"${socket}"` : `"${host}:${listen?.port}"`,
+      );
+      expect(JSON.parse(data["gateway.json"] ?? "")).toMatchObject({
         node: { id: "gateway/gw", cluster: "eu", locality: { region: "eu-west-1", zone: parsed.zones[0] } },
       });
     },
   );
+
+  it("a gateway in pods of its own has an account without rights, and a token for the agent alone", () => {
+    const [deployment] = objects(rendered("hansa-agent", "minimal")).filter(
+      ({ kind }) => kind === "Deployment",
+    );
+    const pod =
+      deployment === undefined ? {} : (deployment.spec as { template: { spec: object } }).template.spec;
+    expect(pod).toMatchObject({ serviceAccountName: GATEWAY, automountServiceAccountToken: false });
+    expect(JSON.stringify(pod)).toContain('"audience":"hansa"');
+    const subjects = objects(rendered("hansa-agent", "minimal")).flatMap((one) =>
+      one.kind.endsWith("Binding") ? JSON.stringify(one) : [],
+    );
+    expect(subjects.join()).not.toContain(GATEWAY);
+  });
+
+  it("without sidecars and with the gateway beside the agent, no door is open", () => {
+    const [one] = render("hansa-agent", [
+      { ...valuesOf("hansa-agent", "trial"), sidecars: { enabled: false } },
+    ]);
+    const text = one === undefined ? "" : manifests(one);
+    expect(text).toContain("hansa-gateway");
+    for (const absent of ["15012", "15017", "hansa-sidecars", "kind: Deployment"])
+      expect(text).not.toContain(absent);
+  });
 });
 
 const byName = (one: Manifest, other: Manifest): number => (one.metadata.name < other.metadata.name ? -1 : 1);

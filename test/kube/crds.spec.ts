@@ -137,7 +137,8 @@ function outcomeOf(taken: Shown & Readonly<Record<string, unknown>>) {
   if (policy.kind === "AllowPolicy") return allowOutcome(policy);
   if (policy.kind === "FailoverPolicy") return failoverOutcome(policy);
   const found = () => ["192.0.2.1"];
-  return gatewayOutcome(policy, { region: "r", isReady: true, ofService: found, resolved: found });
+  const ofService = (_key: string, port: number) => ({ kind: "found", addresses: found(), port }) as const;
+  return gatewayOutcome(policy, { region: "r", isReady: true, ofService, resolve: found }, []);
 }
 
 /** Messages of all CEL rules in a schema. */

@@ -1,160 +1,133 @@
 /** Pods with sidecars that a real webhook injected, configured by a real agent: who reaches whom, by which address. */
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import type { KubeCluster } from "../../deploy/tools/kube/cluster.ts";
-import { kinds } from "../../deploy/tools/kube/kinds.ts";
-import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
-import { AgentRig } from "../contract/agent-rig.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Said, SHELL, SidecarRig } from "./support/sidecar-rig.ts";
 
-const POOL = "10.251.0.0/16";
-const [ADS, HOOK] = [15_010, 15_017];
-let agents: AgentRig;
-let kube: Kube;
-let eu: KubeCluster;
+let rig: SidecarRig;
 let vip: string;
 
 beforeAll(async () => {
-  agents = await AgentRig.start();
-  const host = `127.${agents.octet}.9.1`;
-  kube = await startKube({
-    clusters: ["eu"],
-    nodes: { forwards: [{ port: ADS, to: `${host}:${ADS}` }] },
-  });
-  eu = kube.cluster("eu");
-  await eu.apply(kinds());
-  const { nodeIp, podCidr } = eu.options.plan;
-  const cidrs = [`127.${agents.octet}.1.0/24`, podCidr];
-  const token = await agents.joinToken("eu", { cidrs });
-  const sidecars = {
-    host: nodeIp,
-    listen: { host, port: ADS },
-    webhook: { host, port: HOOK, advertised: host },
-    proxyImage: "envoyproxy/envoy:v1.40.0",
-    rulesImage: "hansa:lab",
+  // `us` has no agent: it is where calls come from that are not of this cluster.
+  rig = await SidecarRig.start({ others: ["us"] });
+  await rig.namespace("shop", { "hansa.dev/inject": "enabled" });
+  await rig.namespace("vault", { "hansa.dev/inject": "enabled", "hansa.dev/inbound": "strict" });
+  await rig.webhook();
+  const echo = {
+    image: "echo",
+    readinessProbe: { httpGet: { path: "/", port: 8080 }, periodSeconds: 1 },
   };
-  agents.configure("eu", token, {
-    cidrs,
-    source: {
-      kubernetes: {
-        kubeconfig: kube.kubeconfig,
-        context: "eu",
-        clusterSetIps: [POOL],
-        leaseNamespace: "default",
-        sidecars,
-      },
-    },
-  });
-  await agents.agent("eu");
-  await apply({
-    apiVersion: "v1",
-    kind: "Namespace",
-    metadata: { name: "shop", labels: { "hansa.dev/inject": "enabled" } },
-  });
-  const hook = ["get", "mutatingwebhookconfiguration/hansa-sidecars"];
-  await vi.waitUntil(async () => (await eu.kubectl.run(hook)).code === 0, { timeout: 20_000 });
-  await apply(
-    pod("shop", "pay", {
-      image: "echo",
-      readinessProbe: { httpGet: { path: "/", port: 8080 }, periodSeconds: 1 },
-    }),
-    pod("shop", "client", SHELL),
-    pod("default", "outsider", SHELL),
-    pod("default", "plain", { image: "echo" }),
-    {
-      apiVersion: "v1",
-      kind: "Service",
-      metadata: { name: "pay", namespace: "shop" },
-      spec: {
-        selector: { app: "pay" },
-        ports: [
-          { name: "http", port: 80, targetPort: 8080 },
-          { name: "tcp-raw", port: 81, targetPort: 8080 },
-        ],
-      },
-    },
-    {
-      apiVersion: "multicluster.x-k8s.io/v1beta1",
-      kind: "ServiceExport",
-      metadata: { name: "pay", namespace: "shop" },
-    },
+  const opened = { "hansa.dev/inbound": "permissive" };
+  await rig.pods(
+    ["shop", "pay", echo],
+    ["shop", "client", SHELL],
+    ["vault", "safe", echo],
+    ["vault", "desk", echo, opened],
+    ["default", "outsider", SHELL],
+    ["default", "plain", { image: "echo" }],
   );
-  for (const [namespace, name] of [
-    ["shop", "pay"],
-    ["shop", "client"],
-    ["default", "outsider"],
-    ["default", "plain"],
-  ])
-    await eu.kubectl.ok(["-n", namespace!, "wait", `pod/${name}`, "--for=condition=Ready", "--timeout=28s"]);
-  await vi.waitUntil(
-    async () => {
-      vip = await importIp();
-      return vip !== "";
-    },
-    { timeout: 15_000 },
-  );
-}, 150_000);
-afterAll(async () => {
-  await kube?.close();
-  await agents?.stop();
-});
+  const ports = [
+    { name: "http", port: 80, targetPort: 8080 },
+    { name: "tcp-raw", port: 81, targetPort: 8080 },
+  ];
+  await rig.exported("shop", "pay", ports);
+  await rig.exported("vault", "safe", ports);
+  await rig.exported("vault", "desk", ports);
+  vip = await rig.importIp("shop", "pay");
+}, 200_000);
+afterAll(() => rig?.stop(), 60_000);
 
-const apply = (...objects: readonly object[]): Promise<void> =>
-  eu.apply(objects.map((object) => JSON.stringify(object)).join("\n---\n"));
-const SHELL = { image: "busybox", command: ["sleep", "3600"] };
-const pod = (namespace: string, name: string, container: object): object => ({
-  apiVersion: "v1",
-  kind: "Pod",
-  metadata: { name, namespace, labels: { app: name } },
-  spec: { containers: [{ name: "app", ...container }], terminationGracePeriodSeconds: 3 },
-});
-
-interface Said {
-  readonly code: number | null;
-  readonly text: string;
-}
-
-async function curl(namespace: string, from: string, url: string, ...more: string[]): Promise<Said> {
-  const asked = ["-n", namespace, "exec", from, "-c", "app", "--", "curl", "-sS", "-m", "5", ...more, url];
-  const { code, stdout, stderr } = await eu.kubectl.run(asked, { timeoutMs: 15_000 });
-  return { code, text: stdout + stderr };
-}
-const ipOf = (namespace: string, name: string): Promise<string> =>
-  eu.kubectl.ok(["-n", namespace, "get", `pod/${name}`, "-o", "jsonpath={.status.podIP}"]);
+const fromClient = (url: string, ...more: string[]): Promise<Said> =>
+  rig.curl("shop", "client", url, ...more);
+const fromOutsider = (url: string, ...more: string[]): Promise<Said> =>
+  rig.curl("default", "outsider", url, ...more);
+const answersOf = (pod: string) => expect.stringContaining(`"pod":"${pod}"`);
+/** The caller, as the server's proxy has verified him. */
+const CLIENT = /"X-Forwarded-Client-Cert":\["[^"]*URI=spiffe:\/\/eu\.[a-z.]+\/ns\/shop\/sa\/default"/;
 
 describe("a pod with a sidecar", () => {
   it("reaches a service by its cluster-set address, HTTP and TCP, over mTLS", async () => {
     await expect
-      .poll(async () => (await curl("shop", "client", `http://${vip}/`)).text, { timeout: 20_000 })
+      .poll(async () => (await fromClient(`http://${vip}/`)).text, { timeout: 20_000 })
       .toContain('"pod":"pay"');
-    // The caller's identity, as the server's proxy has verified it.
-    expect((await curl("shop", "client", `http://${vip}/`)).text).toMatch(
-      /"X-Forwarded-Client-Cert":\["[^"]*URI=spiffe:\/\/eu\.[a-z.]+\/ns\/shop\/sa\/default"/,
-    );
-    expect((await curl("shop", "client", `http://${vip}/`, "-H", "host: anything.example")).text).toContain(
+    expect((await fromClient(`http://${vip}/`)).text).toMatch(CLIENT);
+    expect((await fromClient(`http://${vip}/`, "-H", "host: anything.example")).text).toContain(
       '"pod":"pay"',
     );
-    expect((await curl("shop", "client", `http://${vip}:81/`)).text).toContain('"pod":"pay"');
+    expect((await fromClient(`http://${vip}:81/`)).text).toContain('"pod":"pay"');
+  });
+
+  it.each([
+    ["pay", "shop"],
+    ["safe", "vault"],
+  ])("reaches %s by its ClusterIP over mTLS, HTTP and TCP, by its name too", async (name, namespace) => {
+    for (const host of [await rig.clusterIp(namespace, name), `${name}.${namespace}.svc.cluster.local`]) {
+      await expect.poll(async () => (await fromClient(`http://${host}/`)).text).toMatch(CLIENT);
+      expect((await fromClient(`http://${host}/`)).text).toContain(`"pod":"${name}"`);
+      expect((await fromClient(`http://${host}:81/`)).text).toContain(`"pod":"${name}"`);
+    }
   });
 
   it("reaches what the mesh does not know as before, and addresses that stand for nothing not at all", async () => {
-    expect((await curl("shop", "client", `http://${await ipOf("default", "plain")}:8080/`)).text).toContain(
+    expect((await fromClient(`http://${await rig.ip("default", "plain")}:8080/`)).text).toContain(
       '"pod":"plain"',
     );
-    expect((await curl("shop", "client", "http://10.251.255.254/")).code).not.toBe(0);
-    expect((await curl("shop", "client", `http://${await ipOf("shop", "client")}:15001/`)).code).not.toBe(0);
+    expect((await fromClient("http://10.251.255.254/")).code).not.toBe(0);
+    expect((await fromClient(`http://${await rig.ip("shop", "client")}:15001/`)).code).not.toBe(0);
   });
 });
 
-describe("a pod without one", () => {
-  it("does not reach past a sidecar what the mesh serves, by any port", async () => {
-    const other = await ipOf("default", "plain");
-    expect((await curl("default", "outsider", `http://${other}:8080/`)).text).toContain('"pod":"plain"');
-    const ip = await ipOf("shop", "pay");
-    for (const port of [8080, 15_006, 15_001, 15_000])
-      expect((await curl("default", "outsider", `http://${ip}:${port}/`)).text).not.toContain('"pod"');
+describe("a neighbour without a sidecar", () => {
+  it("reaches what is permissive, in plain text and as nobody", async () => {
+    const forged = ["-H", "x-forwarded-client-cert: By=spiffe://eu.x/ns/a/sa/b;URI=spiffe://eu.x/ns/a/sa/b"];
+    for (const [namespace, name] of [
+      ["shop", "pay"],
+      ["vault", "desk"],
+    ] as const)
+      for (const host of [await rig.clusterIp(namespace, name), `${await rig.ip(namespace, name)}:8080`]) {
+        const { text } = await fromOutsider(`http://${host}/`, ...forged);
+        expect(text).toEqual(answersOf(name));
+        expect(text).not.toContain("spiffe:");
+      }
+  });
+
+  it("does not reach what is strict, nor the mesh's own ports, by any address", async () => {
+    const safe = await rig.ip("vault", "safe");
+    const control = await fromOutsider(`http://${await rig.ip("default", "plain")}:8080/`);
+    expect(control.text).toEqual(answersOf("plain"));
+    const places = [await rig.clusterIp("vault", "safe"), `${await rig.clusterIp("vault", "safe")}:81`];
+    for (const place of [...places, ...[8080, 15_006, 15_001, 15_000].map((port) => `${safe}:${port}`)])
+      expect((await fromOutsider(`http://${place}/`)).text, place).not.toContain('"pod"');
+    const pay = await rig.ip("shop", "pay");
+    for (const port of [15_006, 15_001, 15_000])
+      expect((await fromOutsider(`http://${pay}:${port}/`)).text).not.toContain('"pod"');
+  });
+
+  it("is no neighbour where it comes from another cluster", async () => {
+    const inUs = (host: string): Promise<Said> => rig.curl("default", "stranger", `http://${host}/`, "@us");
+    await rig.exposed("default", "plain");
+    await rig.exposed("shop", "pay");
+    await rig.stranger("us");
+    await expect
+      .poll(async () => (await inUs(await rig.loadBalancer("default", "plain-lb"))).text, { timeout: 20_000 })
+      .toContain('"pod":"plain"');
+    const refused = await inUs(await rig.loadBalancer("shop", "pay-lb"));
+    expect(refused.text).not.toContain('"pod"');
+    expect(refused.code).not.toBe(0);
+  });
+
+  it("meets what the namespace says now, without a pod made anew", async () => {
+    const answered = async (): Promise<boolean> =>
+      (await fromOutsider(`http://${await rig.clusterIp("shop", "pay")}/`)).text.includes('"pod":"pay"');
+    await rig.label("shop", "hansa.dev/inbound=strict");
+    await expect.poll(answered, { timeout: 15_000 }).toBe(false);
+    expect(await rig.inboundOf("shop/pay")).toBe("strict");
+    expect((await fromClient(`http://${await rig.clusterIp("shop", "pay")}/`)).text).toMatch(CLIENT);
+    await rig.label("shop", "hansa.dev/inbound-");
+    await expect.poll(answered, { timeout: 15_000 }).toBe(true);
+    expect(await rig.inboundOf("shop/pay")).toBe("permissive");
   });
 });
 
-async function importIp(): Promise<string> {
-  const asked = ["-n", "shop", "get", "serviceimport/pay", "-o", "jsonpath={.spec.ips[0]}"];
-  return (await eu.kubectl.run(asked)).stdout;
-}
+it("a pod that asks for what is no mode is not made", async () => {
+  const refused = rig.pods(["shop", "odd", SHELL, { "hansa.dev/inbound": "open" }]);
+  await expect(refused).rejects.toThrow(/HSA7031 metadata\.annotations\["hansa\.dev\/inbound"\]/);
+});

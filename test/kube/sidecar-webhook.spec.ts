@@ -37,6 +37,8 @@ beforeAll(async () => {
     proxyImage: "envoyproxy/envoy:v1.40.0",
     rulesImage: "hansa:lab",
     excludeOutboundCidrs: [],
+    inbound: "permissive",
+    neighbourCidrs: [],
   };
   sidecars = open(token);
   await sidecars.start();
@@ -107,7 +109,7 @@ describe("a pod", () => {
 describe("the server", () => {
   const ask = (path: string, body: string, method = "POST"): Promise<[number, string]> =>
     new Promise((resolve, reject) => {
-      const { host, port } = config.webhook;
+      const { host, port } = config.webhook!;
       const asked = request({ host, port, path, method, ca: sidecars.settings.bundlePem }, (response) => {
         let text = "";
         response.on("data", (piece) => (text += String(piece)));

@@ -14,6 +14,12 @@ export const EXCLUDE_INBOUND_PORTS = "hansa.dev/exclude-inbound-ports";
 export const EXCLUDE_OUTBOUND_PORTS = "hansa.dev/exclude-outbound-ports";
 export const EXCLUDE_OUTBOUND_CIDRS = "hansa.dev/exclude-outbound-cidrs";
 
+/** Namespace label and pod annotation: who may call past mTLS. */
+export const INBOUND_MODE = "hansa.dev/inbound";
+export const INBOUND = ["permissive", "strict"] as const;
+/** `permissive`: neighbours of the own cluster, in plain text; `strict`: nobody. */
+export type Inbound = (typeof INBOUND)[number];
+
 export const PROXY_CONTAINER = "hansa-proxy";
 export const RULES_CONTAINER = "hansa-rules";
 export const IDENTITY_VOLUME = "hansa-identity";

@@ -1,6 +1,8 @@
 /** What cannot work with a sidecar, all of it at once, each by its field. Empty = it can. */
 import {
   IDENTITY_VOLUME,
+  INBOUND,
+  INBOUND_MODE,
   PROXY_CONTAINER,
   PROXY_PORTS,
   PROXY_UID,
@@ -13,8 +15,13 @@ const LINUX = { name: "linux" };
 const OWN_CONTAINERS: readonly string[] = [PROXY_CONTAINER, RULES_CONTAINER];
 const OWN_VOLUMES: readonly string[] = [IDENTITY_VOLUME, RUN_VOLUME];
 
-export function refusalsOf({ spec }: Pod): string[] {
+export function refusalsOf({ metadata, spec }: Pod): string[] {
   const problems: string[] = [];
+  const inbound = metadata?.annotations?.[INBOUND_MODE];
+  if (inbound !== undefined && !INBOUND.some((mode) => mode === inbound))
+    problems.push(
+      `metadata.annotations["${INBOUND_MODE}"]: ${JSON.stringify(inbound)} is neither ${INBOUND.join(" nor ")}`,
+    );
   if (spec.hostNetwork === true)
     problems.push("spec.hostNetwork: the node's network is not one pod's to intercept");
   if ((spec.os ?? LINUX).name !== LINUX.name)

@@ -56,6 +56,7 @@ export const METRICS: Readonly<Record<string, MetricDefinition>> = {
   hansa_dns_unsent_total: counter("Answers that the system did not take"),
   hansa_dns_connections: gauge("Open TCP connections to the DNS server"),
   hansa_dns_connections_refused_total: counter("Connections to the DNS server beyond a bound"),
+  hansa_host_name_lookups_total: counter("Look-ups of gateways' host names", "outcome"),
   hansa_bus_up: gauge("1 while NATS is connected"),
   hansa_hub_up: gauge("1 while the hub's heartbeat is fresh"),
   hansa_source_reloads_total: counter("Reloads of the file source", "outcome"),

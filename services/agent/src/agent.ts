@@ -7,15 +7,17 @@ import type { RegisterRef } from "@hansa/model";
 import type { MetricsRegistry } from "@hansa/telemetry";
 import type { AgentView } from "./admin/agent-view.ts";
 import { openAdmin } from "./admin/open-admin.ts";
-import type { AgentConfig } from "./config.ts";
+import { type AgentConfig, gatewayAddresses } from "./config.ts";
 import { AgentCore, HUB_SILENT_MS } from "./core.ts";
 import { folderDisk } from "./disk.ts";
 import { DnsServer } from "./dns/server.ts";
+import { FileCluster } from "./file-cluster.ts";
 import { type Journal, openJournal } from "./follow/journal.ts";
 import { logSigner } from "./identity/keys.ts";
 import { SvidPool } from "./identity/svids.ts";
 import type { Membership } from "./join.ts";
-import { type KubeDoor, Kubernetes } from "./kubernetes.ts";
+import type { KubeDoor } from "./kube-door.ts";
+import { Kubernetes } from "./kubernetes.ts";
 import { gatewayProber, gatewaysOf } from "./liveness/gateway-prober.ts";
 import { TrafficEvidence } from "./liveness/traffic.ts";
 import { LateRecords } from "./log/late-records.ts";
@@ -24,23 +26,16 @@ import { sendRecords } from "./log/send-records.ts";
 import { type Election, fileElection } from "./log/writer-lock.ts";
 import { type CurrentImports, importsWithoutKubernetes } from "./mcs/current-imports.ts";
 import type { ImportIndex } from "./mcs/imports.ts";
+import { HostNames } from "./names/host-names.ts";
+import { nameServers } from "./names/lookup.ts";
 import type { Ports } from "./ports.ts";
-import { adminPlaceOf } from "./proxy/admin-place.ts";
+import { envoyPlaceOf } from "./proxy/admin-place.ts";
 import { type InventoryPlace, type LocalProxy, proxiesOf } from "./proxy/inventory.ts";
 import { DataPlane } from "./proxy/plane.ts";
 import { ProxySockets } from "./proxy/sockets.ts";
-import { Sidecars, vipsIn } from "./sidecars.ts";
+import { inboundIn, Sidecars, takenIn } from "./sidecars.ts";
 import type { SourceDocument } from "./source/document.ts";
-import {
-  eventOf,
-  eventsTo,
-  factEvents,
-  gatewayFacts,
-  type Place,
-  undialable,
-  type WithoutAddress,
-} from "./source/facts.ts";
-import { FileSource, type SourceStatus } from "./source/file-source.ts";
+import { eventOf, eventsTo, factOf, type Place, type WithoutAddress } from "./source/facts.ts";
 import { PodProxies } from "./source/kube/pod-proxies.ts";
 
 const GAUGES_MS = 2000;
@@ -59,7 +54,7 @@ export class Agent implements AgentView {
   readonly authority: Authority;
   readonly outbox: Outbox;
   readonly sockets: ProxySockets;
-  readonly source: { readonly status: SourceStatus; start(): void; stop(): void | Promise<void> };
+  readonly source: Kubernetes | FileCluster;
   /** Undefined where the source is a file. */
   readonly kubernetes: Kubernetes | undefined;
   /** What this cluster imports, for DNS. */
@@ -71,11 +66,10 @@ export class Agent implements AgentView {
   readonly #traffic: TrafficEvidence;
   /** One object for the life of the agent: facts and proxies are known again by it. */
   readonly #place: Place & InventoryPlace;
-  /** Of a file source. */
-  #document: SourceDocument | undefined;
   readonly #election: Election;
   readonly #pods: PodProxies;
   readonly #sidecars: Sidecars | undefined;
+  readonly #names: HostNames;
   #knownPods: ReadonlyMap<string, LocalProxy> | undefined;
   #stops: (() => void | Promise<void>)[] = [];
 
@@ -97,7 +91,14 @@ export class Agent implements AgentView {
     this.trustDomain = membership.trustDomain;
     this.authority = authority;
     const { region, zones, gateway } = config;
-    this.#place = { trustDomain: this.trustDomain, region, zones, gateways: [gateway] };
+    const listens = { ...gateway, address: gateway.listen ?? gateway.address ?? "" };
+    this.#place = { trustDomain: this.trustDomain, region, zones, gateways: [listens] };
+    this.#names = new HostNames({
+      lookup: nameServers(config.nameServers),
+      isWanted: (name) => this.source.isNamed(name),
+      onChanged: () => this.source.namesChanged(),
+      ports: this.ports,
+    });
     this.#store = store;
     this.#bus = bus;
     this.sockets = new ProxySockets(config.socketDir, this.ports);
@@ -105,13 +106,17 @@ export class Agent implements AgentView {
     this.outbox = openOutbox(join(config.dataDir, "outbox.db"));
     this.svids = new SvidPool({ authority, ...this.ports, onRenewed: (id) => this.plane.renewed(id) });
     this.#traffic = new TrafficEvidence(parts.ports.clock, () =>
-      this.plane
-        .list()
-        // A pod's proxy shows its admin interface to its pod alone.
-        .filter((proxy) => proxy.kind === "sidecar" && proxy.pod === undefined)
-        .map((proxy) => adminPlaceOf(proxy, this.sockets, config.sidecar.adminPort)),
+      this.plane.list().flatMap((proxy) => {
+        const asks =
+          proxy.kind === "sidecar" && (proxy.pod === undefined || this.plane.isConnected(proxy.id));
+        return asks ? (envoyPlaceOf(proxy, this) ?? []) : [];
+      }),
     );
-    this.#pods = new PodProxies({ trustDomain: this.trustDomain, zone: zones[0] ?? "default" });
+    this.#pods = new PodProxies({
+      trustDomain: this.trustDomain,
+      zone: zones[0] ?? "default",
+      inbound: inboundIn(config.source),
+    });
     this.core = this.#makeCore(membership);
     this.plane = this.#makePlane(membership);
     this.#late = new LateRecords({
@@ -124,7 +129,7 @@ export class Agent implements AgentView {
     });
     this.kubernetes = door === undefined ? undefined : this.#makeKubernetes(door, membership);
     this.#sidecars = door === undefined ? undefined : this.#makeSidecars(door);
-    this.source = this.kubernetes ?? this.#makeFileSource(membership);
+    this.source = this.kubernetes ?? this.#makeFileCluster(membership);
     this.imports = this.kubernetes ?? this.#makeImports();
   }
 
@@ -140,16 +145,31 @@ export class Agent implements AgentView {
     });
   }
 
-  #makeFileSource({ genesis }: Membership): FileSource {
-    return new FileSource({
-      file: this.config.source.file ?? "",
-      context: { cluster: this.cluster, federation: genesis.federation },
-      log: this.ports.log,
-      metrics: this.metrics,
-      timers: this.ports.timers,
-      nowMs: () => this.ports.clock.nowMs(),
-      onDocument: (document) => this.#documentChanged(document),
+  #makeFileCluster({ genesis }: Membership): FileCluster {
+    const { cluster, config, ports, core } = this;
+    return new FileCluster({
+      file: config.source.file ?? "",
+      cluster,
+      federation: genesis.federation,
+      ports,
+      place: this.#place,
+      gateway: { ...config.gateway, addresses: gatewayAddresses(config.gateway) ?? [] },
+      own: core.own.registers,
+      ...this.#gatewaySight(),
+      onProxies: (proxies) => this.plane.proxies(proxies),
+      onFacts: (events) => this.#factsRead(events),
     });
+  }
+
+  /** The own log is the memory of what others were told. */
+  #gatewaySight() {
+    return {
+      resolve: (name: string, before: readonly string[]) => this.#names.resolved(name, before),
+      rememberedGateways: () =>
+        [...this.core.reader.ofType(this.cluster, "GatewaySet")].map(({ key, value }) =>
+          factOf("GatewaySet", key, value),
+        ),
+    };
   }
 
   #makeKubernetes(door: KubeDoor, { genesis }: Membership): Kubernetes {
@@ -164,7 +184,8 @@ export class Agent implements AgentView {
       trustDomain,
       region: config.region,
       zones: config.zones,
-      configuredGateways: gatewayFacts(this.#place),
+      gateway: config.gateway,
+      ...this.#gatewaySight(),
       isElected: () => this.#election.tryLock(),
       entryPort: (sni) => {
         this.plane.tcpPorts.ensure([sni]);
@@ -185,6 +206,7 @@ export class Agent implements AgentView {
         ]);
       },
       onPod: (key, pod) => this.#pods.pod(key, pod),
+      onNamespace: (name, namespace) => this.#pods.namespace(name, namespace),
       onAddresses: () => this.plane.addressesChanged(),
     });
   }
@@ -193,7 +215,18 @@ export class Agent implements AgentView {
     if (config.sidecars === undefined) return undefined;
     const mayWrite = (): boolean => this.kubernetes?.mayWrite() === true;
     const { ports, cluster } = this;
-    return new Sidecars({ config: config.sidecars, client, store: this.#store, cluster, ports, mayWrite });
+    const { serviceAccount } = this.config.gateway;
+    const gateway =
+      serviceAccount === undefined ? undefined : { namespace: client.namespace, serviceAccount };
+    return new Sidecars({
+      config: config.sidecars,
+      client,
+      store: this.#store,
+      cluster,
+      ports,
+      mayWrite,
+      gateway,
+    });
   }
 
   /** The gateways that the configuration names, and the proxies of pods, where these can come. */
@@ -247,13 +280,12 @@ export class Agent implements AgentView {
       ownRoots: () => this.bundle().roots,
       svid: (id: SpiffeId) => this.svids.get(id),
       evidence: (peer) => this.core.watch.link(peer),
-      serve: (proxy, layers, onAck) => {
-        const pod = proxy.kind === "sidecar" ? proxy.pod : undefined;
-        return pod === undefined || this.#sidecars === undefined
-          ? this.sockets.serve(proxy, layers, onAck)
-          : this.#sidecars.serve(pod, layers, onAck);
-      },
-      ...vipsIn(config.source, (namespace, name) => this.imports.get(namespace, name)?.ips ?? []),
+      serve: (proxy, layers, onAck) =>
+        this.#sidecars?.serve(proxy, layers, onAck) ?? this.sockets.serve(proxy, layers, onAck),
+      ...takenIn(config.source, {
+        of: (namespace, name) => this.imports.get(namespace, name)?.ips ?? [],
+        clusterIps: (namespace, name) => this.kubernetes?.clusterIps(namespace, name) ?? [],
+      }),
     });
   }
 
@@ -282,8 +314,7 @@ export class Agent implements AgentView {
   }
 
   undialable(): readonly WithoutAddress[] {
-    if (this.#document !== undefined) return undialable(this.#document);
-    return this.kubernetes?.undialable() ?? [];
+    return this.source.undialable();
   }
 
   /** Reasons why this agent is not ready; empty = ready. */
@@ -299,6 +330,7 @@ export class Agent implements AgentView {
 
   async stop(): Promise<void> {
     await this.source.stop();
+    this.#names.stop();
     await this.#sidecars?.stop();
     this.svids.stop();
     this.#late.stop();
@@ -314,13 +346,6 @@ export class Agent implements AgentView {
   #serve(): void {
     if (!this.core.sourceRead) return;
     this.plane.open();
-  }
-
-  #documentChanged(document: SourceDocument): void {
-    const place = this.#place;
-    this.#document = document;
-    this.plane.proxies(proxiesOf(document, place));
-    this.#factsRead(factEvents(document, place, this.core.own.registers, this.ports.clock.nowMs()));
   }
 
   #factsRead(facts: readonly RegisterEvent[]): void {

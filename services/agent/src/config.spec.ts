@@ -25,6 +25,30 @@ test("defaults are the fixed ports of the mesh", () => {
   });
 });
 
+const sidecars = (more: object) => ({
+  source: {
+    kubernetes: {
+      clusterSetIps: ["10.250.0.0/16"],
+      sidecars: {
+        host: "a",
+        listen: { host: "b" },
+        webhook: { host: "b" },
+        proxyImage: "c",
+        rulesImage: "d",
+        ...more,
+      },
+    },
+  },
+});
+const neighbours = (...neighbourCidrs: string[]) => sidecars({ neighbourCidrs });
+
+test("sidecars are permissive, and know no neighbours until they are told", () => {
+  expect(parse(sidecars({})).source.kubernetes?.sidecars).toMatchObject({
+    inbound: "permissive",
+    neighbourCidrs: [],
+  });
+});
+
 test.each([
   [{ cluster: "hub" }, "cluster"],
   [{ cluster: "EU" }, "cluster"],
@@ -53,8 +77,28 @@ test.each([
     { source: { kubernetes: { clusterSetIps: ["10.96.0.0/16"], serviceCidrs: ["10.96.0.0/12"] } } },
     "source.kubernetes.clusterSetIps[0]",
   ],
+  [{ gateway: { name: "gw", port: 15_443 } }, "gateway"],
+  [{ gateway: { name: "gw", port: 15_443, address: "lb" } }, "gateway.address"],
+  [{ gateway: { name: "gw", port: 15_443, address: "1.2.3" } }, "gateway.address"],
+  [{ gateway: { name: "gw", port: 15_443, address: "lb.example.com" } }, "gateway: listen"],
+  [{ gateway: { name: "gw", port: 15_443, addresses: ["10.0.0.1", "10.0.0.2"] } }, "gateway: listen"],
+  [
+    { gateway: { name: "gw", port: 15_443, listen: "0.0.0.0", service: { namespace: "a", name: "b" } } },
+    "gateway.service",
+  ],
+  [{ nameServers: ["dns.example.com"] }, "nameServers[0]"],
+  [neighbours("10.64.0.0/16", "0.0.0.0/0"), "source.kubernetes.sidecars.neighbourCidrs[1]"],
+  [neighbours("10.64.0.0/16", "10.64.1.0/24"), "source.kubernetes.sidecars.neighbourCidrs"],
+  [neighbours("fd00::/64"), "source.kubernetes.sidecars.neighbourCidrs[0]"],
 ])("%j is refused by its place", (change, place) => {
   expect(() => parse(change)).toThrow(new RegExp(`agent.yaml: .*${place.replace(/[[\].]/g, "\\$&")}`));
+});
+
+test("a gateway is dialled at addresses and host names of both families", () => {
+  const gateway = { name: "gw", port: 15_443, listen: "::", addresses: ["lb.example.com", "fd00::1"] };
+  expect(parse({ gateway, nameServers: ["fd00::53", "10.0.0.53:5353", "[fd00::53]:5353"] })).toMatchObject({
+    gateway,
+  });
 });
 
 test("DNS is served where it is asked for, on its own port unless another is named", () => {

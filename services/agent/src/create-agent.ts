@@ -7,7 +7,7 @@ import type { AgentConfig } from "./config.ts";
 import { folderDisk } from "./disk.ts";
 import { busIdentity, clusterAuthority, logSigner } from "./identity/keys.ts";
 import { ensureMembership } from "./join.ts";
-import { openKube } from "./kubernetes.ts";
+import { openKube } from "./kube-door.ts";
 
 /** Makes keys at the first start, joins with the token, and answers an agent that is ready to start. */
 export async function createAgent(

@@ -33,3 +33,15 @@ export function readJson(disk: Disk, name: string): unknown {
 
 export const writeJson = (disk: Disk, name: string, value: unknown): void =>
   disk.write(name, utf8(JSON.stringify(value)));
+
+/** What is not a list of texts counts as nothing. */
+export function readLists(disk: Disk, name: string): Record<string, readonly string[]> {
+  const value = readJson(disk, name);
+  if (typeof value !== "object" || value === null) return {};
+  return Object.fromEntries(
+    Object.entries(value).filter(
+      (entry): entry is [string, string[]] =>
+        Array.isArray(entry[1]) && entry[1].every((item) => typeof item === "string"),
+    ),
+  );
+}

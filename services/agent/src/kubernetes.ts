@@ -3,30 +3,14 @@
  * Owns the order in which they come up: facts as soon as they are read, imports once the logs are known too.
  */
 import { createHash } from "node:crypto";
-import { hostname } from "node:os";
-import {
-  type ClusterName,
-  type FederationName,
-  HansaError,
-  hex,
-  sameJson,
-  type TrustDomain,
-} from "@hansa/core";
-import { serviceKey } from "@hansa/events";
-import {
-  Access,
-  Applier,
-  inCluster,
-  KubeClient,
-  type KubePorts,
-  kubeconfig,
-  LeaseElection,
-} from "@hansa/kube";
+import { type ClusterName, type FederationName, sameJson, type TrustDomain } from "@hansa/core";
+import { portKeyOf, serviceKey } from "@hansa/events";
+import { Applier, LeaseElection } from "@hansa/kube";
 import { type ChangedRegister, serviceSni } from "@hansa/model";
-import type { AgentConfig } from "./config.ts";
+import { type AgentConfig, gatewayAddresses } from "./config.ts";
 import type { AgentCore } from "./core.ts";
-import { readJson, writeJson } from "./disk.ts";
-import type { Election } from "./log/writer-lock.ts";
+import { readLists, writeJson } from "./disk.ts";
+import type { KubeDoor } from "./kube-door.ts";
 import { ClusterSetIps } from "./mcs/cluster-set-ips.ts";
 import type { ExportState } from "./mcs/conditions.ts";
 import type { EntryPlace } from "./mcs/entry.ts";
@@ -35,63 +19,19 @@ import { isWithin, parsePool } from "./mcs/ip-pool.ts";
 import { ipsOf } from "./mcs/objects.ts";
 import { touchedImports } from "./mcs/touched.ts";
 import { ImportWriter, keyOfName, type OwnExport } from "./mcs/writer.ts";
-import type { Disk, Ports } from "./ports.ts";
+import type { Ports } from "./ports.ts";
+import type { ClusterIpPort } from "./proxy/cluster-ips.ts";
 import type { Fact, WithoutAddress } from "./source/facts.ts";
 import type { SourceStatus } from "./source/file-source.ts";
-import type { PodObject } from "./source/kube/objects.ts";
-import { POLICY_KINDS, type PolicyObjectKind } from "./source/kube/policy-objects.ts";
+import type { Resolve } from "./source/gateway-addresses.ts";
+import type { NamespaceObject, PodObject } from "./source/kube/objects.ts";
+import { POLICY_KINDS, type PolicyObject, type PolicyObjectKind } from "./source/kube/policy-objects.ts";
 import { POLICY_RESOURCES, PolicyWriter } from "./source/kube/policy-writer.ts";
 import { isServed, servedMcsVersion } from "./source/kube/served.ts";
 import { KubeSource, type SourceChanges } from "./source/kube-source.ts";
 
-export type KubernetesConfig = NonNullable<AgentConfig["source"]["kubernetes"]>;
-
-const LEASE = "hansa-agent";
-const CANDIDATE_FILE = "kube-candidate.json";
 const IPS_FILE = "cluster-set-ips.json";
 const RECORD_MS = 1000;
-
-/** A way to the API server, before anything else of the agent is there. */
-export interface KubeDoor {
-  readonly config: KubernetesConfig;
-  readonly access: Access;
-  readonly client: KubeClient;
-  readonly election: Election;
-  /** Where the gateway takes calls of pods without a proxy; undefined: no gateway mode. */
-  readonly entryAddress: string | undefined;
-}
-
-/** Throws HSA7004 where the credentials cannot be read, HSA1004 where gateway mode has no address. */
-export async function openKube(config: KubernetesConfig, ports: KubePorts, disk: Disk): Promise<KubeDoor> {
-  const { kubeconfig: path, context } = config;
-  const inPod = path === undefined && context === undefined;
-  const source = inPod ? await inCluster(process.env) : await kubeconfig({ path, context });
-  const access = new Access(source, ports);
-  const client = new KubeClient({ access, ports });
-  const namespace = config.leaseNamespace ?? source.namespace;
-  // Whoever stands holds this folder's lock (agent.ts), so nobody else stands under its name.
-  const identity = readJson(disk, CANDIDATE_FILE) ?? hex(ports.random.bytes(8));
-  writeJson(disk, CANDIDATE_FILE, identity);
-  const election = new LeaseElection({
-    client,
-    ports,
-    namespace,
-    name: LEASE,
-    candidate: hostname(),
-    identity: String(identity),
-  });
-  return { config, access, client, election, entryAddress: entryAddressOf(config) };
-}
-
-function entryAddressOf({ gatewayMode }: KubernetesConfig): string | undefined {
-  if (gatewayMode === undefined) return undefined;
-  const address = gatewayMode.entryAddress ?? process.env.HANSA_POD_IP;
-  if (address !== undefined) return address;
-  throw new HansaError(
-    "HSA1004",
-    "source.kubernetes.gatewayMode.entryAddress: must be given where HANSA_POD_IP does not say the pod's own",
-  );
-}
 
 export interface KubernetesOptions {
   readonly door: KubeDoor;
@@ -109,10 +49,13 @@ export interface KubernetesOptions {
   readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
   readonly onChanges: (changes: Pick<SourceChanges, "set" | "gone">) => void;
   readonly onPod: (key: string, pod: PodObject | undefined) => void;
+  readonly onNamespace: (name: string, namespace: NamespaceObject | undefined) => void;
   /** Imports have their addresses. */
   readonly onAddresses: () => void;
-  /** They hold until a MeshGateway does. */
-  readonly configuredGateways: readonly Fact[];
+  /** Holds until a MeshGateway does. */
+  readonly gateway: AgentConfig["gateway"];
+  readonly rememberedGateways: () => Iterable<Fact<"GatewaySet">>;
+  readonly resolve: Resolve;
 }
 
 export class Kubernetes implements ImportIndex {
@@ -175,6 +118,19 @@ export class Kubernetes implements ImportIndex {
     });
   }
 
+  /** Of a Service whose pods all take mTLS: its own address, port by port. */
+  clusterIps(namespace: string, name: string): ClusterIpPort[] {
+    const facts = this.#source?.facts;
+    const key = `${namespace}/${name}`;
+    const service = facts?.services().get(key);
+    if (service === undefined || facts?.isUnmeshed(key) !== false) return [];
+    return service.clusterIps.flatMap((ip) =>
+      service.ports
+        .filter(({ transport }) => transport === "TCP")
+        .map((port) => ({ ip, portKey: portKeyOf(port), port: port.port })),
+    );
+  }
+
   get status(): SourceStatus {
     const waiting: SourceStatus = {
       file: this.#options.door.access.source.name,
@@ -217,7 +173,9 @@ export class Kubernetes implements ImportIndex {
       ports,
       version,
       policyKinds,
-      configuredGateways: this.#options.configuredGateways,
+      configuredGateway: this.#configuredGateway(),
+      rememberedGateways: this.#options.rememberedGateways,
+      resolve: this.#options.resolve,
       place: {
         cluster,
         federation,
@@ -235,6 +193,11 @@ export class Kubernetes implements ImportIndex {
         if (this.#isRead) this.#refreshAll();
       },
       onPod: this.#options.onPod,
+      onEndpoints: (service) => {
+        if (door.entry !== undefined && "service" in door.entry && door.entry.service === service)
+          writer.entriesChanged();
+      },
+      ...(door.config.sidecars === undefined ? {} : { onNamespace: this.#options.onNamespace }),
       onChanges: (changes) => {
         onChanges(changes);
         writer.changed(changes.exports);
@@ -268,11 +231,32 @@ export class Kubernetes implements ImportIndex {
     return POLICY_KINDS.filter((_kind, index) => served[index]);
   }
 
+  /** Judged by the rules of the kind that takes its place. */
+  #configuredGateway(): PolicyObject {
+    const { gateway } = this.#options;
+    const { name, service, port } = gateway;
+    const addresses = gatewayAddresses(gateway);
+    const place = service === undefined ? { addresses } : { service };
+    const spec = { ...place, port } as PolicyObject["spec"];
+    return { kind: "MeshGateway", namespace: "", name, generation: 0, spec, conditions: [] };
+  }
+
+  isNamed(name: string): boolean {
+    return this.#source?.policies.isNamed(name) === true;
+  }
+
+  /** Host names may have other addresses now. */
+  namesChanged(): void {
+    this.#source?.namesChanged();
+  }
+
   #entry(): EntryPlace | undefined {
     const { door, federation, entryPort } = this.#options;
-    if (door.entryAddress === undefined) return undefined;
+    const { entry } = door;
+    if (entry === undefined) return undefined;
     return {
-      address: door.entryAddress,
+      addresses: () =>
+        "addresses" in entry ? entry.addresses : (this.#source?.facts.addressesOf(entry.service) ?? []),
       portOf: ({ namespace, name }, { portKey }) =>
         entryPort(serviceSni(portKey, name, namespace, federation)),
     };
@@ -302,7 +286,7 @@ export class Kubernetes implements ImportIndex {
       const known = actual.get(key);
       if (known?.ours === true) this.#ips.restore(key, ipsOf(known));
     }
-    for (const [key, ips] of Object.entries(recordOf(readJson(this.#options.ports.disk, IPS_FILE))))
+    for (const [key, ips] of Object.entries(readLists(this.#options.ports.disk, IPS_FILE)))
       this.#ips.restore(key, ips);
     this.#isRead = true;
     this.#refreshAll();
@@ -362,15 +346,4 @@ export class Kubernetes implements ImportIndex {
     this.#recorded = changeCount;
     writeJson(this.#options.ports.disk, IPS_FILE, this.#ips.record());
   }
-}
-
-/** From the disk: what is not a list of texts counts as nothing. */
-function recordOf(value: unknown): Record<string, readonly string[]> {
-  if (typeof value !== "object" || value === null) return {};
-  return Object.fromEntries(
-    Object.entries(value).filter(
-      (entry): entry is [string, string[]] =>
-        Array.isArray(entry[1]) && entry[1].every((item) => typeof item === "string"),
-    ),
-  );
 }

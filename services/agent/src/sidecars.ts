@@ -1,17 +1,20 @@
 /**
- * Sidecars of one Kubernetes cluster: the webhook that injects them, the door by which they come for their configuration,
- * and the TLS of both. Any agent answers; only the elected one writes the webhook's configuration.
+ * Proxies in pods of one Kubernetes cluster: the door by which sidecars and gateways come for their configuration, the webhook that
+ * injects sidecars, and the TLS of both. Any agent answers; only the elected one writes what tells the cluster of its roots.
  */
 import { type Door, openDoor, Streams } from "@hansa/ads";
 import { type KeyStore, nodeCrypto } from "@hansa/identity";
-import { type InjectSettings, TOKEN_AUDIENCE } from "@hansa/inject";
-import { Applier, codeOf, type KubeClient, type KubePorts, reviewToken } from "@hansa/kube";
+import { type Inbound, type InjectSettings, TOKEN_AUDIENCE } from "@hansa/inject";
+import { Applier, codeOf, type KubeClient, type KubePorts, reviewToken, type Write } from "@hansa/kube";
 import type { ResourceLayer } from "@hansa/xds";
 import type { AgentConfig } from "./config.ts";
 import { ServingTls } from "./identity/serving-tls.ts";
+import type { ClusterIpsOf } from "./proxy/cluster-ips.ts";
+import { bundleMap } from "./proxy/door/bundle-map.ts";
+import { type GatewayAccount, GatewayPods } from "./proxy/door/gateway-pods.ts";
 import { ProxyDoor } from "./proxy/door/proxy-door.ts";
 import { TokenReviews } from "./proxy/door/token-reviews.ts";
-import type { PodIdentity } from "./proxy/inventory.ts";
+import type { LocalProxy } from "./proxy/inventory.ts";
 import type { PlaneOptions, ProxyServer } from "./proxy/plane-options.ts";
 import type { VipsOf } from "./proxy/zone-layer.ts";
 import { webhookConfiguration } from "./webhook/configuration.ts";
@@ -26,9 +29,11 @@ export interface SidecarsOptions {
   readonly cluster: string;
   readonly ports: KubePorts;
   readonly mayWrite: () => boolean;
+  /** Whose pods are the cluster's gateway; absent: it is beside the agent. */
+  readonly gateway?: GatewayAccount | undefined;
 }
 
-const advertised = ({ host, webhook }: SidecarsConfig): string => webhook.advertised ?? host;
+const advertised = ({ host, webhook }: SidecarsConfig): string => webhook?.advertised ?? host;
 
 const TURN_MS = 2000;
 /** What somebody changed or removed is put right within this. */
@@ -88,12 +93,13 @@ export class Sidecars {
       tls,
       admit: (authorization) => this.#proxies.admit(authorization),
     });
-    this.#webhook = await openWebhook({
-      ...config.webhook,
-      tls,
-      settings: () => this.settings,
-      metrics: ports.metrics,
-    });
+    if (config.webhook !== undefined)
+      this.#webhook = await openWebhook({
+        ...config.webhook,
+        tls,
+        settings: () => this.settings,
+        metrics: ports.metrics,
+      });
     const turns = ports.timers.every(TURN_MS, () => this.turn());
     this.#stops.push(() => turns.cancel());
     this.turn();
@@ -121,28 +127,61 @@ export class Sidecars {
   }
 
   async #apply(): Promise<void> {
-    const { config, client, ports } = this.#options;
+    const { ports } = this.#options;
     this.#isApplying = true;
     const { bundlePem } = this.#tls;
-    const place = { host: advertised(config), port: config.webhook.port };
-    const written = await this.#applier.write(webhookConfiguration(place, bundlePem, client.namespace));
+    const written = await Promise.all(this.#writes(bundlePem).map((write) => this.#applier.write(write)));
     this.#isApplying = false;
-    if (written.outcome === "applied") {
-      this.#appliedMs = ports.clock.monotonicMs();
-      this.#tls.published(bundlePem);
-    } else if ("problem" in written)
-      ports.log.error("sidecars: the webhook's configuration cannot be written", {
-        code: codeOf(written.problem),
-        reason: written.problem.message,
-      });
+    for (const one of written)
+      if ("problem" in one)
+        ports.log.error("sidecars: the roots of the agent's TLS cannot be told to the cluster", {
+          code: codeOf(one.problem),
+          reason: one.problem.message,
+        });
+    if (written.some(({ outcome }) => outcome !== "applied")) return;
+    this.#appliedMs = ports.clock.monotonicMs();
+    this.#tls.published(bundlePem);
   }
 
-  /** Lets the pod's proxy in to these layers. */
-  serve(pod: PodIdentity, layers: readonly ResourceLayer[], onAck: () => void): ProxyServer {
+  /** Whoever has to know a root before it signs. */
+  #writes(bundlePem: string): Write[] {
+    const { config, client, gateway } = this.#options;
+    const place = { host: advertised(config), port: config.webhook?.port ?? 0 };
+    return [
+      ...(config.webhook === undefined ? [] : [webhookConfiguration(place, bundlePem, client.namespace)]),
+      ...(gateway === undefined ? [] : [bundleMap(gateway.namespace, bundlePem)]),
+    ];
+  }
+
+  /** Lets the proxy in to these layers; undefined: it does not come by this door. */
+  serve(proxy: LocalProxy, layers: readonly ResourceLayer[], onAck: () => void): ProxyServer | undefined {
+    const open = (owner: string): Streams => this.#streams(owner, layers, onAck);
+    if (proxy.kind === "gateway") {
+      const { gateway } = this.#options;
+      if (gateway === undefined) return undefined;
+      const pods = new GatewayPods(gateway, () => open(proxy.id));
+      return pods.server(this.#proxies.addGateway(pods));
+    }
+    if (proxy.pod === undefined) return undefined;
+    const { pod } = proxy;
+    const streams = open(`${pod.namespace}/${pod.name}`);
+    const known = { pod, streams };
+    this.#proxies.add(known);
+    return {
+      ackedRevision: () => streams.ackedRevision(),
+      status: () => streams.status(),
+      close: async () => {
+        this.#proxies.remove(known);
+        streams.close();
+      },
+    };
+  }
+
+  #streams(owner: string, layers: readonly ResourceLayer[], onAck: () => void): Streams {
     const { ports } = this.#options;
-    const streams = new Streams({
+    return new Streams({
       layers,
-      owner: `${pod.namespace}/${pod.name}`,
+      owner,
       ...ports,
       // Not all at once an hour after the agent's start.
       streamAgeMsMax: STREAM_AGE_MS_MAX * (0.75 + 0.25 * ports.random.float()),
@@ -150,21 +189,19 @@ export class Sidecars {
       onNack: onAck,
       onEnd: onAck,
     });
-    const proxy = { pod, streams };
-    this.#proxies.add(proxy);
-    return {
-      ackedRevision: () => streams.ackedRevision(),
-      status: () => streams.status(),
-      close: async () => {
-        this.#proxies.remove(proxy);
-        streams.close();
-      },
-    };
   }
 }
 
 /** Where sidecars are injected, they take connections by cluster-set address: IPv4 alone, as the injector's rules. */
-export function vipsIn({ kubernetes }: AgentConfig["source"], of: VipsOf): Pick<PlaneOptions, "vips"> {
-  if (kubernetes?.sidecars === undefined) return {};
-  return { vips: { ranges: kubernetes.clusterSetIps.filter((range) => !range.includes(":")), of } };
+export function takenIn(
+  { kubernetes }: AgentConfig["source"],
+  addresses: { readonly of: VipsOf; readonly clusterIps: ClusterIpsOf },
+): Pick<PlaneOptions, "vips" | "neighbours"> {
+  if (kubernetes?.sidecars?.webhook === undefined) return {};
+  const ranges = kubernetes.clusterSetIps.filter((range) => !range.includes(":"));
+  return { vips: { ranges, ...addresses }, neighbours: kubernetes.sidecars.neighbourCidrs };
 }
+
+/** What pods take where nothing else is said; undefined where the ranges of neighbours are not known. */
+export const inboundIn = ({ kubernetes }: AgentConfig["source"]): Inbound | undefined =>
+  (kubernetes?.sidecars?.neighbourCidrs.length ?? 0) === 0 ? undefined : kubernetes?.sidecars?.inbound;

@@ -32,11 +32,22 @@ fsGroupChangePolicy: OnRootMismatch
 seccompProfile: { type: RuntimeDefault }
 {{- end }}
 
+{{- /* "true" where proxies in pods come to the agent. */ -}}
+{{- define "hansa-agent.door" -}}
+{{- or .Values.sidecars.enabled (eq .Values.gateway.placement "deployment") -}}
+{{- end }}
+
+{{- /* Where the gateway's Service and ports are: its own pods, or the agent's. */ -}}
+{{- define "hansa-agent.gatewayName" -}}
+{{- ternary "hansa-agent" "hansa-gateway" (eq .Values.gateway.placement "agent") -}}
+{{- end }}
+
 {{- define "hansa-agent.gatewayBootstrap" -}}
 {{- $zone := first (default (list .Values.region) .Values.zones) -}}
 {{- /* As the agent names it: services/agent/src/proxy/sockets.ts. */ -}}
 {{- $socket := printf "gateway/%s" .Values.gateway.name | sha256sum | trunc 16 -}}
-{{- .Files.Get "files/gateway.json" | replace "@CLUSTER@" .Values.cluster | replace "@GATEWAY@" .Values.gateway.name | replace "@REGION@" .Values.region | replace "@ZONE@" $zone | replace "@SOCKET@" $socket | trim -}}
+{{- $file := ternary "files/gateway-beside.json" "files/gateway-in-pods.json" (eq .Values.gateway.placement "agent") -}}
+{{- .Files.Get $file | replace "@CLUSTER@" .Values.cluster | replace "@NAMESPACE@" .Release.Namespace | replace "@GATEWAY@" .Values.gateway.name | replace "@REGION@" .Values.region | replace "@ZONE@" $zone | replace "@SOCKET@" $socket | trim -}}
 {{- end }}
 
 {{- define "hansa-agent.config" -}}
@@ -46,16 +57,24 @@ seccompProfile: { type: RuntimeDefault }
 {{- $nats := dict "servers" $v.nats.servers -}}
 {{- if $v.nats.caPem }}{{ $_ := set $nats "caPem" $v.nats.caPem }}{{ end -}}
 {{- $kubernetes := dict "exportTo" $v.exportTo "clusterSetIps" $v.clusterSetIps "serviceCidrs" $v.serviceCidrs "endpointSlices" $v.endpointSlices -}}
-{{- if $v.gatewayMode.enabled }}{{ $_ := set $kubernetes "gatewayMode" dict }}{{ end -}}
-{{- if $v.sidecars.enabled }}
-{{- $_ := set $kubernetes "sidecars" (dict
+{{- if $v.gatewayMode.enabled }}{{ $_ := set $kubernetes "gatewayMode" (eq $v.gateway.placement "agent" | ternary dict (dict "entryService" (dict "namespace" .Release.Namespace "name" "hansa-gateway"))) }}{{ end -}}
+{{- if eq (include "hansa-agent.door" .) "true" }}
+{{- $sidecars := dict
   "host" (printf "hansa-sidecars.%s.svc" .Release.Namespace)
   "listen" (dict "host" "0.0.0.0" "port" 15012)
-  "webhook" (dict "host" "0.0.0.0" "port" 15017)
-  "proxyImage" (include "hansa-agent.image" (dict "image" $v.gateway.image "version" ""))
+  "proxyImage" (include "hansa-agent.image" (dict "image" $v.sidecars.proxyImage "version" ""))
   "rulesImage" (include "hansa-agent.image" (dict "image" $v.sidecars.rulesImage "version" ""))
-  "excludeOutboundCidrs" $v.sidecars.excludeOutboundCidrs) }}
+  "excludeOutboundCidrs" $v.sidecars.excludeOutboundCidrs
+  "inbound" $v.sidecars.inbound
+  "neighbourCidrs" $v.sidecars.neighbourCidrs }}
+{{- if $v.sidecars.enabled }}{{ $_ := set $sidecars "webhook" (dict "host" "0.0.0.0" "port" 15017) }}{{ end }}
+{{- $_ := set $kubernetes "sidecars" $sidecars }}
 {{- end -}}
+{{- $gateway := dict "name" $v.gateway.name "port" ($v.gateway.port | int) "listen" $v.gateway.listen -}}
+{{- if $v.gateway.addresses }}{{ $_ := set $gateway "addresses" $v.gateway.addresses }}
+{{- else if $v.gateway.address }}{{ $_ := set $gateway "address" $v.gateway.address }}
+{{- else }}{{ $_ := set $gateway "service" (dict "namespace" .Release.Namespace "name" "hansa-gateway") }}{{ end -}}
+{{- if eq $v.gateway.placement "deployment" }}{{ $_ := set $gateway "serviceAccount" "hansa-gateway" }}{{ end -}}
 {{- $config := dict
   "cluster" $v.cluster
   "dataDir" "/var/lib/hansa/agent"
@@ -70,8 +89,9 @@ seccompProfile: { type: RuntimeDefault }
   "hub" $hub
   "nats" $nats
   "admin" (dict "host" "0.0.0.0" "port" 15010 "tokens" $v.adminTokens)
-  "gateway" (dict "name" $v.gateway.name "address" $v.gateway.address "port" ($v.gateway.port | int) "listen" "0.0.0.0")
+  "gateway" $gateway
   "logLevel" $v.logLevel -}}
+{{- if $v.nameServers }}{{ $_ := set $config "nameServers" $v.nameServers }}{{ end -}}
 {{- if $v.dns.enabled }}{{ $_ := set $config "dns" (dict "listen" (list (dict "host" "0.0.0.0" "port" 15053))) }}{{ end -}}
 {{- toYaml $config -}}
 {{- end }}

@@ -79,4 +79,11 @@ export const ROUTING_CODES = {
     "A ServiceImport of this name was made by somebody else; Hansa leaves it as it is.",
     "See who made it; once it is deleted, Hansa makes its own.",
   ),
+  HSA4012: entry(
+    "host-name-not-resolved",
+    75,
+    503,
+    "A gateway's host name is not resolved by the agent's name servers: others keep dialling its last good addresses.",
+    "Ask the same name server (`nslookup` in the agent's network); `nameServers` in agent.yaml names others.",
+  ),
 } as const satisfies Record<string, CodeEntry>;

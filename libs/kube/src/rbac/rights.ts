@@ -91,7 +91,7 @@ export const AGENT_RULES: readonly Rule[] = [
     resource: "tokenreviews",
     verbs: ["create"],
     scope: "cluster",
-    why: "first identity of a sidecar",
+    why: "first identity of a sidecar, and of a gateway in a pod of its own",
   },
   {
     group: "admissionregistration.k8s.io",
@@ -106,6 +106,13 @@ export const AGENT_RULES: readonly Rule[] = [
     verbs: ["get", "create", "update"],
     scope: "own",
     why: "election of the writer",
+  },
+  {
+    group: "",
+    resource: "configmaps",
+    verbs: APPLY,
+    scope: "own",
+    why: "roots by which gateways in pods of their own know the agent",
   },
 ];
 

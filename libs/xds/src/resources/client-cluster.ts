@@ -46,7 +46,7 @@ function answersThatCount(http: boolean, viaGateway: boolean, direct: boolean): 
 }
 
 /** `view.exporters` must not be empty: a model without allowed ids produces no cluster (see usableView). */
-export function clusterFor(view: ServicePortView): Uint8Array {
+export function clusterFor(view: ServicePortView, name: string = view.sni): Uint8Array {
   const exporters = [...view.exporters].sort((a, b) => byText(a.cluster, b.cluster));
   const [first] = exporters;
   assert(first !== undefined, `${view.sni}: no exporter`);
@@ -55,7 +55,7 @@ export function clusterFor(view: ServicePortView): Uint8Array {
   const viaGateway = view.localities.some((locality) => locality.via === "gateway");
   const direct = directDomains(view);
   return encoded(ClusterSchema, {
-    name: view.sni,
+    name,
     clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
     edsClusterConfig: { edsConfig: ADS },
     connectTimeout: duration(CONNECT_TIMEOUT_MS),

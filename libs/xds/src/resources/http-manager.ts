@@ -37,6 +37,13 @@ const common = (kind: string): Manager => ({
   accessLog: [httpLog(kind)],
 });
 
+/** No address counts as internal, so x-envoy-* headers of a caller steer nothing here. */
+const fromOutside: Manager = {
+  useRemoteAddress: true,
+  skipXffAppend: true,
+  internalAddressConfig: { unixSockets: false, cidrRanges: [] },
+};
+
 /**
  * From the own application, in plain text: routes by authority, or those given where the address says it all. A forged
  * XFCC is dropped (SANITIZE).
@@ -63,10 +70,17 @@ export const entryManager = (routes: Init<typeof RouteConfigurationSchema>): Fil
     localReplyConfig: outboundReplies(),
   });
 
-/**
- * From a verified caller. No address counts as internal, so x-envoy-* headers of a caller steer nothing here; the
- * application learns the caller from XFCC alone, which replaces whatever the caller sent.
- */
+/** Of one's own cluster, without an identity: what the application could take for one is dropped (SANITIZE). */
+export const neighbourManager = (routes: Init<typeof RouteConfigurationSchema>): Filter =>
+  manager({
+    ...common("neighbour"),
+    routeSpecifier: { case: "routeConfig", value: routes },
+    httpFilters: [router()],
+    ...fromOutside,
+    forwardClientCertDetails: ClientCert.SANITIZE,
+  });
+
+/** From a verified caller: the application learns him from XFCC alone, which replaces whatever the caller sent. */
 const verified = (
   kind: string,
   access: HttpFilter,
@@ -77,9 +91,7 @@ const verified = (
     ...common(kind),
     routeSpecifier: { case: "routeConfig", value: routes },
     httpFilters: [access, router()],
-    useRemoteAddress: true,
-    skipXffAppend: true,
-    internalAddressConfig: { unixSockets: false, cidrRanges: [] },
+    ...fromOutside,
     forwardClientCertDetails: ClientCert.SANITIZE_SET,
     setCurrentClientCertDetails: { uri: true },
     commonHttpProtocolOptions: {
@@ -95,6 +107,9 @@ export const inboundManager = (
   routes: Init<typeof RouteConfigurationSchema>,
   ownDomain: TrustDomain,
 ): Filter => verified("inbound", access, routes, inboundReplies(ownDomain));
+
+export const inspectManager = (access: HttpFilter, routes: Init<typeof RouteConfigurationSchema>): Filter =>
+  verified("inspect", access, routes, probeReplies());
 
 export const probeManager = (access: HttpFilter, routes: Init<typeof RouteConfigurationSchema>): Filter =>
   verified("probe", access, routes, probeReplies());

@@ -9,11 +9,12 @@ import { listenerLog } from "./access-log.ts";
 import { accessFilter, accessRules, admittedCallers, tcpAccessFilter } from "./access-policy.ts";
 import { ANY_SPIFFE_ID, downstreamTls } from "./downstream-tls.ts";
 import { oneUriGuard } from "./guard.ts";
-import { inboundManager } from "./http-manager.ts";
+import { inboundManager, neighbourManager } from "./http-manager.ts";
 import { isHttp } from "./http-protocol.ts";
+import { inspectChain } from "./inspect.ts";
 import { listenerFrame } from "./listener-frame.ts";
 import { UNSENT_HEADER } from "./local-reply.ts";
-import { byText, encoded, type Init } from "./message.ts";
+import { byText, cidrRange, encoded, type Init } from "./message.ts";
 import {
   accessPolicyName,
   appClusterName,
@@ -22,7 +23,13 @@ import {
   tcpCallersSecretName,
 } from "./names.ts";
 import { streamTimeouts } from "./outbound-routes.ts";
-import { passingTcpProxy, refusingTcpProxy, servingTcpProxy, unknownSniProxy } from "./tcp-proxy.ts";
+import {
+  neighbourTcpProxy,
+  passingTcpProxy,
+  refusingTcpProxy,
+  servingTcpProxy,
+  unknownSniProxy,
+} from "./tcp-proxy.ts";
 
 type FilterChain = Init<typeof FilterChainSchema>;
 
@@ -96,28 +103,58 @@ const tcpChain = (serving: ServingPort, ownDomain: TrustDomain, svidSecret?: str
 export const servedChain = (serving: ServingPort, ownDomain: TrustDomain, svidSecret?: string): FilterChain =>
   (isHttp(serving.port.protocol) ? httpChain : tcpChain)(serving, ownDomain, svidSecret);
 
+/** Connections to the application are taken: what comes past the mesh's own port. */
+export interface TakenInput {
+  /** Port of an application → the served port that it is; HTTP where it is several. */
+  readonly apps: ReadonlyMap<number, ServingPort>;
+  /** Ports that take plain text from nobody. */
+  readonly guardedPorts: readonly number[];
+  /** Ranges (CIDR) from which the applications take plain text. Empty: from nobody. */
+  readonly neighbours: readonly string[];
+}
+
+/**
+ * Who has no identity to show, in plain text, by his address. Headers that would say who he is go: the application has
+ * learnt to believe them.
+ */
+const neighbourChain = (port: number, serving: ServingPort, neighbours: readonly string[]): FilterChain => ({
+  name: `neighbour/${port}`,
+  filterChainMatch: { destinationPort: port, sourcePrefixRanges: neighbours.map(cidrRange) },
+  filters: [
+    isHttp(serving.port.protocol)
+      ? neighbourManager(appRoutes(serving))
+      : neighbourTcpProxy(appClusterName(serving.sni)),
+  ],
+});
+
 /**
  * Where connections are taken, those made for the mesh's own port are the chains of above; a port that the mesh serves
- * takes nothing past them, and any other port of the application is as it was without a proxy.
+ * takes nothing past them but from neighbours, and any other port of the application is as it was without a proxy.
  */
 function takenChains(
   port: number,
   chains: readonly FilterChain[],
-  appPorts: readonly number[],
+  { apps, guardedPorts, neighbours }: TakenInput,
 ): FilterChain[] {
   const refused = (name: string, destinationPort: number): FilterChain => ({
     name,
     filterChainMatch: { destinationPort },
     filters: [name === "unknown-sni" ? unknownSniProxy() : refusingTcpProxy("plaintext")],
   });
-  const guarded = [...new Set(appPorts)].filter((own) => own !== port).sort((a, b) => a - b);
+  const guarded = [...new Set([...apps.keys(), ...guardedPorts])]
+    .filter((own) => own !== port)
+    .sort((a, b) => a - b);
   return [
     ...chains.map((chain) => ({
       ...chain,
       filterChainMatch: { ...chain.filterChainMatch, destinationPort: port },
     })),
     refused("unknown-sni", port),
-    ...guarded.map((own) => refused(`plain/${own}`, own)),
+    ...guarded.flatMap((own) => {
+      const serving = neighbours.length === 0 ? undefined : apps.get(own);
+      const refusal = refused(`plain/${own}`, own);
+      return serving === undefined ? [refusal] : [neighbourChain(own, serving, neighbours), refusal];
+    }),
   ];
 }
 
@@ -127,12 +164,12 @@ export interface InboundInput {
   readonly trustDomain: TrustDomain;
   /** Served ports, each with an application behind it; SNIs are unique. */
   readonly serving: readonly ServingPort[];
-  /** Ports that take plain text from nobody; present where connections to the application are taken. */
-  readonly guardedPorts?: readonly number[];
+  /** Present where connections to the application are taken. */
+  readonly taken?: TakenInput;
 }
 
 export function inboundListenerFor(input: InboundInput): Uint8Array {
-  const { guardedPorts, port, trustDomain } = input;
+  const { taken, port, trustDomain } = input;
   const chains = [...input.serving]
     .sort((a, b) => byText(a.sni, b.sni))
     .map((serving) => servedChain(serving, trustDomain));
@@ -143,12 +180,11 @@ export function inboundListenerFor(input: InboundInput): Uint8Array {
       port,
       direction: "inbound",
       log: listenerLog("inbound_cx"),
-      ...(guardedPorts === undefined ? {} : { intercepts: "taken" }),
+      ...(taken === undefined ? {} : { intercepts: "taken" }),
     }),
-    filterChains: guardedPorts === undefined ? chains : takenChains(port, chains, guardedPorts),
+    filterChains:
+      taken === undefined ? chains : takenChains(port, [inspectChain(trustDomain), ...chains], taken),
     defaultFilterChain:
-      guardedPorts === undefined
-        ? defaultChain()
-        : { name: "pass", filters: [passingTcpProxy("inbound_pass")] },
+      taken === undefined ? defaultChain() : { name: "pass", filters: [passingTcpProxy("inbound_pass")] },
   });
 }

@@ -1,5 +1,14 @@
 import { expect, test } from "vitest";
-import { create, fromBinary, type Listener, ListenerSchema, toBinary } from "../../gen/index.ts";
+import {
+  anyUnpack,
+  create,
+  type FilterChain,
+  fromBinary,
+  HttpConnectionManagerSchema,
+  type Listener,
+  ListenerSchema,
+  toBinary,
+} from "../../gen/index.ts";
 import { inconsistencies } from "./consistency/assert-consistent.ts";
 import { sidecarInput, view } from "./fixtures.ts";
 import { compareListenerFrame } from "./listener-frame.ts";
@@ -7,14 +16,16 @@ import { vipListenerFor } from "./outbound-listener.ts";
 import { sidecarResources } from "./sidecar.ts";
 import type { SidecarInput } from "./types.ts";
 
-function taken(more: Partial<SidecarInput> = {}): SidecarInput {
+function taken(more: Partial<SidecarInput> = {}, neighbours: readonly string[] = []): SidecarInput {
   const input = sidecarInput(more);
-  const listen = { ...input.proxy.listen, address: "0.0.0.0", taken: { vipRanges: ["10.251.0.0/16"] } };
+  const ranges = { vipRanges: ["10.251.0.0/16"], neighbours, adminPort: 15_000 };
+  const listen = { ...input.proxy.listen, address: "0.0.0.0", taken: ranges };
   return { ...input, proxy: { ...input.proxy, listen } };
 }
 const bytesOf = (name: string, input = taken()): Uint8Array =>
   sidecarResources(input).listeners.get(name) as Uint8Array;
-const listenerOf = (name: string): Listener => fromBinary(ListenerSchema, bytesOf(name));
+const listenerOf = (name: string, input = taken()): Listener =>
+  fromBinary(ListenerSchema, bytesOf(name, input));
 
 test("a proxy that takes its pod's connections holds together", () => {
   const resources = sidecarResources(taken());
@@ -40,6 +51,7 @@ test("inbound: the mesh's own port is mTLS or nothing, and no served port takes 
     transportSocket !== undefined,
   ]);
   expect(chains).toEqual([
+    ["inspect.proxy.eu.lab.hansa", 15_006, true],
     [expect.stringMatching(/^http\.pay\./), 15_006, true],
     [expect.stringMatching(/^tcp\.pay\./), 15_006, true],
     ["unknown-sni", 15_006, false],
@@ -47,6 +59,39 @@ test("inbound: the mesh's own port is mTLS or nothing, and no served port takes 
     ["plain/8080", 8080, false],
     ["plain/15001", 15_001, false],
   ]);
+});
+
+test("inbound, permissive: neighbours alone are taken in plain text, and never as somebody", () => {
+  const input = taken({}, ["10.64.0.0/16", "10.127.0.1/32"]);
+  const resources = sidecarResources(input);
+  expect(inconsistencies(resources)).toEqual([]);
+  const inbound = listenerOf("inbound", input);
+  const plain = inbound.filterChains.filter(({ transportSocket }) => transportSocket === undefined);
+  expect(plain.map(({ name, filterChainMatch: match }) => [name, match?.sourcePrefixRanges.length])).toEqual([
+    ["unknown-sni", 0],
+    ["neighbour/5432", 2],
+    ["plain/5432", 0],
+    ["neighbour/8080", 2],
+    ["plain/8080", 0],
+    ["plain/15001", 0],
+  ]);
+  const spoilt = (change: (chain: FilterChain) => void): string => {
+    const copy = listenerOf("inbound", input);
+    for (const chain of copy.filterChains) if (chain.name.startsWith("neighbour/")) change(chain);
+    const bytes = toBinary(ListenerSchema, copy);
+    return inconsistencies({ ...resources, listeners: new Map([["inbound", bytes]]) }).join();
+  };
+  expect(spoilt(({ filterChainMatch }) => filterChainMatch?.sourcePrefixRanges.splice(0))).toMatch(
+    /neighbour\/5432: an application takes plain text from everybody.*neighbour\/8080/,
+  );
+  expect(
+    spoilt(({ filters }) => {
+      const any = filters[0]?.configType.case === "typedConfig" ? filters[0].configType.value : undefined;
+      const manager = any === undefined ? undefined : anyUnpack(any, HttpConnectionManagerSchema);
+      if (any === undefined || manager === undefined) return;
+      any.value = toBinary(HttpConnectionManagerSchema, { ...manager, forwardClientCertDetails: 1 });
+    }),
+  ).toContain("neighbour/8080: who shows no certificate could name himself");
 });
 
 test("what a proxy serves changes chains alone, never a listener itself", () => {

@@ -74,10 +74,10 @@ function localitiesOf(groups: readonly Group[]): AssignmentLocality[] {
 }
 
 /** Localities of clusters that are not among the view's exporters are left out: they match no trust domain. */
-export function loadAssignmentFor(view: ServicePortView): Uint8Array {
+export function loadAssignmentFor(view: ServicePortView, name: string = view.sni): Uint8Array {
   const exporters = new Set<string>(view.exporters.map((exporter) => exporter.cluster));
   return encodeClusterLoadAssignment({
-    clusterName: view.sni,
+    clusterName: name,
     localities: localitiesOf(view.localities.filter((locality) => exporters.has(locality.cluster))),
     overprovisioningFactor: view.overprovisioning,
     weightedPriorityHealth: true,

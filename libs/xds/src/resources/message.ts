@@ -93,3 +93,9 @@ export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 
 /** A map whose iteration order does not depend on how it was filled. */
 export const sortedMap = <Value>(entries: Iterable<readonly [string, Value]>): Map<string, Value> =>
   new Map([...entries].sort(([a], [b]) => byText(a, b)));
+
+/** Of an IPv4 or IPv6 range, "10.0.0.0/8". */
+export function cidrRange(cidr: string): { addressPrefix: string; prefixLen: number } {
+  const [addressPrefix = "", bits] = cidr.split("/");
+  return { addressPrefix, prefixLen: Number(bits) };
+}

@@ -7,6 +7,8 @@ export const BLACK_HOLE = "BlackHole";
 export const ORIGINAL_DESTINATION = "original-destination";
 export const OUTBOUND_LISTENER = "outbound";
 export const OUTBOUND_ROUTES = "outbound";
+/** The admin interface of a pod's own Envoy. */
+export const INSPECT = "inspect";
 export const INBOUND_LISTENER = "inbound";
 export const GATEWAY_LISTENER = "gateway";
 /** The proxy's own certificate and key. */
@@ -16,6 +18,10 @@ export const CALLERS_SECRET = "bundles/inbound";
 /** Roots of the members whose agents may probe this gateway. */
 export const MEMBERS_SECRET = "bundles/members";
 
+/** Of a service port, the pods of the own cluster alone: where its ClusterIP leads. */
+export const ownClusterName = (sni: string): string => `own/${sni}`;
+/** No service port's: those have a namespace before the federation. */
+export const inspectSni = (own: TrustDomain): string => `inspect.proxy.${own}`;
 export const bundleSecretName = (domain: TrustDomain): string => `bundle/${domain}`;
 /** Roots of exactly the trust domains that a plain TCP port admits. */
 export const tcpCallersSecretName = (sni: string): string => `bundles/tcp/${sni}`;

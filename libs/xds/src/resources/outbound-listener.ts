@@ -6,7 +6,7 @@ import { listenerLog } from "./access-log.ts";
 import { entryManager, outboundManager } from "./http-manager.ts";
 import { isHttp } from "./http-protocol.ts";
 import { listenerFrame } from "./listener-frame.ts";
-import { encoded } from "./message.ts";
+import { cidrRange, encoded } from "./message.ts";
 import { entryListenerName, OUTBOUND_LISTENER, tcpListenerName, vipListenerName } from "./names.ts";
 import { anyHostRoutes } from "./outbound-routes.ts";
 import { connectingTcpProxy, passingTcpProxy, refusingTcpProxy } from "./tcp-proxy.ts";
@@ -71,13 +71,16 @@ export const takingListenerFor = (address: string, port: number, vipRanges: read
     defaultFilterChain: { name: "pass", filters: [passingTcpProxy("outbound_pass")] },
   });
 
-function cidrRange(cidr: string): { addressPrefix: string; prefixLen: number } {
-  const [addressPrefix = "", bits] = cidr.split("/");
-  return { addressPrefix, prefixLen: Number(bits) };
-}
-
-/** One address and port of a service: the same on every proxy of the cluster. `usable`: somebody can be called. */
-export const vipListenerFor = (view: ServicePortView, ip: string, usable: boolean): Uint8Array =>
+/**
+ * One address and port of a service: the same on every proxy of the cluster. `usable`: somebody can be called, by way of
+ * `cluster`.
+ */
+export const vipListenerFor = (
+  view: ServicePortView,
+  ip: string,
+  usable: boolean,
+  cluster: string = view.sni,
+): Uint8Array =>
   encoded(ListenerSchema, {
     ...listenerFrame({
       name: vipListenerName(ip, view.port.port),
@@ -87,13 +90,17 @@ export const vipListenerFor = (view: ServicePortView, ip: string, usable: boolea
       log: listenerLog("outbound_cx"),
       intercepts: "handed",
     }),
-    filterChains: [{ name: view.sni, filters: [vipFilter(view, usable)] }],
+    filterChains: [{ name: view.sni, filters: [vipFilter(view, usable, cluster)] }],
   });
 
-function vipFilter(view: ServicePortView, usable: boolean): ReturnType<typeof refusingTcpProxy> {
+function vipFilter(
+  view: ServicePortView,
+  usable: boolean,
+  cluster: string,
+): ReturnType<typeof refusingTcpProxy> {
   if (isHttp(view.port.protocol))
-    return outboundManager(anyHostRoutes(usable ? view : { ...view, exporters: [] }));
-  return usable ? connectingTcpProxy("outbound_tcp", view.sni) : refusingTcpProxy("no_exporter");
+    return outboundManager(anyHostRoutes(usable ? view : { ...view, exporters: [] }, cluster));
+  return usable ? connectingTcpProxy("outbound_tcp", cluster) : refusingTcpProxy("no_exporter");
 }
 
 export const tcpListenerFor = (sni: string, address: string, port: number): Uint8Array =>

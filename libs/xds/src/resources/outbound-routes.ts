@@ -34,8 +34,8 @@ export const refusal = (status: number, code: Code, reason: string): Route => ({
 export const streamTimeouts = (view: Pick<ServicePortView, "port">): Init<typeof RouteActionSchema> =>
   view.port.protocol === "grpc" ? { timeout: duration(0), idleTimeout: duration(0) } : {};
 
-function routesTo(view: ServicePortView): Route[] {
-  const target = { clusterSpecifier: { case: "cluster", value: view.sni }, ...streamTimeouts(view) } as const;
+function routesTo(view: ServicePortView, cluster: string): Route[] {
+  const target = { clusterSpecifier: { case: "cluster", value: cluster }, ...streamTimeouts(view) } as const;
   const idempotent: Route = {
     match: {
       pathSpecifier: EVERYTHING,
@@ -58,19 +58,22 @@ function routesTo(view: ServicePortView): Route[] {
   return view.port.protocol === "grpc" ? [rest] : [idempotent, rest];
 }
 
-const virtualHost = (view: ServicePortView, domains: string[]): VirtualHost => ({
+const virtualHost = (view: ServicePortView, domains: string[], cluster = view.sni): VirtualHost => ({
   name: view.sni,
   domains,
   routes:
     view.exporters.length > 0
-      ? routesTo(view)
+      ? routesTo(view, cluster)
       : [refusal(503, "HSA4006", `no live exporter offers ${view.service}.${view.namespace}`)],
 });
 
 /** Every host, for a listener that is one service port's alone: it was dialled by its address. */
-export const anyHostRoutes = (view: ServicePortView): Init<typeof RouteConfigurationSchema> => ({
+export const anyHostRoutes = (
+  view: ServicePortView,
+  cluster: string = view.sni,
+): Init<typeof RouteConfigurationSchema> => ({
   name: view.sni,
-  virtualHosts: [virtualHost(view, ["*"])],
+  virtualHosts: [virtualHost(view, ["*"], cluster)],
   responseHeadersToRemove: [UNSENT_HEADER],
 });
 

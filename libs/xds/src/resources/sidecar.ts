@@ -8,8 +8,9 @@ import { servingPolicyFor } from "./access-policy.ts";
 import { clusterFor } from "./client-cluster.ts";
 import { isHttp } from "./http-protocol.ts";
 import { inboundListenerFor } from "./inbound-listener.ts";
+import { inspectCluster, inspectPolicy } from "./inspect.ts";
 import { loadAssignmentFor } from "./load-assignment.ts";
-import { sortedMap } from "./message.ts";
+import { byText, sortedMap } from "./message.ts";
 import {
   accessPolicyName,
   appClusterName,
@@ -17,6 +18,7 @@ import {
   bundleSecretName,
   CALLERS_SECRET,
   INBOUND_LISTENER,
+  INSPECT,
   ORIGINAL_DESTINATION,
   OUTBOUND_LISTENER,
   OUTBOUND_ROUTES,
@@ -47,17 +49,31 @@ function appClusters(input: OwnInput, served: readonly ServingPort[]): Entry[] {
   });
 }
 
+/** A port that is HTTP by one name and TCP by another is HTTP: whom headers name is the mesh's to say. */
+function plainApps(input: OwnInput, served: readonly ServingPort[]): ReadonlyMap<number, ServingPort> {
+  const ordered = [...served].sort(
+    (a, b) => Number(isHttp(a.port.protocol)) - Number(isHttp(b.port.protocol)) || byText(b.sni, a.sni),
+  );
+  return new Map(
+    ordered.flatMap((port) => {
+      const app = input.proxy.apps.get(port.sni);
+      return app === undefined ? [] : [[app.port, port] as const];
+    }),
+  );
+}
+
 function listeners(input: OwnInput, served: readonly ServingPort[]): Entry[] {
   const { listen, trustDomain } = input.proxy;
   const { address, inboundPort, outboundPort, taken } = listen;
   const inbound = { address, port: inboundPort, trustDomain, serving: served };
   if (taken !== undefined) {
-    const appPorts = [...input.proxy.apps.values()].map(({ port }) => port);
     // Not around the own listener either: that would be a loop.
-    const guardedPorts = [...appPorts, outboundPort];
+    const guardedPorts = [...[...input.proxy.apps.values()].map(({ port }) => port), outboundPort];
+    const apps = plainApps(input, served);
+    const { vipRanges, neighbours } = taken;
     return [
-      [OUTBOUND_LISTENER, takingListenerFor(address, outboundPort, taken.vipRanges)],
-      [INBOUND_LISTENER, inboundListenerFor({ ...inbound, guardedPorts })],
+      [OUTBOUND_LISTENER, takingListenerFor(address, outboundPort, vipRanges)],
+      [INBOUND_LISTENER, inboundListenerFor({ ...inbound, taken: { apps, guardedPorts, neighbours } })],
     ];
   }
   const tcp = input.views.flatMap((view): Entry[] => {
@@ -98,17 +114,21 @@ export function ownSidecarResources(input: OwnInput): Resources {
       ...appClusters(input, served),
       ...(input.proxy.listen.taken === undefined
         ? []
-        : [[ORIGINAL_DESTINATION, originalDestinationCluster()] as const]),
+        : [
+            [ORIGINAL_DESTINATION, originalDestinationCluster()] as const,
+            [INSPECT, inspectCluster(input.proxy.listen.taken.adminPort)] as const,
+          ]),
     ]),
     endpoints: new Map(),
     listeners: sortedMap(listeners(input, served)),
     routes: new Map(),
     secrets: sortedMap(ownSecrets(input, served)),
-    extensionConfigs: sortedMap(
-      policed.map(
+    extensionConfigs: sortedMap([
+      ...policed.map(
         (port): Entry => [accessPolicyName(port.sni), servingPolicyFor(port, input.proxy.trustDomain)],
       ),
-    ),
+      ...(input.proxy.listen.taken === undefined ? [] : [inspectPolicy(input.proxy.trustDomain)]),
+    ]),
   };
 }
 

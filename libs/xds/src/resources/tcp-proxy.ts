@@ -85,6 +85,16 @@ export function servingTcpProxy(cluster: string): Filter {
   return filter(proxy);
 }
 
+/** Server side, for who speaks plain text and may. */
+export const neighbourTcpProxy = (cluster: string): Filter =>
+  filter(
+    create(TcpProxySchema, {
+      statPrefix: "neighbour",
+      clusterSpecifier: { case: "cluster", value: cluster },
+      accessLog: [tcpLog("neighbour")],
+    }),
+  );
+
 /** To where the connection was meant for, as it is. One attempt: nobody knows another place. */
 export const passingTcpProxy = (kind: string): Filter =>
   filter(

@@ -43,6 +43,10 @@ export interface SidecarListen {
   readonly taken?: {
     /** Where cluster-set addresses lie (CIDR). */
     readonly vipRanges: readonly string[];
+    /** From where its applications take plain text (CIDR). */
+    readonly neighbours: readonly string[];
+    /** Of its admin interface, on loopback. */
+    readonly adminPort: number;
   };
 }
 

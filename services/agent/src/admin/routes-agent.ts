@@ -4,7 +4,7 @@ import { type BundleValue, type CommandValue, commandKey, verifyCommand } from "
 import { nodeCrypto, rootsPem } from "@hansa/identity";
 import { PUSH_ORDER, shortType } from "@hansa/xds";
 import { z } from "zod";
-import { adminPlaceOf } from "../proxy/admin-place.ts";
+import { envoyPlaceOf } from "../proxy/admin-place.ts";
 import { bootstrapOf } from "../proxy/bootstrap.ts";
 import { differencesOf, type Offered } from "../proxy/difference.ts";
 import { askEnvoy } from "../proxy/envoy-admin.ts";
@@ -43,6 +43,7 @@ const proxyItem = (agent: AgentView, proxy: LocalProxy): Record<string, unknown>
   spiffeId: proxy.spiffeId,
   address: proxy.address,
   zone: proxy.zone,
+  ...(proxy.kind === "sidecar" && proxy.inbound !== undefined ? { inbound: proxy.inbound } : {}),
   socket: agent.sockets.path(proxy.id),
   xds: agent.plane.status(proxy.id),
 });
@@ -79,8 +80,8 @@ function proxyConfig(agent: AgentView, proxy: LocalProxy): unknown {
 
 /** What is offered against what Envoy has, both as of now: a change on its way shows as a difference. */
 async function proxyDifference(agent: AgentView, proxy: LocalProxy): Promise<unknown> {
-  const place = adminPlaceOf(proxy, agent.sockets, agent.config.sidecar.adminPort);
-  const dump = await askEnvoy(place, "/config_dump?include_eds", DUMP_LIMITS);
+  const place = envoyPlaceOf(proxy, agent);
+  const dump = place === undefined ? null : await askEnvoy(place, "/config_dump?include_eds", DUMP_LIMITS);
   if (dump === null)
     throw new HansaError("HSA1012", `proxy ${proxy.id}: its Envoy does not answer on its admin interface`);
   return { id: proxy.id, ...differencesOf(offeredTo(agent, proxy), dump) };

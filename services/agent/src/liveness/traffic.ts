@@ -3,8 +3,7 @@
  * gateways since the last look. Looks only while a probe fails, since Envoy's answer grows with its clusters.
  */
 import type { Clock } from "@hansa/core";
-import type { AdminPlace } from "@hansa/xds";
-import { askEnvoy, fieldsOf, itemsOf } from "../proxy/envoy-admin.ts";
+import { askEnvoy, type EnvoyPlace, fieldsOf, itemsOf } from "../proxy/envoy-admin.ts";
 
 /** Where a look is older than this, calls of before the trouble would count. */
 const LOOK_AGE_MAX_MS = 3000;
@@ -19,11 +18,11 @@ export interface Gateway {
 
 export class TrafficEvidence {
   readonly #clock: Clock;
-  readonly #envoys: () => readonly AdminPlace[];
+  readonly #envoys: () => readonly EnvoyPlace[];
   readonly #looks = new Map<string, { readonly successes: number; readonly atMs: number }>();
 
   /** `envoys`: admin interfaces of local callers. */
-  constructor(clock: Clock, envoys: () => readonly AdminPlace[]) {
+  constructor(clock: Clock, envoys: () => readonly EnvoyPlace[]) {
     this.#clock = clock;
     this.#envoys = envoys;
   }

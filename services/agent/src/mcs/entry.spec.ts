@@ -5,7 +5,7 @@ import type { ServedImport } from "./imports.ts";
 import { endpoint, served } from "./mcs.fixture.ts";
 
 const options = {
-  address: "10.64.1.1",
+  addresses: () => ["10.64.1.1"],
   portOf: () => 16_000,
   version: "v1beta1",
   hash: (text: string) => `h${text.length}`,
@@ -41,6 +41,17 @@ describe("what leads a cluster-set IP to the gateway", () => {
         fields: { status: { loadBalancer: { ingress: [{ ip: "10.144.0.7", ipMode: "VIP" }] } } },
       },
     ]);
+  });
+
+  it("leads to every gateway of one family", () => {
+    const addresses = () => ["10.64.1.1", "fd00::1", "10.64.1.2"];
+    expect(entryWrites(service(), "u", { ...options, addresses })[1]).toMatchObject({
+      fields: {
+        addressType: "IPv4",
+        endpoints: [{ addresses: ["10.64.1.1"] }, { addresses: ["10.64.1.2"] }],
+      },
+    });
+    expect(entryWrites(service(), "u", { ...options, addresses: () => [] })).toEqual([]);
   });
 
   it("is nothing where there is no address, no port by TCP, or no free port of the gateway", () => {

@@ -14,8 +14,8 @@ export const ENTRY_LABEL = "hansa.dev/entry-of";
 const ENTRY_SLICE_MANAGER = "entry.hansa.dev";
 
 export interface EntryPlace {
-  /** Where the gateway listens for pods without a proxy. */
-  readonly address: string;
+  /** Where gateways listen for pods without a proxy; none: not known now, and what was written stays. */
+  readonly addresses: () => readonly string[];
   /** Its port for one port of an import; undefined where it has none left. */
   readonly portOf: (service: ServedImport, port: ImportedPort) => number | undefined;
 }
@@ -27,13 +27,16 @@ export interface EntryOptions extends EntryPlace {
 
 /** In the order in which they have to be made; none for what has no address and for what has no port by TCP. */
 export function entryWrites(service: ServedImport, importUid: string, options: EntryOptions): Write[] {
-  const { address, portOf, version, hash } = options;
+  const { portOf, version, hash } = options;
+  const [first, ...others] = options.addresses();
   const ports = service.ports.flatMap((port, index) => {
     const target = port.transport === "TCP" ? portOf(service, port) : undefined;
     const name = port.name === "" ? `p${index}` : port.name;
     return target === undefined ? [] : [{ name, port: port.port, target }];
   });
-  if (service.ips.length === 0 || ports.length === 0) return [];
+  if (service.ips.length === 0 || ports.length === 0 || first === undefined) return [];
+  const family = familyOf(first);
+  const addresses = [first, ...others.filter((address) => familyOf(address) === family)];
   const { namespace } = service;
   const name = `hansa-${hash(`${namespace}/${service.name}`)}`;
   const labels = { [MANAGED_BY]: MANAGER, [ENTRY_LABEL]: service.name };
@@ -58,7 +61,7 @@ export function entryWrites(service: ServedImport, importUid: string, options: E
           loadBalancerClass: ENTRY_CLASS,
           allocateLoadBalancerNodePorts: false,
           ipFamilyPolicy: "SingleStack",
-          ipFamilies: [familyOf(address)],
+          ipFamilies: [family],
           ports: ports.map(({ name: portName, port }) => ({ name: portName, port, protocol: "TCP" })),
           sessionAffinity: service.sessionAffinity,
         },
@@ -75,9 +78,9 @@ export function entryWrites(service: ServedImport, importUid: string, options: E
         [SLICE_MANAGED_BY]: ENTRY_SLICE_MANAGER,
       },
       fields: {
-        addressType: familyOf(address),
+        addressType: family,
         ports: ports.map(({ name: portName, target: port }) => ({ name: portName, port, protocol: "TCP" })),
-        endpoints: [{ addresses: [address], conditions: { ready: true } }],
+        endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
       },
     },
     {

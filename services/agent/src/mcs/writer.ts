@@ -131,6 +131,11 @@ export class ImportWriter {
     for (const key of keys) this.#touch(key);
   }
 
+  /** Gateways for pods without a proxy are others now. */
+  entriesChanged(): void {
+    if (this.#entries !== undefined) this.changed(this.#actual.values.keys());
+  }
+
   #reflector<T>(
     resource: Resource,
     project: (object: Json) => T | undefined,

@@ -1,5 +1,8 @@
 /** Asks a local Envoy's admin interface. Bounded in time and bytes; a proxy that does not answer is no error here. */
-import { request } from "node:http";
+import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import { request as requestTls } from "node:https";
+import type { SpiffeId } from "@hansa/core";
+import { inspectSvid, type Svid } from "@hansa/identity";
 import type { AdminPlace } from "@hansa/xds";
 
 export interface AdminLimits {
@@ -7,11 +10,38 @@ export interface AdminLimits {
   readonly answerBytesMax: number;
 }
 
+/** A pod's Envoy, which answers its agent alone (libs/xds, inspect). */
+export interface PodPlace {
+  readonly address: string;
+  readonly port: number;
+  readonly sni: string;
+  /** PEM of the own trust domain's. */
+  readonly roots: string;
+  readonly expectedId: SpiffeId;
+  readonly svid: Pick<Svid, "certPem" | "keyPem">;
+}
+
+export type EnvoyPlace = AdminPlace | PodPlace;
+
+function open(place: EnvoyPlace, path: string, onAnswer: (response: IncomingMessage) => void): ClientRequest {
+  if (!("sni" in place)) {
+    const where = "path" in place ? { socketPath: place.path } : { host: place.address, port: place.port };
+    return request({ ...where, path, agent: false }, onAnswer);
+  }
+  const { address: host, port, sni: servername, roots: ca, svid, expectedId } = place;
+  const tls = { servername, ca, cert: svid.certPem, key: svid.keyPem, minVersion: "TLSv1.2" } as const;
+  const checkServerIdentity = (_host: string, { raw }: { readonly raw: Uint8Array }): Error | undefined => {
+    const leaf = inspectSvid(Uint8Array.from(raw));
+    const isIt = leaf.kind !== "refused" && leaf.spiffeId === expectedId;
+    return isIt ? undefined : new Error(`it is not ${expectedId}`);
+  };
+  return requestTls({ host, port, path, agent: false, ...tls, checkServerIdentity }, onAnswer);
+}
+
 /** The JSON answer, or null where there is none within the limits. */
-export function askEnvoy(place: AdminPlace, path: string, limits: AdminLimits): Promise<unknown> {
-  const where = "path" in place ? { socketPath: place.path } : { host: place.address, port: place.port };
+export function askEnvoy(place: EnvoyPlace, path: string, limits: AdminLimits): Promise<unknown> {
   return new Promise((resolve) => {
-    const asked = request({ ...where, path, agent: false }, (response) => {
+    const asked = open(place, path, (response) => {
       const parts: Buffer[] = [];
       let sizeBytes = 0;
       response.on("data", (part: Buffer) => {

@@ -1,6 +1,7 @@
 /** Which proxies this agent serves, from the document: one sidecar per replica that has one, and the gateways. Pure. */
 import { gatewayId, type SpiffeId, type TrustDomain, workloadId } from "@hansa/core";
 import { portKeyOf } from "@hansa/events";
+import type { Inbound } from "@hansa/inject";
 import type { SourceDocument, SourceReplica, SourceService, SourceWorkload } from "../source/document.ts";
 
 /** The pod that a proxy was injected into: who may come for its configuration. */
@@ -26,6 +27,8 @@ export interface Sidecar {
   readonly services: readonly string[];
   /** Absent: it is beside its agent and comes by a socket of its own. */
   readonly pod?: PodIdentity;
+  /** Of a pod's: whether neighbours without identity may come. */
+  readonly inbound?: Inbound;
 }
 
 export interface Gateway {
@@ -44,13 +47,8 @@ export type LocalProxy = Sidecar | Gateway;
 export interface InventoryPlace {
   readonly trustDomain: TrustDomain;
   readonly zones: readonly string[];
-  readonly gateways: readonly {
-    readonly name: string;
-    readonly address: string;
-    readonly port: number;
-    /** Where it listens, if not at its address. */
-    readonly listen?: string | undefined;
-  }[];
+  /** Where the configured ones listen. */
+  readonly gateways: readonly { readonly name: string; readonly address: string; readonly port: number }[];
 }
 
 function appsOf(services: readonly SourceService[], app: SourceReplica["app"]): Sidecar["apps"] {
@@ -113,9 +111,8 @@ export function proxiesOf(document: SourceDocument, place: InventoryPlace): Read
   }
   const zone = place.zones[0] ?? "default";
   const gateways: InventoryPlace["gateways"] = document.gateways ?? place.gateways;
-  for (const { name, port, listen, ...gateway } of gateways) {
+  for (const { name, address, port } of gateways) {
     const id = `gateway/${name}`;
-    const address = listen ?? gateway.address;
     proxies.set(id, { kind: "gateway", id, spiffeId: gatewayId(place.trustDomain), address, port, zone });
   }
   return proxies;

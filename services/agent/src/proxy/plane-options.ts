@@ -5,6 +5,7 @@ import type { Svid } from "@hansa/identity";
 import type { ResourceLayer } from "@hansa/xds";
 import type { LocalReader } from "../local-reader.ts";
 import type { Disk, Ports } from "../ports.ts";
+import type { ClusterIpsOf } from "./cluster-ips.ts";
 import type { LocalProxy } from "./inventory.ts";
 import type { VipsOf } from "./zone-layer.ts";
 
@@ -36,8 +37,14 @@ export interface PlaneOptions {
   readonly ownRoots: () => readonly string[];
   readonly svid: (id: SpiffeId) => Svid;
   readonly evidence: (peer: string) => LinkValue | undefined;
-  /** Cluster-set addresses, where proxies take connections by address. */
-  readonly vips?: { readonly ranges: readonly string[]; readonly of: VipsOf };
+  /** Cluster-set addresses and the Services' own, where proxies take connections by address. */
+  readonly vips?: {
+    readonly ranges: readonly string[];
+    readonly of: VipsOf;
+    readonly clusterIps: ClusterIpsOf;
+  };
+  /** From where pods' proxies take plain text, where they take any (CIDR). */
+  readonly neighbours?: readonly string[];
   /** Opens the proxy's socket over these layers; `onAck` is called after each acknowledgement, refusal and end of a stream. */
   readonly serve: (proxy: LocalProxy, layers: readonly ResourceLayer[], onAck: () => void) => ProxyServer;
 }

@@ -157,6 +157,11 @@ export class DataPlane {
     return this.#served.get(id)?.server.status();
   }
 
+  /** Its Envoy has a stream open. */
+  isConnected(id: string): boolean {
+    return this.#served.get(id)?.server.ackedRevision() !== undefined;
+  }
+
   layersOf(id: string): readonly ResourceLayer[] {
     const served = this.#served.get(id);
     return served === undefined ? [] : this.#layers(served.proxy, served.layer);
@@ -214,7 +219,7 @@ export class DataPlane {
     let revision = 0;
     for (const name of wanted) {
       const known = this.#zones.get(name);
-      const zone = known ?? new ZoneLayer({ cluster, region, zone: name }, ports.crypto, ports, vips?.of);
+      const zone = known ?? new ZoneLayer({ cluster, region, zone: name }, ports.crypto, ports, vips);
       this.#zones.set(name, zone);
       const whole = work.all || known === undefined;
       const tcpBefore = this.#listenersKey(zone);
@@ -299,6 +304,7 @@ export class DataPlane {
       svid: svid(proxy.spiffeId),
       bundles: this.#bundles,
       vipRanges: this.#options.vips?.ranges ?? [],
+      neighbours: this.#options.neighbours ?? [],
     });
   }
 

@@ -1,5 +1,6 @@
 /** What one sidecar has for itself: its listeners, its applications, its certificate and the policies it enforces. */
 import type { TrustDomain } from "@hansa/core";
+import { ADMIN_PORT } from "@hansa/inject";
 import type { ServicePortView, ServingPort } from "@hansa/model";
 import { type AppTarget, ownSidecarResources, type TlsIdentity, type TrustBundles } from "@hansa/xds";
 import type { Sidecar } from "./inventory.ts";
@@ -18,6 +19,8 @@ export interface SidecarLayerInput {
   readonly bundles: TrustBundles;
   /** Where cluster-set addresses lie, for a proxy that takes its pod's connections. */
   readonly vipRanges: readonly string[];
+  /** From where plain text is taken, where the sidecar takes any. */
+  readonly neighbours: readonly string[];
 }
 
 /** Whatever is redirected comes to some address of the pod. */
@@ -36,11 +39,17 @@ function appsOf(proxy: Sidecar, serving: readonly ServingPort[]): Map<string, Ap
 
 export function sidecarLayer(input: SidecarLayerInput): ResourceSet {
   const { proxy, trustDomain, outboundPort, serving, tcpViews, tcpPorts, svid, bundles } = input;
-  const { address, inboundPort, pod } = proxy;
+  const { address, inboundPort, pod, inbound } = proxy;
+  const neighbours = inbound === "permissive" ? input.neighbours : [];
   const listen =
     pod === undefined
       ? { address, outboundPort, inboundPort }
-      : { address: ANY_ADDRESS, outboundPort, inboundPort, taken: { vipRanges: input.vipRanges } };
+      : {
+          address: ANY_ADDRESS,
+          outboundPort,
+          inboundPort,
+          taken: { vipRanges: input.vipRanges, neighbours, adminPort: ADMIN_PORT },
+        };
   return resourceSet(
     ownSidecarResources({
       proxy: { trustDomain, listen, apps: appsOf(proxy, serving) },

@@ -19,6 +19,7 @@ import {
   clusterFor,
   loadAssignmentFor,
   OUTBOUND_ROUTES,
+  ownClusterName,
   ResourceLayer,
   routesFor,
   SVID_SECRET,
@@ -28,6 +29,7 @@ import {
   vipListenerFor,
   vipListenerName,
 } from "@hansa/xds";
+import { type ClusterIpsOf, ownView } from "./cluster-ips.ts";
 import { findIn, type GateReport, problemsOf, refuse } from "./gate.ts";
 
 type Changes = Map<string, Uint8Array | null>;
@@ -68,16 +70,23 @@ export class ZoneLayer {
   /** By service, without localities: these are in the encoded endpoints, and `explain` computes its own. */
   readonly #views = new Map<string, readonly ServicePortView[]>();
   readonly #routeKeys = new Map<string, string>();
-  /** By SNI: what its cluster was encoded from. */
+  /** By name: what a cluster was encoded from. */
   readonly #clusterKeys = new Map<string, string>();
   readonly #listenerKeys = new Map<string, ReadonlyMap<string, string>>();
   readonly #report: GateReport;
   readonly #vipsOf: VipsOf;
+  readonly #clusterIpsOf: ClusterIpsOf;
   #routesChanged = true;
   #tcp: { readonly key: string; readonly views: readonly ServicePortView[] } | undefined;
 
-  constructor(self: Vantage, crypto: Pick<Crypto, "sha256">, report: GateReport, vipsOf: VipsOf = () => []) {
-    this.#vipsOf = vipsOf;
+  constructor(
+    self: Vantage,
+    crypto: Pick<Crypto, "sha256">,
+    report: GateReport,
+    addresses: { readonly of: VipsOf; readonly clusterIps: ClusterIpsOf } | undefined,
+  ) {
+    this.#vipsOf = addresses?.of ?? (() => []);
+    this.#clusterIpsOf = addresses?.clusterIps ?? (() => []);
     this.self = self;
     this.#report = report;
     this.layer = new ResourceLayer({ sha256: crypto.sha256 });
@@ -195,21 +204,38 @@ export class ZoneLayer {
     const clusterKeys = new Map<string, string>();
     const routeKeys: string[] = [];
     const listenerKeys = this.#listeners(service, views, bundles, changes.get(TYPE_URL.listener));
+    const put = (view: ServicePortView, name: string): void => {
+      const key = clusterKey(view);
+      clusterKeys.set(name, key);
+      if (this.#clusterKeys.get(name) !== key) clusters?.set(name, clusterFor(view, name));
+      endpoints?.set(name, loadAssignmentFor(view, name));
+    };
     for (const view of views) {
       const usable = usableView(view, bundles);
       routeKeys.push(routeKey(view, usable !== undefined));
       if (usable === undefined) continue;
-      const key = clusterKey(usable);
-      clusterKeys.set(view.sni, key);
-      if (this.#clusterKeys.get(view.sni) !== key) clusters?.set(view.sni, clusterFor(usable));
-      endpoints?.set(view.sni, loadAssignmentFor(usable));
+      put(usable, view.sni);
+      const [own] = this.#owned(usable);
+      if (own !== undefined) put(own.view, ownClusterName(view.sni));
     }
-    for (const { sni } of this.#views.get(nameOf(service)) ?? []) {
-      if (clusterKeys.has(sni)) continue;
-      clusters?.set(sni, null);
-      endpoints?.set(sni, null);
-    }
+    for (const { sni } of this.#views.get(nameOf(service)) ?? [])
+      for (const name of [sni, ownClusterName(sni)]) {
+        if (clusterKeys.has(name) || !this.#clusterKeys.has(name)) continue;
+        clusters?.set(name, null);
+        endpoints?.set(name, null);
+      }
     return { routeKeys: routeKeys.join("\n"), clusterKeys, listenerKeys };
+  }
+
+  /** Where a port is reached by the Service's own address: IPv4 alone, as all that is taken. */
+  #owned(usable: ServicePortView): { readonly ip: string; readonly view: ServicePortView }[] {
+    const { namespace, service, portKey } = usable;
+    return this.#clusterIpsOf(namespace, service)
+      .filter((place) => place.portKey === portKey && !place.ip.includes(":"))
+      .flatMap((place) => {
+        const view = ownView(usable, this.self.cluster, place);
+        return view === undefined ? [] : [{ ip: place.ip, view }];
+      });
   }
 
   /** IPv4 alone: the injector's rules take nothing else. */
@@ -221,16 +247,21 @@ export class ZoneLayer {
   ): ReadonlyMap<string, string> {
     const before = this.#listenerKeys.get(nameOf(service)) ?? new Map<string, string>();
     const keys = new Map<string, string>();
+    const put = (view: ServicePortView, ip: string, usable: boolean, cluster: string): void => {
+      const name = vipListenerName(ip, view.port.port);
+      if (keys.has(name)) return;
+      const key = `${routeKey(view, usable)} ${cluster}`;
+      keys.set(name, key);
+      if (before.get(name) !== key) changes?.set(name, vipListenerFor(view, ip, usable, cluster));
+    };
     const ips = views.length === 0 ? [] : this.#vipsOf(service.namespace, service.name);
-    for (const ip of ips.filter((each) => !each.includes(":")))
-      for (const view of views) {
-        const name = vipListenerName(ip, view.port.port);
-        if (keys.has(name)) continue;
-        const usable = usableView(view, bundles) !== undefined;
-        const key = routeKey(view, usable);
-        keys.set(name, key);
-        if (before.get(name) !== key) changes?.set(name, vipListenerFor(view, ip, usable));
-      }
+    for (const view of views) {
+      const usable = usableView(view, bundles);
+      for (const ip of ips.filter((each) => !each.includes(":")))
+        put(view, ip, usable !== undefined, view.sni);
+      for (const own of usable === undefined ? [] : this.#owned(usable))
+        put(own.view, own.ip, true, ownClusterName(view.sni));
+    }
     for (const name of before.keys()) if (!keys.has(name)) changes?.set(name, null);
     return keys;
   }
@@ -246,10 +277,10 @@ export class ZoneLayer {
     const before = this.#views.get(name) ?? [];
     if (before.some(isTcp) || views.some(isTcp)) this.#tcp = undefined;
     for (const { sni } of before) {
-      this.#clusterKeys.delete(sni);
+      for (const cluster of [sni, ownClusterName(sni)]) this.#clusterKeys.delete(cluster);
       if (!views.some((view) => view.sni === sni)) this.memory.forget(sni);
     }
-    for (const [sni, key] of clusterKeys) this.#clusterKeys.set(sni, key);
+    for (const [cluster, key] of clusterKeys) this.#clusterKeys.set(cluster, key);
     if (views.length === 0) this.#views.delete(name);
     else
       this.#views.set(

@@ -9,7 +9,6 @@ const place = {
   trustDomain: "eu.lab.hansa" as TrustDomain,
   region: "eu-west-1",
   zones: ["a", "b"],
-  gateways: [{ name: "gw", address: "10.0.0.1", port: 15_443 }],
 };
 
 function document(text: string): SourceDocument {
@@ -27,6 +26,8 @@ allows:
   - { name: web, namespace: shop, service: pay, from: [{ cluster: us, namespace: shop, serviceAccount: web }] }
 failover:
   - { namespace: "-", name: "-", regions: { eu-west-1: [us-east-1] } }
+gateways:
+  - { name: gw, address: 10.0.0.1, port: 15443 }
 `;
 const pay1 = "{ id: pay-1, address: 10.0.0.10, ready: true, zone: a }";
 const pay2 = "{ id: pay-2, address: 10.0.0.11, ready: false, zone: b }";

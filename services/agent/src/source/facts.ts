@@ -46,7 +46,6 @@ export interface Place {
   readonly region: string;
   /** The cluster's zones; the first one stands in where a replica names none. */
   readonly zones: readonly string[];
-  readonly gateways: readonly { readonly name: string; readonly address: string; readonly port: number }[];
 }
 
 export const factOf = <Type extends RegisterType>(
@@ -190,13 +189,6 @@ export const failoverFact = ({ namespace, name, ...policy }: SourceFailover): Fa
 export const gatewayFact = ({ name, ...gateway }: SourceGateway, region: string): Fact<"GatewaySet"> =>
   factOf("GatewaySet", gatewayKey(name), { ...gateway, region });
 
-/** `given` replaces the configured gateways. */
-export function gatewayFacts(place: Place, given?: SourceDocument["gateways"]): Fact[] {
-  const gateways =
-    given ?? place.gateways.map(({ name, address, port }) => ({ name, address, port, ready: true }));
-  return gateways.map((gateway) => gatewayFact(gateway, place.region));
-}
-
 export function factsOf(document: SourceDocument, place: Place): Facts {
   const facts: Fact[] = [];
   const workloadsOf = Map.groupBy(
@@ -220,7 +212,7 @@ export function factsOf(document: SourceDocument, place: Place): Facts {
     facts.push(factOf("IdentitySet", identityKey(namespace, serviceAccount), { spiffeId }));
   }
   facts.push(
-    ...gatewayFacts(place, document.gateways),
+    ...(document.gateways ?? []).map((gateway) => gatewayFact(gateway, place.region)),
     ...document.allows.map(allowFact),
     ...document.failover.map(failoverFact),
   );

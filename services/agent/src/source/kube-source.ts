@@ -9,6 +9,7 @@ import {
   type KubeClient,
   type KubePorts,
   type McsVersion,
+  NAMESPACES,
   PODS,
   type Project,
   Reflector,
@@ -18,19 +19,24 @@ import {
 } from "@hansa/kube";
 import type { Fact } from "./facts.ts";
 import type { SourceStatus } from "./file-source.ts";
+import type { Resolve } from "./gateway-addresses.ts";
 import type { Json } from "./kube/json.ts";
 import { KubeFacts, type ObjectChange } from "./kube/kube-facts.ts";
 import {
+  type NamespaceObject,
   type PodObject,
   projectExport,
+  projectNamespace,
   projectPod,
   projectService,
   projectSlice,
   type ServiceObject,
+  type SliceObject,
 } from "./kube/objects.ts";
 import { PolicyFacts } from "./kube/policy-facts.ts";
 import { type PolicyObject, type PolicyObjectKind, projectPolicy } from "./kube/policy-objects.ts";
 import { POLICY_RESOURCES } from "./kube/policy-writer.ts";
+import { type ServiceAddresses, serviceAddresses } from "./kube/service-addresses.ts";
 import type { KubePlace } from "./kube/service-facts.ts";
 
 export interface SourceChanges {
@@ -49,8 +55,13 @@ export interface KubeSourceOptions {
   readonly policyKinds: readonly PolicyObjectKind[];
   readonly place: KubePlace;
   readonly trustDomain: TrustDomain;
-  /** They hold until a MeshGateway does. */
-  readonly configuredGateways: readonly Fact[];
+  /** Holds until a MeshGateway does. */
+  readonly configuredGateway: PolicyObject;
+  /** Gateways that the own log tells of. */
+  readonly rememberedGateways: () => Iterable<Fact<"GatewaySet">>;
+  readonly resolve: Resolve;
+  /** Endpoints of a Service, by its key, were others. */
+  readonly onEndpoints: (service: string) => void;
   /** For people: the context. */
   readonly name: string;
   /** Services that the last run had exported: an API server that knows much fewer is doubted. */
@@ -59,6 +70,8 @@ export interface KubeSourceOptions {
   readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
   readonly onChanges: (changes: SourceChanges) => void;
   readonly onPod: (key: string, pod: PodObject | undefined) => void;
+  /** Where something depends on namespaces' labels: they are read too then. */
+  readonly onNamespace?: (name: string, namespace: NamespaceObject | undefined) => void;
 }
 
 export class KubeSource {
@@ -66,7 +79,6 @@ export class KubeSource {
   readonly policies: PolicyFacts;
   readonly #options: KubeSourceOptions;
   readonly #reflectors: readonly Reflector<unknown>[];
-  readonly #services: Reflector<unknown>;
   /** Address → Service that has it as ClusterIP. */
   readonly #clusterIps = new Map<string, string>();
   #isRead = false;
@@ -74,22 +86,11 @@ export class KubeSource {
 
   constructor(options: KubeSourceOptions) {
     this.#options = options;
-    const { place, trustDomain, configuredGateways, version, policyKinds, expectedServices } = options;
+    const { place, trustDomain, version, policyKinds, expectedServices } = options;
     const expected = { expectedCount: expectedServices };
     this.facts = new KubeFacts(place, trustDomain);
-    this.policies = new PolicyFacts({
-      sight: {
-        region: place.region,
-        isReady: true,
-        ofService: (namespace, name) => this.#loadBalancerOf(`${namespace}/${name}`),
-        // Host names are not resolved yet: a gateway that has nothing else keeps what it had.
-        resolved: () => undefined,
-      },
-      configuredGateways,
-    });
-    this.#services = this.#objects("service", SERVICES, projectService, expected);
     this.#reflectors = [
-      this.#services,
+      this.#objects("service", SERVICES, projectService, expected),
       this.#objects("slice", ENDPOINT_SLICES, projectSlice, {
         ...expected,
         labelSelector: "kubernetes.io/service-name",
@@ -97,7 +98,18 @@ export class KubeSource {
       this.#objects("pod", PODS, projectPod, {}),
       this.#objects("export", serviceExports(version), projectExport, expected),
       ...policyKinds.map((kind) => this.#policies(kind)),
+      ...(options.onNamespace === undefined ? [] : [this.#namespaces(options.onNamespace)]),
     ];
+    this.policies = new PolicyFacts({
+      sight: {
+        region: place.region,
+        isReady: true,
+        ofService: (key, port) => this.#addressesOf(key, port),
+        resolve: options.resolve,
+      },
+      configuredGateway: options.configuredGateway,
+      remembered: options.rememberedGateways,
+    });
   }
 
   get synced(): boolean {
@@ -134,8 +146,16 @@ export class KubeSource {
         if (kind === "service") this.#serviceIps(change as Change<ServiceObject>);
         if (kind === "pod") this.#options.onPod(change.key, value as PodObject | undefined);
         this.facts.apply({ kind, key: change.key, value } as ObjectChange);
+        if (kind === "service") this.policies.addressesChanged(change.key);
+        if (kind === "slice") this.#endpointsChanged(change as Change<SliceObject>);
       }
-      if (kind === "service") this.policies.servicesChanged();
+    });
+  }
+
+  #namespaces(onNamespace: NonNullable<KubeSourceOptions["onNamespace"]>): Reflector<unknown> {
+    return this.#reflector(NAMESPACES, projectNamespace, {}, (changes) => {
+      for (const change of changes)
+        onNamespace(change.key, change.kind === "set" ? (change.value as NamespaceObject) : undefined);
     });
   }
 
@@ -173,7 +193,7 @@ export class KubeSource {
         if (this.#isRead) this.#flush();
       },
       onSynced: () => {
-        this.policies.servicesChanged();
+        this.policies.addressesChanged();
         this.#flush();
       },
     });
@@ -185,10 +205,24 @@ export class KubeSource {
     if (change.kind === "set") for (const ip of change.value.clusterIps) this.#clusterIps.set(ip, change.key);
   }
 
-  /** undefined until Services were read. */
-  #loadBalancerOf(key: string): readonly string[] | undefined {
-    if (!this.#services.synced) return undefined;
-    return this.facts.services().get(key)?.loadBalancer ?? [];
+  #endpointsChanged(change: Change<SliceObject>): void {
+    const slice = change.kind === "set" ? change.value : change.before;
+    if (slice === undefined) return;
+    const service = `${slice.namespace}/${slice.service}`;
+    this.policies.addressesChanged(service);
+    this.#options.onEndpoints(service);
+  }
+
+  #addressesOf(key: string, port: number): ServiceAddresses {
+    if (!this.#reflectors.every(({ synced }) => synced))
+      return { kind: "pending", message: "is not known yet" };
+    return serviceAddresses(this.facts.services().get(key), port, () => this.facts.nodesOf(key));
+  }
+
+  /** Host names may have other addresses now. */
+  namesChanged(): void {
+    this.policies.addressesChanged();
+    if (this.#isRead) this.#flush();
   }
 
   #flush(): void {

@@ -71,6 +71,10 @@ export function addClusterCommands(program: Command): void {
         "--gateway-mode <on|off>",
         "in Kubernetes: pods without a sidecar call and are called through the gateway (default: off)",
       ],
+      [
+        "--neighbour-cidrs <cidrs>",
+        "in Kubernetes: this cluster's pods and nodes, whose plain text permissive sidecars take (default: nobody's)",
+      ],
       ["--endpoint-slices <which>", "in Kubernetes: for all, headless or none of the imports (default: all)"],
       ["--patch-dns", "in Kubernetes: let CoreDNS forward clusterset.local to the agent"],
       ["--storage-class <name>", "in Kubernetes: for the agent's keys (default: the cluster's)"],

@@ -34,7 +34,7 @@ const JUDGES: Readonly<Record<KubeCategoryName, (facts: KubeFacts) => Check[]>> 
   ],
   agent: judgeAgent,
   gateway: ({ gateway, context }) => [
-    gateway.service === "" || gateway.service === gateway.configured
+    ["", gateway.configured].includes(gateway.service) || gateway.configured === ""
       ? ok("other clusters are told the address that the gateway has")
       : fail(
           "other clusters are told the address that the gateway has",

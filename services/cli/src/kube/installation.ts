@@ -31,31 +31,43 @@ export const readBase = (): Base => ({
 /** What goes before the agent: its rights and its Services, whose addresses its configuration names. */
 export const isBefore = ({ kind }: Manifest): boolean => /Service|Role/.test(kind);
 
-export function agentObjects(base: readonly Manifest[], settings: Settings): Manifest[] {
-  const config = base.find(({ kind }) => kind === "ConfigMap");
-  assert(config !== undefined, "deploy/kube/agent.yaml has no ConfigMap");
-  const data = configData(config, settings);
-  const hash = createHash("sha256").update(JSON.stringify(data)).digest("hex").slice(0, 16);
-  return base.map((manifest) => labelled(adapted(manifest, settings, data, hash)));
-}
+export const agentObjects = (base: readonly Manifest[], settings: Settings): Manifest[] => {
+  const changed = base.map((manifest) => withData(manifest, settings));
+  const hashOf = (name: string): string => {
+    const config = changed.find((one) => one.kind === "ConfigMap" && one.metadata.name === name);
+    assert(config !== undefined, `deploy/kube/agent.yaml has no ConfigMap ${name}`);
+    return createHash("sha256").update(JSON.stringify(config.data)).digest("hex").slice(0, 16);
+  };
+  return changed.map((manifest) => labelled(adapted(manifest, settings, hashOf)));
+};
 
-function adapted(
-  manifest: Manifest,
-  settings: Settings,
-  data: Readonly<Record<string, string>>,
-  hash: string,
-): Manifest {
-  if (manifest.kind === "ConfigMap") return { ...manifest, data };
-  if (manifest.kind === "StatefulSet") return statefulSet(manifest, settings, hash);
-  if (manifest.kind === "Service" && manifest.metadata.name === GATEWAY_SERVICE)
-    return gatewayService(manifest, settings);
+function adapted(manifest: Manifest, settings: Settings, hashOf: (name: string) => string): Manifest {
+  const { kind, metadata } = manifest;
+  if (kind === "StatefulSet") return stored(workload(manifest, settings, hashOf(metadata.name)), settings);
+  if (kind === "Deployment") return workload(manifest, settings, hashOf(metadata.name));
+  if (kind === "Service" && metadata.name === GATEWAY_SERVICE) return gatewayService(manifest, settings);
   return manifest;
 }
 
-function configData(config: Manifest, settings: Settings): Readonly<Record<string, string>> {
-  const data = config.data as Readonly<Record<string, string>>;
-  const agent = object(parse(data["agent.yaml"] ?? ""));
-  const gateway = object(agent.gateway);
+const ENTRY_SERVICE = { namespace: NAMESPACE, name: GATEWAY_SERVICE };
+
+type Data = Readonly<Record<string, string>>;
+
+function withData(manifest: Manifest, settings: Settings): Manifest {
+  if (manifest.kind !== "ConfigMap") return manifest;
+  const data = manifest.data as Data;
+  const changed: Data = {
+    ...(data["agent.yaml"] === undefined ? {} : { "agent.yaml": agentConfig(data["agent.yaml"], settings) }),
+    ...(data["gateway.json"] === undefined
+      ? {}
+      : { "gateway.json": gatewayBootstrap(data["gateway.json"], settings) }),
+  };
+  return { ...manifest, data: { ...data, ...changed } };
+}
+
+function agentConfig(text: string, settings: Settings): string {
+  const agent = object(parse(text));
+  const { service, ...gateway } = object(agent.gateway);
   const kubernetes = object(object(agent.source).kubernetes);
   const changed = {
     ...agent,
@@ -70,65 +82,66 @@ function configData(config: Manifest, settings: Settings): Readonly<Record<strin
     source: {
       kubernetes: {
         ...kubernetes,
-        ...(settings.gatewayImage === ""
-          ? {}
-          : { sidecars: { ...object(kubernetes.sidecars), proxyImage: settings.gatewayImage } }),
+        sidecars: {
+          ...object(kubernetes.sidecars),
+          neighbourCidrs: settings.neighbourCidrs,
+          ...(settings.gatewayImage === "" ? {} : { proxyImage: settings.gatewayImage }),
+        },
         clusterSetIps: settings.clusterSetIps,
         serviceCidrs: settings.serviceCidrs,
         endpointSlices: settings.endpointSlices,
-        ...(settings.gatewayMode ? { gatewayMode: {} } : {}),
+        ...(settings.gatewayMode ? { gatewayMode: { entryService: ENTRY_SERVICE } } : {}),
       },
     },
-    gateway: { ...gateway, address: settings.address, port: settings.port },
+    gateway: {
+      ...gateway,
+      ...(settings.address === "" ? { service } : { address: settings.address }),
+      port: settings.port,
+    },
   };
-  const bootstrap = object(JSON.parse(data["gateway.json"] ?? "{}"));
-  const node = {
-    ...object(bootstrap.node),
-    cluster: settings.cluster,
-    locality: { region: settings.region, zone: settings.zones[0] },
-  };
-  return {
-    ...data,
-    "agent.yaml": stringify(changed, { aliasDuplicateObjects: false }),
-    "gateway.json": JSON.stringify({ ...bootstrap, node }, null, 2),
-  };
+  return stringify(changed, { aliasDuplicateObjects: false });
+}
+
+function gatewayBootstrap(text: string, { cluster, region, zones }: Settings): string {
+  const bootstrap = object(JSON.parse(text));
+  const node = { ...object(bootstrap.node), cluster, locality: { region, zone: zones[0] } };
+  return JSON.stringify({ ...bootstrap, node }, null, 2);
 }
 
 type Fields = Record<string, unknown>;
 
-function statefulSet(manifest: Manifest, settings: Settings, hash: string): Manifest {
-  const { volumeClaimTemplates, persistentVolumeClaimRetentionPolicy, ...spec } = object(manifest.spec);
+function workload(manifest: Manifest, settings: Settings, hash: string): Manifest {
+  const spec = object(manifest.spec);
   const template = object(spec.template);
   const metadata = object(template.metadata);
   const pod = object(template.spec);
   const containers = (pod.containers as Fields[]).map((container) => containerOf(container, settings));
-  const volumes = pod.volumes as Fields[];
-  const claims = (volumeClaimTemplates as Fields[]).map((claim) => ({
-    ...claim,
-    spec: {
-      ...object(claim.spec),
-      ...(settings.storageClass === "" ? {} : { storageClassName: settings.storageClass }),
-    },
-  }));
+  const labels = ownLabels(metadata.labels as Record<string, string>);
+  const annotations = { ...object(metadata.annotations), "hansa.dev/config": hash };
   return {
     ...manifest,
     spec: {
       ...spec,
-      ...(settings.ephemeral ? {} : { persistentVolumeClaimRetentionPolicy, volumeClaimTemplates: claims }),
-      template: {
-        metadata: {
-          ...metadata,
-          labels: ownLabels(metadata.labels as Record<string, string>),
-          annotations: { ...object(metadata.annotations), "hansa.dev/config": hash },
-        },
-        spec: {
-          ...pod,
-          containers,
-          volumes: settings.ephemeral ? [...volumes, { name: "data", emptyDir: {} }] : volumes,
-        },
-      },
+      template: { metadata: { ...metadata, labels, annotations }, spec: { ...pod, containers } },
     },
   };
+}
+
+/** Where the agent's keys are. */
+function stored(manifest: Manifest, { ephemeral, storageClass }: Settings): Manifest {
+  const { volumeClaimTemplates, persistentVolumeClaimRetentionPolicy, ...spec } = object(manifest.spec);
+  if (!ephemeral) {
+    const named = storageClass === "" ? {} : { storageClassName: storageClass };
+    const claims = (volumeClaimTemplates as Fields[]).map((claim) => ({
+      ...claim,
+      spec: { ...object(claim.spec), ...named },
+    }));
+    return { ...manifest, spec: { ...object(manifest.spec), volumeClaimTemplates: claims } };
+  }
+  const template = object(spec.template);
+  const pod = object(template.spec);
+  const volumes = [...(pod.volumes as Fields[]), { name: "data", emptyDir: {} }];
+  return { ...manifest, spec: { ...spec, template: { ...template, spec: { ...pod, volumes } } } };
 }
 
 function containerOf(container: Fields, { agentImage, gatewayImage, port }: Settings): Fields {
@@ -173,6 +186,13 @@ export const WEBHOOK: Manifest = {
   apiVersion: "admissionregistration.k8s.io/v1",
   kind: "MutatingWebhookConfiguration",
   metadata: { name: "hansa-sidecars" },
+};
+
+/** So is this, for gateways (services/agent/src/proxy/door/bundle-map.ts). */
+export const BUNDLE_MAP: Manifest = {
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name: "hansa-agent-ca", namespace: NAMESPACE },
 };
 
 export const joinSecret = (token: string): Manifest => ({

@@ -82,14 +82,14 @@ async function install({ door, base, settings, token, deadline }: Install) {
   const applied = await apply(door, [...base.namespace, ...crds]);
   await established(door, crds);
   applied.push(...(await apply(door, objects.filter(isBefore))));
-  const address = settings.address || (await balancer(door, deadline));
-  const whole = agentObjects(base.agent, { ...settings, address });
+  const address =
+    settings.address || (settings.serviceType === "LoadBalancer" ? await balancer(door, deadline) : "");
   // A member needs its token no more, and another one would make it join anew.
   if (token !== "" && !wasReady) await apply(door, [joinSecret(token)]);
   applied.push(
     ...(await apply(
       door,
-      whole.filter((manifest) => !isBefore(manifest)),
+      objects.filter((manifest) => !isBefore(manifest)),
     )),
   );
   const dns = await dnsAddress(door);
@@ -100,7 +100,7 @@ async function install({ door, base, settings, token, deadline }: Install) {
   say(`${settings.cluster}'s agent is ready; measuring the way to the other clusters`);
   const target = agentTarget(door);
   const trips = await verified(target, { cluster: settings.cluster, gateway: "gw" }, [], deadline);
-  return report(door, settings, { address, dns }, applied, trips);
+  return report(door, settings, { address: address || "its nodes", dns }, applied, trips);
 }
 
 /** The MCS API may be there already, from another hand: it stays as it is. */
@@ -154,15 +154,10 @@ async function ready(door: KubeDoor, { cluster }: Settings, deadline: number): P
 
 /** stdout is manifests alone: for a repository, or `kubectl apply -f -`. */
 function dryRun(base: Base, settings: Settings) {
-  const address = settings.address || "ADDRESS";
-  if (settings.address === "")
-    say(
-      "gateway.address is written as ADDRESS: the load balancer's is known when it is there, or give --address",
-    );
   say(
     `the join token is left out: kubectl -n ${NAMESPACE} create secret generic hansa-join --from-literal=token=TOKEN`,
   );
-  const items = [...base.namespace, ...base.crds, ...agentObjects(base.agent, { ...settings, address })];
+  const items = [...base.namespace, ...base.crds, ...agentObjects(base.agent, settings)];
   return {
     kind: "Manifests",
     data: { items },

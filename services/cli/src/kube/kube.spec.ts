@@ -15,7 +15,6 @@ const options = {
   region: "eu-west-1",
   cidrs: "192.0.2.0/24",
   nats: "nats://nats.example.com:4222",
-  address: "192.0.2.10",
   gatewayPort: "15443",
   service: "LoadBalancer",
 };
@@ -52,13 +51,14 @@ describe("an installation", () => {
         clusterSetIps: "198.19.0.0/16",
         gatewayImage: "e:1",
         gatewayMode: "on",
+        neighbourCidrs: "10.64.0.0/16",
         endpointSlices: "headless",
       },
       { ...ticket, cluster: "us" },
       undefined,
     );
-    const config = agentObjects(base.agent, other).find(({ kind }) => kind === "ConfigMap");
-    const data = config?.data as Record<string, string>;
+    const configs = agentObjects(base.agent, other).filter(({ kind }) => kind === "ConfigMap");
+    const data: Record<string, string> = Object.assign({}, ...configs.map((config) => config.data));
     expect(parse(data["agent.yaml"] ?? "")).toMatchObject({
       cluster: "us",
       region: "r2",
@@ -71,7 +71,7 @@ describe("an installation", () => {
       source: {
         kubernetes: {
           clusterSetIps: ["198.19.0.0/16"],
-          sidecars: { proxyImage: "e:1" },
+          sidecars: { proxyImage: "e:1", neighbourCidrs: ["10.64.0.0/16"] },
           gatewayMode: {},
           endpointSlices: "headless",
         },
@@ -161,6 +161,7 @@ describe("settings", () => {
     [{ nats: "nats.example.com" }, "--nats"],
     [{ gatewayPort: "443" }, "--gateway-port"],
     [{ service: "Ingress" }, "--service"],
+    [{ service: "ClusterIP" }, "--address"],
     [{ agentImage: "A image" }, "--agent-image"],
     [{ hub: "http://hub" }, "--hub"],
     [{ gatewayMode: "yes" }, "--gateway-mode"],

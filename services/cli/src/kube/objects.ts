@@ -26,6 +26,8 @@ const plurals: Readonly<Record<string, readonly [plural: string, namespaced: boo
   Secret: ["secrets", true],
   Service: ["services", true],
   StatefulSet: ["statefulsets", true],
+  Deployment: ["deployments", true],
+  HorizontalPodAutoscaler: ["horizontalpodautoscalers", true],
   NetworkPolicy: ["networkpolicies", true],
   MutatingWebhookConfiguration: ["mutatingwebhookconfigurations", false],
   PodDisruptionBudget: ["poddisruptionbudgets", true],

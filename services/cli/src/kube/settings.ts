@@ -14,7 +14,7 @@ export interface Settings {
   readonly namespaces: readonly string[];
   readonly hub: string;
   readonly nats: readonly string[];
-  /** "" = the load balancer's, once it has one. */
+  /** "" = what its Service says: the load balancer's, or those of the nodes that it runs on. */
   readonly address: string;
   readonly port: number;
   readonly serviceType: "LoadBalancer" | "NodePort" | "ClusterIP";
@@ -23,6 +23,8 @@ export interface Settings {
   /** For which imports the agent writes EndpointSlices. */
   readonly endpointSlices: "all" | "headless" | "none";
   readonly gatewayMode: boolean;
+  /** Whose plain text permissive sidecars take. */
+  readonly neighbourCidrs: readonly string[];
   /** The cluster's own DNS is told to forward clusterset.local. */
   readonly patchDns: boolean;
   /** Keys on the pod's own disk: they go with it. */
@@ -61,6 +63,13 @@ export function settingsOf(
   const flag = (name: string, given: unknown, kept: readonly string[], form: RegExp): readonly string[] =>
     given === undefined && kept.length > 0 ? kept : words(name, needed(name, given), form);
   const region = needed("--region", options.region ?? (text(before.region) || undefined));
+  const type = oneOf("--service", options.service, ["LoadBalancer", "NodePort", "ClusterIP"]);
+  const address = options.address === undefined ? text(gateway.address) : String(options.address);
+  if (type === "ClusterIP" && address === "")
+    throw new HansaError(
+      "HSA1001",
+      "--address is needed with --service ClusterIP: where do others reach it?",
+    );
   const port = wholeNumber("--gateway-port", options.gatewayPort, 1024, 65_535);
   return {
     cluster,
@@ -74,9 +83,9 @@ export function settingsOf(
     namespaces: keptOr(before.namespaces, ["*"]),
     hub: hubUrl(options.hub, ticket?.hub[0] ?? text(hub.url)),
     nats: flag("--nats", options.nats, strings(nats.servers), /^(nats|tls):\/\/\S+$/),
-    address: options.address === undefined ? text(gateway.address) : String(options.address),
+    address,
     port: port === 15_443 && gateway.port !== undefined ? Number(gateway.port) : port,
-    serviceType: oneOf("--service", options.service, ["LoadBalancer", "NodePort", "ClusterIP"]),
+    serviceType: type,
     clusterSetIps:
       options.clusterSetIps === undefined
         ? keptOr(source.clusterSetIps, [CLUSTER_SET_IPS])
@@ -92,6 +101,10 @@ export function settingsOf(
         "on",
         "off",
       ]) === "on",
+    neighbourCidrs:
+      options.neighbourCidrs === undefined
+        ? keptOr(object(source.sidecars).neighbourCidrs, [])
+        : words("--neighbour-cidrs", options.neighbourCidrs, CIDRS),
     patchDns: options.patchDns === true,
     ephemeral: options.ephemeral === true,
     storageClass: options.storageClass === undefined ? "" : String(options.storageClass),

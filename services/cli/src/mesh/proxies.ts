@@ -22,6 +22,8 @@ export interface ProxyItem {
   readonly id: string;
   readonly kind: string;
   readonly connected: boolean;
+  /** Of a pod's sidecar: `permissive` or `strict` (hansa.dev/inbound). */
+  readonly inbound: string | null;
   readonly types: readonly ProxyType[];
 }
 
@@ -37,6 +39,7 @@ export function readProxy(cluster: string, raw: Readonly<Record<string, unknown>
     id,
     kind: text(raw.kind) || (id.startsWith("gateway/") ? "gateway" : "sidecar"),
     connected: (streams ?? 0) > 0,
+    inbound: text(raw.inbound) || null,
     types: list(status.types).map(readType),
   };
 }
@@ -61,11 +64,11 @@ function readType(raw: Readonly<Record<string, unknown>>): ProxyType {
   };
 }
 
-export const PROXY_HEADINGS = ["CLUSTER", "PROXY", "CONNECTED", "TYPE", "SENT", "ACKED", "STATE"];
+export const PROXY_HEADINGS = ["CLUSTER", "PROXY", "CONNECTED", "INBOUND", "TYPE", "SENT", "ACKED", "STATE"];
 
 export function proxyRows(proxy: ProxyItem, nowMs: number): Cell[][] {
-  const { cluster, id, connected, types } = proxy;
-  if (types.length === 0) return [[cluster, id, connected ? "yes" : "no", null, null, null, null]];
+  const { cluster, id, connected, inbound, types } = proxy;
+  if (types.length === 0) return [[cluster, id, connected ? "yes" : "no", inbound, null, null, null, null]];
   return types.map(({ type, sent, acked, synced, nack }, index) => {
     const state = nack
       ? `NACK HSA5001${nack.atMs === null ? "" : ` ${ago(nack.atMs, nowMs)} ago`}: ${nack.message}`
@@ -77,6 +80,7 @@ export function proxyRows(proxy: ProxyItem, nowMs: number): Cell[][] {
       first ? cluster : "",
       first ? id : "",
       first ? (connected ? "yes" : "no") : "",
+      first ? inbound : "",
       type,
       sent,
       acked,

@@ -1,11 +1,15 @@
 /** Invariants of clusters: the failover recipe's golden fields, and trust for every mesh upstream. */
 import { type Cluster, Cluster_DiscoveryType, ClusterSchema, fromBinary } from "../../../gen/index.ts";
+import { ownClusterName } from "../names.ts";
 import { readAssignment } from "./assignment-reader.ts";
 import { Collector, type Facts } from "./facts.ts";
 import { readUpstreamTls } from "./tls-facts.ts";
 
 /** Local pods: those whose mTLS a gateway passes, and those that it speaks for. An SNI has no slash. */
 const isLocal = (name: string): boolean => name.startsWith("passthrough/") || name.startsWith("app/");
+/** The own pods of a service port are asked as any others are. */
+const sniOf = (name: string): string =>
+  name.slice(name.startsWith(ownClusterName("")) ? ownClusterName("").length : 0);
 /** Envoy's default: so few retries that a failover drops requests. */
 const RETRIES_DEFAULT = 3;
 
@@ -33,13 +37,13 @@ export function clusterFacts(name: string, bytes: Uint8Array): Facts {
   collector.endpoints.add(cluster.edsClusterConfig?.serviceName || name);
   demandRecipe(cluster, collector);
   if (isLocal(name)) return collector.facts();
-  readUpstreamTls(cluster.transportSocket, name, collector);
+  readUpstreamTls(cluster.transportSocket, sniOf(name), collector);
   collector.demand(cluster.transportSocketMatches.length > 0, "no exporter");
   for (const match of cluster.transportSocketMatches) {
     collector.demand(!collector.matches.has(match.name), `two exporters named ${match.name}`);
     collector.demand(match.match?.cluster === match.name, `match ${match.name} has another value`);
     collector.matches.add(match.name);
-    readUpstreamTls(match.transportSocket, name, collector);
+    readUpstreamTls(match.transportSocket, sniOf(name), collector);
   }
   return collector.facts();
 }

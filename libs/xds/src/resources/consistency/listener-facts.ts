@@ -15,7 +15,7 @@ import {
   TcpProxySchema,
 } from "../../../gen/index.ts";
 import { GUARD_STAT } from "../guard.ts";
-import { BLACK_HOLE, ORIGINAL_DESTINATION, passthroughClusterName } from "../names.ts";
+import { appClusterName, BLACK_HOLE, ORIGINAL_DESTINATION, passthroughClusterName } from "../names.ts";
 import { Collector, type Facts } from "./facts.ts";
 import { demandDecides } from "./matcher-facts.ts";
 import { readRoutes } from "./route-facts.ts";
@@ -55,6 +55,8 @@ function readHttp(manager: HttpConnectionManager, terminates: boolean, collector
   );
 }
 
+const isApp = (cluster: string): boolean => cluster.startsWith(appClusterName(""));
+
 const clusterOf = (proxy: TcpProxy): string =>
   proxy.clusterSpecifier.case === "cluster" ? proxy.clusterSpecifier.value : "";
 
@@ -67,6 +69,29 @@ function readTerminating(filters: readonly (Known | undefined)[], collector: Col
   const isHttp = second?.kind === "http" && filters.length === 2;
   const isTcp = second?.kind === "rbac" && third?.kind === "tcp" && filters.length === 3;
   collector.demand(isHttp || isTcp, "filters are neither guard, HTTP nor guard, policy, TCP");
+}
+
+/** Without mTLS an application takes what comes from stated ranges, and nobody tells it there who he is. */
+function demandNoWayAround(
+  { name, filterChainMatch, transportSocket }: FilterChain,
+  filters: readonly (Known | undefined)[],
+  collector: Collector,
+): void {
+  const behind = new Collector(name);
+  for (const filter of filters) {
+    if (filter?.kind === "tcp") behind.clusters.add(clusterOf(filter.config));
+    if (filter?.kind !== "http" || filter.config.routeSpecifier.case !== "routeConfig") continue;
+    readRoutes(filter.config.routeSpecifier.value, behind);
+    const { forwardClientCertDetails: forwarded } = filter.config;
+    const isClean = forwarded === HttpConnectionManager_ForwardClientCertDetails.SANITIZE;
+    if (transportSocket === undefined)
+      collector.demand(isClean, `${name}: who shows no certificate could name himself by XFCC`);
+  }
+  if (transportSocket !== undefined || ![...behind.clusters].some(isApp)) return;
+  collector.demand(
+    (filterChainMatch?.sourcePrefixRanges.length ?? 0) > 0,
+    `${name}: an application takes plain text from everybody`,
+  );
 }
 
 function readChain(chain: FilterChain, collector: Collector): void {
@@ -83,6 +108,7 @@ function readChain(chain: FilterChain, collector: Collector): void {
     if (filter?.kind === "tcp") collector.clusters.add(clusterOf(filter.config));
     if (filter?.kind === "http") readHttp(filter.config, terminates, collector);
   }
+  demandNoWayAround(chain, filters, collector);
   const names = chain.filterChainMatch?.serverNames ?? [];
   if (terminates || names.length === 0) return;
   for (const name of names) {

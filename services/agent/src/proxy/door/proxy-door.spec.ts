@@ -1,7 +1,8 @@
 import type { Streams } from "@hansa/ads";
 import type { Timers } from "@hansa/core";
 import type { TokenVerdict } from "@hansa/kube";
-import { beforeEach, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { GATEWAY_PODS_MAX, GatewayPods } from "./gateway-pods.ts";
 import { ProxyDoor, UNKNOWN_WAIT_MS, UNKNOWN_WAITING_MAX } from "./proxy-door.ts";
 
 const streams = {} as Streams;
@@ -89,4 +90,56 @@ it("who is gone is let in no more; who came in his place still is", async () => 
   expect(await admitted()).toMatchObject({ kind: "admitted" });
   door.remove(after);
   expect(await admitted()).toMatchObject({ status: "UNAVAILABLE" });
+});
+
+describe("a gateway in pods of its own", () => {
+  const GATEWAY = { namespace: "hansa-system", serviceAccount: "hansa-gateway" };
+  const from = (uid: string, more: object = {}) =>
+    owner({ ...GATEWAY, podName: `gw-${uid}`, podUid: uid, ...more });
+  let opened: { readonly status: () => object; isOpen: boolean }[];
+  let gateway: GatewayPods;
+  let close: () => void;
+
+  beforeEach(() => {
+    opened = [];
+    gateway = new GatewayPods(GATEWAY, () => {
+      const one = { isOpen: true, status: () => ({ streams: one.isOpen ? 1 : 0, types: [] }) };
+      opened.push(one);
+      return one as unknown as Streams;
+    });
+    close = door.addGateway(gateway);
+  });
+  const given = (next: TokenVerdict) => {
+    verdict = next;
+    return admitted();
+  };
+
+  it("is every pod of its account, each with streams of its own", async () => {
+    const [a, b] = [await given(from("a")), await given(from("b"))];
+    expect([a, b]).toEqual(opened.map((streams) => ({ kind: "admitted", streams })));
+    expect(await given(from("a"))).toEqual(a);
+  });
+
+  it.each<[string, object]>([
+    ["another account of its namespace", { serviceAccount: "default" }],
+    ["an account of its name elsewhere", { namespace: "shop" }],
+  ])("is no pod of %s", async (_what, more) => {
+    expect(await given(from("a", more))).toMatchObject({ status: "UNAVAILABLE" });
+    expect(opened).toEqual([]);
+  });
+
+  it("is no token without a pod, and nobody once it is closed", async () => {
+    expect(await given(from("a", { podName: undefined, podUid: undefined }))).toMatchObject({
+      status: "PERMISSION_DENIED",
+    });
+    close();
+    expect(await given(from("a"))).toMatchObject({ status: "UNAVAILABLE" });
+  });
+
+  it("is so many pods and no more; who is gone makes room", async () => {
+    for (let index = 0; index < GATEWAY_PODS_MAX; index += 1) await given(from(String(index)));
+    expect(await given(from("late"))).toMatchObject({ status: "RESOURCE_EXHAUSTED" });
+    opened[3]!.isOpen = false;
+    expect(await given(from("late"))).toMatchObject({ kind: "admitted" });
+  });
 });

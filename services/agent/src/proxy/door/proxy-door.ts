@@ -6,6 +6,7 @@ import type { Admission, Streams } from "@hansa/ads";
 import type { Timers } from "@hansa/core";
 import type { TokenOwner, TokenVerdict } from "@hansa/kube";
 import type { PodIdentity } from "../inventory.ts";
+import { GATEWAY_PODS_MAX, type GatewayPods } from "./gateway-pods.ts";
 
 export interface DoorProxy {
   readonly pod: PodIdentity;
@@ -35,6 +36,8 @@ export class ProxyDoor {
   readonly #options: ProxyDoorOptions;
   /** `<ns>/<pod>` → who may come. */
   readonly #proxies = new Map<string, DoorProxy>();
+  /** `<ns>/<service account>` → the gateway that its pods are. */
+  readonly #gateways = new Map<string, GatewayPods>();
   readonly #waiting = new Map<string, Set<() => void>>();
 
   constructor(options: ProxyDoorOptions) {
@@ -54,6 +57,16 @@ export class ProxyDoor {
     if (this.#proxies.get(key) === proxy) this.#proxies.delete(key);
   }
 
+  /** From now on pods of this account may come, and as nothing else. Answers how to take that back. */
+  addGateway(gateway: GatewayPods): () => void {
+    const { namespace, serviceAccount } = gateway.account;
+    const key = `${namespace}/${serviceAccount}`;
+    this.#gateways.set(key, gateway);
+    return () => {
+      if (this.#gateways.get(key) === gateway) this.#gateways.delete(key);
+    };
+  }
+
   async admit(authorization: string | undefined): Promise<Admission> {
     const token = /^Bearer ([\x21-\x7e]+)$/i.exec(authorization ?? "")?.[1];
     if (token === undefined)
@@ -65,7 +78,11 @@ export class ProxyDoor {
     const { podName, podUid } = verdict;
     if (podName === undefined || podUid === undefined)
       return refused("PERMISSION_DENIED", "the token is bound to no pod; use the projected one");
-    return await this.#bind(verdict, `${verdict.namespace}/${podName}`);
+    const gateway = this.#gateways.get(`${verdict.namespace}/${verdict.serviceAccount}`);
+    if (gateway === undefined) return await this.#bind(verdict, `${verdict.namespace}/${podName}`);
+    const streams = gateway.of(podUid);
+    if (streams !== undefined) return { kind: "admitted", streams };
+    return refused("RESOURCE_EXHAUSTED", `${GATEWAY_PODS_MAX} pods are this gateway already`);
   }
 
   async #bind(owner: TokenOwner, key: string): Promise<Admission> {

@@ -7,7 +7,14 @@ import { identityKey } from "@hansa/events";
 import { type Fact, factOf } from "../facts.ts";
 import type { Validity } from "./export-check.ts";
 import { Grouped } from "./grouped.ts";
-import type { ExportObject, NamedObject, PodObject, ServiceObject, SliceObject } from "./objects.ts";
+import type {
+  ExportObject,
+  NamedObject,
+  PodObject,
+  ServiceObject,
+  SliceEndpoint,
+  SliceObject,
+} from "./objects.ts";
 import { type KubePlace, type ServiceFacts, serviceFacts } from "./service-facts.ts";
 
 /** An object was set, or is gone. */
@@ -100,6 +107,25 @@ export class KubeFacts {
     return this.#services;
   }
 
+  /** Addresses of a Service's endpoints that serve. */
+  addressesOf(key: string): string[] {
+    return [...new Set(this.#serving(key).flatMap(({ addresses }) => addresses))].sort();
+  }
+
+  /** Addresses of the nodes on which a Service's gateways serve. */
+  nodesOf(key: string): string[] {
+    const namespace = key.slice(0, key.indexOf("/"));
+    const nodes = this.#serving(key).flatMap(
+      ({ pod }) => this.#pods.get(`${namespace}/${pod}`)?.nodeIps ?? [],
+    );
+    return [...new Set(nodes)].sort();
+  }
+
+  #serving(key: string): SliceEndpoint[] {
+    const endpoints = this.#slices.of(key).flatMap((slice) => slice.endpoints);
+    return endpoints.filter(({ serving, terminating }) => serving && !terminating);
+  }
+
   validityOf(key: string): Validity | undefined {
     return this.#known.get(key)?.validity;
   }
@@ -109,6 +135,11 @@ export class KubeFacts {
     return [...this.#known].flatMap(([key, { unmeshedCount: count }]) =>
       count === 0 ? [] : [{ key, count }],
     );
+  }
+
+  /** Some of its endpoints cannot be dialled by the mesh, or nothing is known of it. */
+  isUnmeshed(key: string): boolean {
+    return this.#known.get(key)?.unmeshedCount !== 0;
   }
 
   #podChanged(key: string, pod: PodObject | undefined): void {

@@ -3,6 +3,7 @@
  * what the API server did not check is judged where facts are made of it.
  */
 import type { IpFamily, Transport } from "@hansa/events";
+import { INBOUND_MODE, PROXY_LABEL } from "@hansa/inject";
 import { flag, type Json, list, member, number, record, string, stringList, strings } from "./json.ts";
 
 export interface NamedObject {
@@ -15,6 +16,7 @@ export interface ServicePortObject {
   readonly port: number;
   readonly transport: Transport;
   readonly appProtocol?: string;
+  readonly nodePort?: number;
 }
 
 export interface ServiceObject extends NamedObject {
@@ -56,6 +58,16 @@ export interface PodObject extends NamedObject {
   /** Its injected proxy takes mTLS. */
   readonly meshed: boolean;
   readonly uid: string;
+  /** Of its node; of gateways alone. */
+  readonly nodeIps?: readonly string[];
+  /** "" until it has one. */
+  readonly ip: string;
+  /** What it says of plain text (hansa.dev/inbound), right or wrong. */
+  readonly inbound?: string;
+}
+
+export interface NamespaceObject {
+  readonly inbound?: string;
 }
 
 export interface ConditionObject {
@@ -79,8 +91,8 @@ export interface ExportObject extends NamedObject {
   readonly conditions: readonly ConditionObject[];
 }
 
-/** The injector sets it on pods whose proxy takes mTLS. */
-export const PROXY_LABEL = "hansa.dev/proxy";
+/** The chart sets it on gateways. */
+export const GATEWAY_LABEL = "hansa.dev/gateway";
 const OPTION_PREFIX = "hansa.dev/";
 const SERVICE_NAME = "kubernetes.io/service-name";
 
@@ -128,11 +140,13 @@ const isFamily = (text: string): text is IpFamily => text === "IPv4" || text ===
 function projectPort(port: unknown): ServicePortObject {
   const transport = string(port, "protocol") ?? "TCP";
   const appProtocol = string(port, "appProtocol");
+  const nodePort = number(port, "nodePort");
   return {
     name: string(port, "name") ?? "",
     port: number(port, "port") ?? 0,
     transport: transport === "UDP" || transport === "SCTP" ? transport : "TCP",
     ...(appProtocol === undefined ? {} : { appProtocol }),
+    ...(nodePort === undefined ? {} : { nodePort }),
   };
 }
 
@@ -173,12 +187,25 @@ function projectEndpoint(endpoint: unknown): SliceEndpoint {
   };
 }
 
+export const projectNamespace = (object: Json): NamespaceObject =>
+  inboundIn(strings(record(object, "metadata"), "labels"));
+
+const inboundIn = ({ [INBOUND_MODE]: inbound }: Readonly<Record<string, string>>): NamespaceObject =>
+  inbound === undefined ? {} : { inbound };
+
 export function projectPod(object: Json): PodObject {
+  const labels = strings(record(object, "metadata"), "labels");
+  const status = record(object, "status");
   return {
     ...projectName(object),
     serviceAccount: string(record(object, "spec"), "serviceAccountName") ?? "default",
-    meshed: strings(record(object, "metadata"), "labels")[PROXY_LABEL] === "sidecar",
+    meshed: labels[PROXY_LABEL] === "sidecar",
     uid: string(record(object, "metadata"), "uid") ?? "",
+    ip: string(record(object, "status"), "podIP") ?? "",
+    ...inboundIn(strings(record(object, "metadata"), "annotations")),
+    ...(labels[GATEWAY_LABEL] === undefined
+      ? {}
+      : { nodeIps: list(status, "hostIPs").flatMap((entry) => string(entry, "ip") ?? []) }),
   };
 }
 

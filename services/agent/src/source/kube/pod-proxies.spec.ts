@@ -10,6 +10,7 @@ const pod = (more: object = {}) => ({
   serviceAccount: "pay",
   meshed: true,
   uid: "u-1",
+  ip: "10.0.0.7",
   ...more,
 });
 const endpoint = (service: string, more: object = {}): Fact =>
@@ -28,7 +29,7 @@ const endpoint = (service: string, more: object = {}): Fact =>
 
 let proxies: PodProxies;
 beforeEach(() => {
-  proxies = new PodProxies({ trustDomain, zone: "eu-a" });
+  proxies = new PodProxies({ trustDomain, zone: "eu-a", inbound: "permissive" });
   proxies.pod("shop/pay-1", pod());
 });
 const one = () => proxies.proxies().get("shop/pay-1");
@@ -82,4 +83,32 @@ it("a pod that came again under the name is another one", () => {
   expect(one()).toBeUndefined();
   proxies.pod("shop/pay-1", pod({ uid: "u-9" }));
   expect(one()).toMatchObject({ pod: { uid: "u-9" }, services: ["pay"] });
+});
+
+it.each([
+  ["nobody read its namespace yet", undefined, {}, "strict"],
+  ["nobody says anything", {}, {}, "permissive"],
+  ["its namespace says so", { inbound: "strict" }, {}, "strict"],
+  ["the pod itself says otherwise", { inbound: "strict" }, { inbound: "permissive" }, "permissive"],
+  ["the pod itself says so", { inbound: "permissive" }, { inbound: "strict" }, "strict"],
+  ["the word is no word", { inbound: "yes" }, {}, "strict"],
+] as const)("plain text where %s", (_what, namespace, own, inbound) => {
+  proxies.pod("shop/pay-1", pod(own));
+  if (namespace !== undefined) proxies.namespace("shop", namespace);
+  expect(one()?.inbound).toBe(inbound);
+});
+
+it("what a namespace says goes for its pods at once; where nobody is a neighbour all are strict", () => {
+  proxies.namespace("shop", {});
+  expect(one()?.inbound).toBe("permissive");
+  proxies.namespace("bank", { inbound: "strict" });
+  expect(one()?.inbound).toBe("permissive");
+  proxies.namespace("shop", { inbound: "strict" });
+  expect(one()?.inbound).toBe("strict");
+  proxies.namespace("shop", undefined);
+  expect(one()?.inbound).toBe("strict");
+  const alone = new PodProxies({ trustDomain, zone: "eu-a", inbound: undefined });
+  alone.pod("shop/pay-1", pod({ inbound: "permissive" }));
+  alone.namespace("shop", { inbound: "permissive" });
+  expect(alone.proxies().get("shop/pay-1")?.inbound).toBe("strict");
 });

@@ -4,15 +4,18 @@
  */
 import { type TrustDomain, workloadId } from "@hansa/core";
 import type { EndpointValue } from "@hansa/events";
+import type { Inbound } from "@hansa/inject";
 import type { Sidecar } from "../../proxy/inventory.ts";
 import type { Fact } from "../facts.ts";
 import { MESH_PORT } from "./endpoints.ts";
-import type { PodObject } from "./objects.ts";
+import type { NamespaceObject, PodObject } from "./objects.ts";
 
 export interface PodProxiesOptions {
   readonly trustDomain: TrustDomain;
   /** Of pods that no endpoint places. */
   readonly zone: string;
+  /** Of pods that neither say themselves nor by their namespace; undefined where nobody is known as a neighbour: strict. */
+  readonly inbound: Inbound | undefined;
 }
 
 interface Served {
@@ -26,6 +29,7 @@ export class PodProxies {
   /** `ns/pod` → endpoint register → what is served there. */
   readonly #served = new Map<string, Map<string, Served>>();
   readonly #podOf = new Map<string, string>();
+  readonly #namespaces = new Map<string, NamespaceObject>();
   readonly #dirty = new Set<string>();
   #proxies = new Map<string, Sidecar>();
 
@@ -37,6 +41,14 @@ export class PodProxies {
     if (pod?.meshed === true) this.#pods.set(key, pod);
     else if (!this.#pods.delete(key)) return;
     this.#dirty.add(key);
+  }
+
+  namespace(name: string, namespace: NamespaceObject | undefined): void {
+    const before = this.#namespaces.get(name);
+    if (namespace === undefined) this.#namespaces.delete(name);
+    else this.#namespaces.set(name, namespace);
+    if (before?.inbound === namespace?.inbound && before !== undefined) return;
+    for (const [key, pod] of this.#pods) if (pod.namespace === name) this.#dirty.add(key);
   }
 
   /** Of any fact: only endpoints count. */
@@ -77,7 +89,16 @@ export class PodProxies {
     if (this.#pods.has(pod)) this.#dirty.add(pod);
   }
 
-  #sidecar(key: string, { namespace, name, uid, serviceAccount }: PodObject): Sidecar {
+  /** The pod's own word, else its namespace's, else the cluster's. A word that nobody knows opens nothing. */
+  #inbound({ namespace, inbound }: PodObject): Inbound {
+    const known = this.#namespaces.get(namespace);
+    if (known === undefined || this.#options.inbound === undefined) return "strict";
+    const said = inbound ?? known.inbound ?? this.#options.inbound;
+    return said === "permissive" ? "permissive" : "strict";
+  }
+
+  #sidecar(key: string, pod: PodObject): Sidecar {
+    const { namespace, name, uid, serviceAccount } = pod;
     const served = [...(this.#served.get(key)?.values() ?? [])];
     const apps = served.flatMap(({ service, value }) =>
       Object.entries(value.appPorts ?? {}).map(
@@ -91,12 +112,13 @@ export class PodProxies {
       spiffeId: workloadId(this.#options.trustDomain, namespace, serviceAccount),
       namespace,
       workload: name,
-      address: served[0]?.value.address ?? "",
+      address: served[0]?.value.address ?? pod.ip,
       inboundPort: MESH_PORT,
       zone: served[0]?.value.zone ?? this.#options.zone,
       apps: new Map(apps.sort(([a], [b]) => (a < b ? -1 : 1))),
       services: [...new Set(served.map(({ service }) => service))].sort(),
       pod: { namespace, name, uid, serviceAccount },
+      inbound: this.#inbound(pod),
     };
   }
 }

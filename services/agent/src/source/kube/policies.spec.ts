@@ -1,7 +1,7 @@
 /** The same policy, written for Kubernetes and for the file source, is the same registers. */
 import { describe, expect, it } from "vitest";
 import { parseSource, type SourceDocument } from "../document.ts";
-import { type Fact, factsOf } from "../facts.ts";
+import { type Fact, factsOf, gatewayFact } from "../facts.ts";
 import {
   allowOutcome,
   failoverOutcome,
@@ -12,7 +12,7 @@ import {
 import { acceptedCondition } from "./policy-conditions.ts";
 import { type PolicyObjectKind, projectPolicy } from "./policy-objects.ts";
 
-const place = { trustDomain: "eu.lab.hansa" as never, region: "eu-west-1", zones: ["a"], gateways: [] };
+const place = { trustDomain: "eu.lab.hansa" as never, region: "eu-west-1", zones: ["a"] };
 
 function fromFile(document: object): Fact[] {
   const parsed = parseSource(JSON.stringify(document), { cluster: "eu", federation: "lab.hansa" });
@@ -123,12 +123,23 @@ describe("a MeshGateway", () => {
   const sight: GatewaySight = {
     region: "eu-west-1",
     isReady: true,
-    ofService: (_namespace, name) => ({ gw: ["lb.example.com"], none: [] })[name],
-    resolved: (hostname) =>
-      ({ "lb.example.com": ["10.0.0.2", "fd00::1", "10.0.0.1"], "gone.example.com": [] })[hostname],
+    ofService: (key, port) =>
+      key === "hansa-system/gw"
+        ? { kind: "found", addresses: ["lb.example.com"], port }
+        : { kind: key === "a/none" ? "none" : "pending", message: "has no address" },
+    resolve: (hostname, before) =>
+      ({
+        "lb.example.com": ["10.0.0.2", "fd00::1", "10.0.0.1"],
+        "gone.example.com": [],
+        "old.example.com": before,
+      })[hostname],
   };
-  const outcome = (spec: object, more: Partial<GatewaySight> = {}) =>
-    gatewayOutcome(object("MeshGateway", { port: 15_443, ...spec }, "gw", ""), { ...sight, ...more });
+  const outcome = (spec: object, more: Partial<GatewaySight> = {}, before: readonly string[] = []) =>
+    gatewayOutcome(
+      object("MeshGateway", { port: 15_443, ...spec }, "gw", ""),
+      { ...sight, ...more },
+      before.map((address) => gatewayFact({ name: "gw", address, port: 15_443, ready: true }, "eu-west-1")),
+    );
   const keys = (found: PolicyOutcome) =>
     found.kind === "accepted" ? found.facts.map(({ key }) => key) : found;
 
@@ -145,6 +156,18 @@ describe("a MeshGateway", () => {
     expect(keys(outcome({ addresses: ["fd00::1", "10.0.0.2", "10.0.0.1", "lb.example.com"] }))).toEqual(
       three,
     );
+  });
+
+  it("of a host name has registers named by its addresses, from the first one on", () => {
+    expect(keys(outcome({ addresses: ["old.example.com"] }, {}, ["10.0.0.9"]))).toEqual([
+      "gateway/gw-10-0-0-9",
+    ]);
+  });
+
+  it("takes the port that its Service has outside", () => {
+    const ofService = () => ({ kind: "found", addresses: ["10.0.0.1"], port: 31_443 }) as const;
+    const found = outcome({ service: { namespace: "a", name: "gw" } }, { ofService });
+    expect(factsIn(found)).toMatchObject([{ value: { address: "10.0.0.1", port: 31_443 } }]);
   });
 
   it("that is not known yet is neither in force nor gone", () => {

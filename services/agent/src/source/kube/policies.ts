@@ -2,14 +2,15 @@
  * Hansa's own custom resources as facts: the same registers that the file source makes of the same policies, checked by the
  * same rules. Pure: a function of the object and, for a gateway, of the addresses found for it.
  */
-import { isIP } from "node:net";
 import { SYSTEM_NAMESPACE } from "@hansa/core";
 import type { z } from "zod";
 import { allow, failover, gateway } from "../document.ts";
 import { allowFact, type Fact, failoverFact, gatewayFact } from "../facts.ts";
+import { namedAddresses, type Resolve } from "../gateway-addresses.ts";
 import { problemsOf } from "../problems.ts";
 import { isJson, type Json, member, record, string, stringList } from "./json.ts";
 import type { PolicyObject } from "./policy-objects.ts";
+import type { ServiceAddresses } from "./service-addresses.ts";
 
 /** The FailoverPolicy of this name in Hansa's own namespace holds for all services without one of their own. */
 export const DEFAULT_NAME = "default";
@@ -30,10 +31,9 @@ export interface GatewaySight {
   readonly region: string;
   /** Its proxies take connections. */
   readonly isReady: boolean;
-  /** Addresses and host names of a Service's LoadBalancer; undefined: not read yet. */
-  readonly ofService: (namespace: string, name: string) => readonly string[] | undefined;
-  /** IP addresses of a host name; undefined: not resolved yet. */
-  readonly resolved: (hostname: string) => readonly string[] | undefined;
+  /** Of this port, from outside. */
+  readonly ofService: (key: string, port: number) => ServiceAddresses;
+  readonly resolve: Resolve;
 }
 
 const accepted = (facts: readonly Fact[], message = ""): PolicyOutcome => ({
@@ -41,7 +41,7 @@ const accepted = (facts: readonly Fact[], message = ""): PolicyOutcome => ({
   facts,
   message,
 });
-const invalid = (message: string): PolicyOutcome => ({ kind: "refused", reason: "Invalid", message });
+const invalid = (message: string) => ({ kind: "refused", reason: "Invalid", message }) as const;
 
 /** A field that this version does not know may be one that narrows: nobody is admitted by half of a policy. */
 export function allowOutcome({ namespace, name, spec }: PolicyObject): PolicyOutcome {
@@ -75,59 +75,52 @@ const milliseconds = (seconds: unknown): unknown => (typeof seconds === "number"
 
 const GATEWAY_FIELDS = ["service", "addresses", "port"];
 
-/** A register per address, named by it where there are several: one that goes takes no other with it. */
-export function gatewayOutcome({ name, spec }: PolicyObject, sight: GatewaySight): PolicyOutcome {
-  const named = namedAddresses(spec, sight);
-  if ("kind" in named) return named;
-  const addresses = resolvedAddresses(named.addresses, sight);
-  if (addresses === undefined) return { kind: "pending", message: "a host name is not resolved yet" };
+/** `ns/name` of the Service that a gateway is behind; undefined: it names addresses. */
+export function serviceOf({ spec }: PolicyObject): string | undefined {
+  if (member(spec, "service") === undefined) return undefined;
+  const service = record(spec, "service");
+  return `${string(service, "namespace") ?? ""}/${string(service, "name") ?? ""}`;
+}
+
+/** `before` = its facts that are in force. */
+export function gatewayOutcome(
+  object: PolicyObject,
+  sight: GatewaySight,
+  before: readonly Fact<"GatewaySet">[],
+): PolicyOutcome {
+  const { name, spec } = object;
+  const place = placeOf(object, sight);
+  if (place.kind !== "found") return place;
+  const addresses = namedAddresses(name, place.addresses, sight.resolve, before);
+  if (addresses === undefined)
+    return { kind: "pending", message: `${place.addresses.join(", ")}: not resolved yet` };
   if (addresses.length === 0)
     return { kind: "refused", reason: "NoService", message: "no address was found" };
   const facts: Fact[] = [];
-  for (const address of addresses) {
-    const item = { name, address, port: spec.port, ready: sight.isReady };
-    const outcome = checked(gateway, item, (found) => {
-      const register = addresses.length === 1 ? name : registerOf(name, address);
-      return [gatewayFact({ ...found, name: register }, sight.region)];
-    });
+  for (const one of addresses) {
+    const item = { ...one, port: place.port, ready: sight.isReady };
+    const outcome = checked(gateway, item, (found) => [gatewayFact(found, sight.region)]);
     if (outcome.kind !== "accepted") return outcome;
     facts.push(...outcome.facts);
   }
   return accepted(facts, unknownFields(spec, GATEWAY_FIELDS));
 }
 
-/** A label: 23 characters, a dash, and the 39 of the longest address. `fd00::` would end with a dash. */
-const registerOf = (name: string, address: string): string =>
-  `${name.slice(0, 23)}-${`${address}.`.replaceAll(/[.:]/g, "-").replace(/--$/, "-0-").slice(0, -1)}`;
+type Place = Extract<ServiceAddresses, { kind: "found" }> | Exclude<PolicyOutcome, { kind: "accepted" }>;
 
-function namedAddresses(
-  spec: Json,
-  sight: GatewaySight,
-): PolicyOutcome | { readonly addresses: readonly string[] } {
-  const service = member(spec, "service");
+function placeOf(object: PolicyObject, sight: GatewaySight): Place {
+  const { spec } = object;
+  const service = serviceOf(object);
   if ((service === undefined) === (member(spec, "addresses") === undefined))
     return invalid("spec: give service or addresses, one of them");
-  if (service === undefined) return { addresses: stringList(spec, "addresses") };
-  const { namespace, name } = {
-    namespace: string(record(spec, "service"), "namespace") ?? "",
-    name: string(record(spec, "service"), "name") ?? "",
-  };
-  const addresses = sight.ofService(namespace, name);
-  if (addresses === undefined)
-    return { kind: "pending", message: `Service ${namespace}/${name} is not known yet` };
-  if (addresses.length > 0) return { addresses };
-  return { kind: "refused", reason: "NoService", message: `Service ${namespace}/${name} has no address` };
-}
-
-/** In order, each once; undefined where one of the names is not resolved yet. */
-function resolvedAddresses(names: readonly string[], sight: GatewaySight): readonly string[] | undefined {
-  const found = new Set<string>();
-  for (const name of names) {
-    const addresses = isIP(name) === 0 ? sight.resolved(name) : [name];
-    if (addresses === undefined) return undefined;
-    for (const address of addresses) found.add(address);
-  }
-  return [...found].sort();
+  const port = member(spec, "port") as number;
+  if (service === undefined) return { kind: "found", addresses: stringList(spec, "addresses"), port };
+  const found = sight.ofService(service, port);
+  if (found.kind === "found") return found;
+  const message = `Service ${service} ${found.message}`;
+  return found.kind === "pending"
+    ? { kind: "pending", message }
+    : { kind: "refused", reason: "NoService", message };
 }
 
 function checked<Schema extends z.ZodType>(

@@ -1,6 +1,6 @@
 import { parseKey } from "@hansa/events";
 import { describe, expect, it } from "vitest";
-import { gatewayFact } from "../facts.ts";
+import { type Fact, gatewayFact } from "../facts.ts";
 import { PolicyFacts } from "./policy-facts.ts";
 import type { PolicyObject, PolicyObjectKind } from "./policy-objects.ts";
 
@@ -17,13 +17,22 @@ const WEB = { cluster: "us", namespace: "shop", serviceAccount: "web" };
 const gateway = (spec: object) => object("MeshGateway", "east", { port: 15_443, ...spec });
 const service = gateway({ service: { namespace: "hansa-system", name: "gw" } });
 
-function rig() {
+const CONFIGURED = { addresses: ["10.0.0.1"], port: 15_443 };
+
+function rig(configured: object = CONFIGURED, told: readonly Fact<"GatewaySet">[] = []) {
   let addresses: readonly string[] | undefined;
   const facts = new PolicyFacts({
-    sight: { region: "eu-west-1", isReady: true, ofService: () => addresses, resolved: () => undefined },
-    configuredGateways: [
-      gatewayFact({ name: "gw", address: "10.0.0.1", port: 15_443, ready: true }, "eu-west-1"),
-    ],
+    sight: {
+      region: "eu-west-1",
+      isReady: true,
+      ofService: (_key, port) =>
+        addresses === undefined
+          ? { kind: "pending", message: "is not known yet" }
+          : { kind: "found", addresses, port },
+      resolve: () => undefined,
+    },
+    configuredGateway: { ...object("MeshGateway", "gw", configured), generation: 0 },
+    remembered: () => told,
   });
   const keys = (): string[] => {
     facts.take();
@@ -34,7 +43,7 @@ function rig() {
     keys,
     serve: (found: readonly string[] | undefined) => {
       addresses = found;
-      facts.servicesChanged();
+      facts.addressesChanged("hansa-system/gw");
     },
   };
 }
@@ -96,5 +105,24 @@ describe("facts of policies", () => {
     expect(keys()).toEqual(["gateway/east"]);
     facts.apply("MeshGateway", "east", gateway({ addresses: ["gw.example.com"] }));
     expect(keys()).toEqual(["gateway/east"]);
+  });
+
+  it("keep what the log tells of a gateway whose addresses nobody knows after a start, and of no other", () => {
+    const told = (name: string, address: string) =>
+      gatewayFact({ name, address, port: 15_443, ready: true }, "eu-west-1");
+    const log = [told("gw-192-0-2-7", "192.0.2.7"), told("gw-fd00--7", "fd00::7"), told("gw-b", "192.0.2.8")];
+    const { facts, keys } = rig({ addresses: ["gw.example.com"], port: 15_443 }, log);
+    expect(keys()).toEqual(["gateway/gw-192-0-2-7", "gateway/gw-fd00--7"]);
+    expect(facts.isNamed("gw.example.com")).toBe(true);
+    expect(facts.isNamed("x.example.com")).toBe(false);
+  });
+
+  it("of the Service in the configuration are found as of any other", () => {
+    const { keys, serve } = rig(service.spec as object);
+    expect(keys()).toEqual([]);
+    serve(["192.0.2.1"]);
+    expect(keys()).toEqual(["gateway/gw"]);
+    serve(undefined);
+    expect(keys()).toEqual(["gateway/gw"]);
   });
 });

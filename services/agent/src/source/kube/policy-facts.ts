@@ -4,6 +4,7 @@
  */
 import { sameJson } from "@hansa/core";
 import type { Fact } from "../facts.ts";
+import { registersOf } from "../gateway-addresses.ts";
 import type { FactChanges } from "./kube-facts.ts";
 import {
   allowOutcome,
@@ -11,6 +12,7 @@ import {
   type GatewaySight,
   gatewayOutcome,
   type PolicyOutcome,
+  serviceOf,
 } from "./policies.ts";
 import type { PolicyObject, PolicyObjectKind } from "./policy-objects.ts";
 
@@ -19,11 +21,16 @@ export interface JudgedPolicy {
   readonly outcome: PolicyOutcome;
   /** In force: of this outcome, or of one before it where this is pending. */
   readonly facts: readonly Fact[];
+  /** Host names of a gateway. */
+  readonly names: ReadonlySet<string>;
 }
 
 export interface PolicyFactsOptions {
   readonly sight: GatewaySight;
-  readonly configuredGateways: readonly Fact[];
+  /** Holds until another one is in force. */
+  readonly configuredGateway: PolicyObject;
+  /** Gateways that the own log tells of: of the run before this one. */
+  readonly remembered: () => Iterable<Fact<"GatewaySet">>;
 }
 
 /** `<kind> <key>`. */
@@ -34,26 +41,46 @@ export class PolicyFacts {
   readonly #known = new Map<string, JudgedPolicy>();
   #told = new Map<string, Fact>();
   readonly #judged = new Set<string>();
+  /** Ids of MeshGateways. */
+  readonly #gateways = new Set<string>();
+  #configured: JudgedPolicy;
   #isTold = false;
 
   constructor(options: PolicyFactsOptions) {
     this.#options = options;
+    this.#configured = this.#judge(options.configuredGateway, undefined);
   }
 
   apply(kind: PolicyObjectKind, key: string, object: PolicyObject | undefined): void {
     const id = policyId(kind, key);
     this.#judged.add(id);
     if (object === undefined) this.#known.delete(id);
-    else this.#known.set(id, this.#judge(object, this.#known.get(id)?.facts ?? []));
+    else this.#known.set(id, this.#judge(object, this.#known.get(id)));
+    if (object?.kind === "MeshGateway") this.#gateways.add(id);
+    else this.#gateways.delete(id);
   }
 
-  /** Addresses of Services may be others now. */
-  servicesChanged(): void {
-    for (const [id, { object, facts }] of this.#known)
-      if (object.kind === "MeshGateway") {
-        this.#known.set(id, this.#judge(object, facts));
-        this.#judged.add(id);
-      }
+  /** The Service, or its endpoints, may have other addresses now; undefined: any may, or a host name. */
+  addressesChanged(service?: string): void {
+    const isConcerned = ({ object }: JudgedPolicy): boolean =>
+      service === undefined || serviceOf(object) === service;
+    for (const id of this.#gateways) {
+      const known = this.#known.get(id);
+      if (known === undefined || !isConcerned(known)) continue;
+      this.#known.set(id, this.#judge(known.object, known));
+      this.#judged.add(id);
+    }
+    if (!isConcerned(this.#configured)) return;
+    this.#configured = this.#judge(this.#configured.object, this.#configured);
+    this.#isTold = false;
+  }
+
+  /** A gateway has this host name. */
+  isNamed(name: string): boolean {
+    return (
+      this.#configured.names.has(name) ||
+      [...this.#gateways].some((id) => this.#known.get(id)?.names.has(name) === true)
+    );
   }
 
   /** What changed since the last call; `exports` are ids of policies that were judged anew. */
@@ -85,18 +112,30 @@ export class PolicyFacts {
   #now(): Map<string, Fact> {
     const facts = [...this.#known.keys()].sort().flatMap((id) => this.#known.get(id)?.facts ?? []);
     const hasGateway = facts.some(({ type }) => type === "GatewaySet");
-    const all = hasGateway ? facts : [...facts, ...this.#options.configuredGateways];
+    const all = hasGateway ? facts : [...facts, ...this.#configured.facts];
     return new Map(all.map((fact) => [fact.key, fact]));
   }
 
-  #judge(object: PolicyObject, before: readonly Fact[]): JudgedPolicy {
-    const outcome = outcomeOf(object, this.#options.sight);
-    if (outcome.kind === "accepted") return { object, outcome, facts: outcome.facts };
-    return { object, outcome, facts: outcome.kind === "pending" ? before : [] };
+  #judge(object: PolicyObject, known: JudgedPolicy | undefined): JudgedPolicy {
+    if (object.kind !== "MeshGateway") return judged(object, otherOutcome(object), known?.facts ?? []);
+    const { sight, remembered } = this.#options;
+    const before = known?.facts ?? registersOf(object.name, remembered());
+    const names = new Set<string>();
+    const resolve: GatewaySight["resolve"] = (name, told) => {
+      names.add(name);
+      return sight.resolve(name, told);
+    };
+    const outcome = gatewayOutcome(object, { ...sight, resolve }, before as readonly Fact<"GatewaySet">[]);
+    return { ...judged(object, outcome, before), names };
   }
 }
 
-function outcomeOf(object: PolicyObject, sight: GatewaySight): PolicyOutcome {
-  if (object.kind === "AllowPolicy") return allowOutcome(object);
-  return object.kind === "FailoverPolicy" ? failoverOutcome(object) : gatewayOutcome(object, sight);
+function judged(object: PolicyObject, outcome: PolicyOutcome, before: readonly Fact[]): JudgedPolicy {
+  const facts = outcome.kind === "accepted" ? outcome.facts : outcome.kind === "pending" ? before : [];
+  return { object, outcome, facts, names: NO_NAMES };
 }
+
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+const otherOutcome = (object: PolicyObject): PolicyOutcome =>
+  object.kind === "AllowPolicy" ? allowOutcome(object) : failoverOutcome(object);
