@@ -18,7 +18,8 @@ import { ensureConfig, type JoinConfig, readJoinConfig, readTicket } from "./joi
 import { endedError, type Started, startAgent, startGateway } from "./join-processes.ts";
 import { type RoundTrip, roundTrips } from "./round-trip.ts";
 
-const POLL_MS = 200;
+/** In Kubernetes every look is a program in the agent's pod. */
+const POLL_MS = 500;
 const TIMEOUT_MAX_MS = 3_600_000;
 
 export const action: Action = async (_shell, _args, options) => {

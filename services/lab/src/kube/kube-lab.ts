@@ -19,7 +19,7 @@ import { type AddressPlan, PORTS } from "../addresses.ts";
 import { Component, type ComponentSpec } from "../supervisor/component.ts";
 import { Fleet } from "../supervisor/fleet.ts";
 import type { Action } from "../supervisor/lab.ts";
-import type { Topology, TopologyCluster } from "../topology/types.ts";
+import type { Topology, TopologyCluster, TopologyService } from "../topology/types.ts";
 import { topologyManifests } from "./workloads.ts";
 
 const READY_MS = 60_000;
@@ -83,27 +83,36 @@ export class KubeLab {
 
   /** What to type next. */
   guide(): string[] {
-    const { topology } = this.#options;
-    const [first = ""] = names(topology);
-    const { services, workloads } = topology;
-    const exported = services.find(({ exportedFrom }) => exportedFrom.includes(first));
-    const from = workloads.find(({ services: served, replicas }) => served.length === 0 && replicas[first]);
+    const [first = ""] = names(this.#options.topology);
+    const call = this.#call();
     const lines = [
       `export KUBECONFIG=${this.kube.kubeconfig}`,
-      `contexts: ${names(topology).join(", ")}; kubectl is ${kubeBinaries().kubectl}`,
+      `contexts: ${names(this.#options.topology).join(", ")}; kubectl is ${kubeBinaries().kubectl}`,
     ];
-    if (exported === undefined || from === undefined) return lines;
-    const { namespace, name, ports } = exported;
-    const url = `http://${name}.${namespace}.svc.clusterset.local:${ports[0]?.port ?? 80}/`;
-    const call = `  kubectl --context ${first} -n ${from.namespace} exec deploy/${from.name} -- curl -s ${url}`;
+    if (call === undefined) return lines;
+    const { namespace, name } = call.service;
+    const typed = `  kubectl --context ${first} ${call.args.join(" ")}`;
     return [
       ...lines,
       "try:",
       `  kubectl --context ${first} -n ${namespace} get serviceimports`,
-      call,
+      typed,
       `  kubectl --context ${first} -n ${namespace} scale deployment/${name} --replicas=0`,
-      `${call} # another cluster answers`,
+      `${typed} # another cluster answers`,
+      `  npx hansa check --context ${first}`,
     ];
+  }
+
+  /** From a mere client of the first cluster to what that exports; undefined: the topology has none. */
+  #call(): { readonly service: TopologyService; readonly args: readonly string[] } | undefined {
+    const { services, workloads, clusters } = this.#options.topology;
+    const first = clusters[0]?.name ?? "";
+    const service = services.find(({ exportedFrom }) => exportedFrom.includes(first));
+    const from = workloads.find(({ services: served, replicas }) => served.length === 0 && replicas[first]);
+    if (service === undefined || from === undefined) return undefined;
+    const { namespace, name, ports } = service;
+    const url = `http://${name}.${namespace}.svc.clusterset.local:${ports[0]?.port ?? 80}/`;
+    return { service, args: ["-n", from.namespace, "exec", `deploy/${from.name}`, "--", "curl", "-s", url] };
   }
 
   async up(): Promise<void> {
@@ -114,6 +123,22 @@ export class KubeLab {
     progress(`joining ${names(topology).join(", ")}`);
     await Promise.all(topology.clusters.map((cluster, index) => this.#join(cluster, index)));
     await Promise.all(names(topology).map((name) => this.#workloads(name)));
+    await this.#answered();
+  }
+
+  /** What it says to type works when it says so. */
+  async #answered(): Promise<void> {
+    const call = this.#call();
+    const [first = ""] = names(this.#options.topology);
+    const deadline = performance.now() + READY_MS;
+    for (;;) {
+      if (call === undefined) return;
+      const { code, stdout, stderr } = await this.cluster(first).kubectl.run(call.args);
+      if (code === 0 && stdout !== "") return;
+      if (performance.now() > deadline)
+        throw new HansaError("HSA6005", `${call.args.at(-1)}: nobody answers in ${first}: ${stderr.trim()}`);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
   }
 
   /** Ends everything, dependants first. */
