@@ -9,6 +9,7 @@ import { newSvid, probeGateway } from "@hansa/identity";
 import { bundleSecretName, CALLERS_SECRET, proto, sidecarResources, type TlsIdentity } from "@hansa/xds";
 import { afterAll, expect, test } from "vitest";
 import { successesAt } from "../../services/agent/src/liveness/traffic.ts";
+import { LAST_WORDS } from "./envoy/apps.ts";
 import { call, grpcCall, h2, keepAlive, tcpLine } from "./envoy/calls.ts";
 import {
   CLIENT,
@@ -90,6 +91,11 @@ test("gRPC and plain TCP take the same way", async () => {
   expect(answer).toMatchObject({ status: 200, grpcStatus: "0" });
   expect(JSON.parse(answer.body).headers["x-forwarded-client-cert"]).toContain(`URI=${id("us", "web")}`);
   expect(await tcpLine(CLIENT, TCP_PORT, "hello")).toMatch(/^pay-[12] hello$/);
+});
+
+test("a TCP server's reset does not overtake its answer", async () => {
+  for (let calls = 0; calls < 30; calls += 1)
+    expect(await tcpLine(CLIENT, TCP_PORT, LAST_WORDS)).toMatch(/^pay-[12] last words$/);
 });
 
 test("a WebSocket goes through", async () => {

@@ -73,6 +73,9 @@ export async function grpcApp(name: string, address: string, port: number): Prom
   };
 }
 
+/** Answered, and the connection reset at once. */
+export const LAST_WORDS = "last words";
+
 /** Speaks first where it has a greeting (each connection then counts as served); answers each line with its name and the line. */
 export async function tcpApp(name: string, address: string, port: number, greeting = ""): Promise<App> {
   const served = { count: 0 };
@@ -86,6 +89,7 @@ export async function tcpApp(name: string, address: string, port: number, greeti
     socket.on("data", (bytes) => {
       served.count += 1;
       socket.write(`${name} ${bytes.toString()}`);
+      if (bytes.toString() === LAST_WORDS) socket.resetAndDestroy();
     });
   });
   await listening(server, address, port);
