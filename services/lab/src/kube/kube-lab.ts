@@ -112,7 +112,9 @@ export class KubeLab {
     if (service === undefined || from === undefined) return undefined;
     const { namespace, name, ports } = service;
     const url = `http://${name}.${namespace}.svc.clusterset.local:${ports[0]?.port ?? 80}/`;
-    return { service, args: ["-n", from.namespace, "exec", `deploy/${from.name}`, "--", "curl", "-s", url] };
+    // A connection to an address that nothing routes yet would wait for minutes.
+    const curl = ["curl", "-sS", "-m", "2", url];
+    return { service, args: ["-n", from.namespace, "exec", `deploy/${from.name}`, "--", ...curl] };
   }
 
   async up(): Promise<void> {
