@@ -9,7 +9,7 @@ import { Applier, LeaseElection } from "@hansa/kube";
 import { type ChangedRegister, serviceSni } from "@hansa/model";
 import { type AgentConfig, gatewayAddresses } from "./config.ts";
 import type { AgentCore } from "./core.ts";
-import { readJson, readLists, writeJson } from "./disk.ts";
+import { readLists, writeJson } from "./disk.ts";
 import type { KubeDoor } from "./kube-door.ts";
 import { ClusterSetIps } from "./mcs/cluster-set-ips.ts";
 import type { ExportState } from "./mcs/conditions.ts";
