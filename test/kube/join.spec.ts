@@ -5,7 +5,8 @@ import { parseAllDocuments } from "yaml";
 import { helmSdk } from "../../deploy/tools/helm/helm.ts";
 import { root } from "../../deploy/tools/paths.mjs";
 import { blocksOf, Guide } from "./support/guide.ts";
-import { JoinRig, type Ran } from "./support/join-rig.ts";
+import type { Ran } from "./support/hansa.ts";
+import { JoinRig } from "./support/join-rig.ts";
 
 let rig: JoinRig;
 let guide: Guide;
@@ -22,6 +23,8 @@ afterAll(() => rig.stop());
 const kubectl = (cluster: string, ...args: string[]) => rig.kube.cluster(cluster).kubectl.ok(args);
 const podOf = (cluster: string) =>
   kubectl(cluster, "-n", "hansa-system", "get", "pod", "hansa-agent-0", "-o", "jsonpath={.metadata.uid}");
+const corefile = (cluster: string) =>
+  kubectl(cluster, "-n", "kube-system", "get", "configmap", "coredns", "-o", "jsonpath={.data.Corefile}");
 const namespaces = (cluster: string) => kubectl(cluster, "get", "namespaces", "-o", "name");
 
 describe("what cannot work is refused before anything is changed", () => {
@@ -92,6 +95,8 @@ describe("join", () => {
     expect(stdout).toMatch(/^eu has joined; its gateway is 10\.112\.\d+\.\d+:15443\nit is the first member/);
     expect(stdout.trim()).toMatch(/hansa check --context eu$/);
     expect(stderr).toContain("created  StatefulSet/hansa-agent");
+    expect(stderr).toContain("changed  ConfigMap kube-system/coredns");
+    expect(await corefile("eu")).toMatch(/^clusterset\.local:53 {\n(.*\n)* +forward \. 10\.96\.\d+\.\d+\n}/m);
     expect(await kubectl("eu", "-n", "hansa-system", "get", "secrets", "-o", "name")).not.toContain(
       "hansa-join",
     );
@@ -216,6 +221,7 @@ describe("leave", () => {
   it("drains, ends the membership, and removes what was installed", async () => {
     const { stdout } = await followed("Leave");
     expect(stdout).toContain("us has left, and its agent is gone from us");
+    expect(await corefile("us")).not.toContain("clusterset.local");
     const left = await kubectl(
       "us",
       "-n",

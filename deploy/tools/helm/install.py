@@ -27,4 +27,4 @@ with helm.Config(namespace=given.namespace) as config:
         create_namespace=given.create_namespace,
         dry_run=given.dry_run,
     )
-    print(release.get("info", {}).get("notes") or release)
+    print(release.get("notes") or release.get("info", {}).get("notes") or release)

@@ -9,6 +9,8 @@ import type { ClusterPlan } from "./plan.ts";
 export interface ControlPlaneOptions {
   readonly binaries: KubeBinaries;
   readonly plan: ClusterPlan;
+  /** Of Services, one for each family. */
+  readonly serviceCidrs: readonly string[];
   readonly address: string;
   readonly dir: string;
   readonly etcdUrl: string;
@@ -20,7 +22,7 @@ export interface ControlPlaneOptions {
 }
 
 export function startApiServer(options: ControlPlaneOptions): Promise<Child> {
-  const { binaries, plan, address, dir, etcdUrl, credentials, apiServerFlags = [] } = options;
+  const { binaries, plan, serviceCidrs, address, dir, etcdUrl, credentials, apiServerFlags = [] } = options;
   const { files } = credentials;
   return startChild({
     argv: [
@@ -37,7 +39,7 @@ export function startApiServer(options: ControlPlaneOptions): Promise<Child> {
       "--service-account-issuer=https://kubernetes.default.svc",
       `--service-account-key-file=${files.accountsPublicKey}`,
       `--service-account-signing-key-file=${files.accountsKey}`,
-      `--service-cluster-ip-range=${plan.serviceCidr},${plan.serviceCidrV6}`,
+      `--service-cluster-ip-range=${serviceCidrs.join()}`,
       // The endpoint reconciler refuses loopback; the node writes the slice of `kubernetes.default` (test/kube/node).
       "--endpoint-reconciler-type=none",
       "--advertise-address=127.0.0.1",

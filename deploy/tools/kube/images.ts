@@ -37,7 +37,7 @@ export function labImages(dir: string, emulator: string): LabImage[] {
   for (const name of applets) symlinkSync(emulator, join(tools, name));
   symlinkSync(join(root, "services/agent/bin/hansa-ask.mjs"), join(tools, "hansa-ask"));
   const node = node24() ?? "node";
-  const agent = join(root, "services/agent/src/main.ts");
+  const service = (name: string): string => join(root, "services", name, "src/main.ts");
   const shell = (name: string): LabImage => ({ name, cmd: ["sh"], path: [tools] });
   return [
     // HTTP on $PORT (8080): says which cluster, namespace and pod answered, and what it was asked.
@@ -45,8 +45,9 @@ export function labImages(dir: string, emulator: string): LabImage[] {
     { name: "pause", entrypoint: [join(tools, "pause")] },
     { name: "socat", entrypoint: [join(tools, "socat")], path: [tools] },
     { name: "node", entrypoint: [node], path: [tools] },
-    // Of Hansa's own manifests: this checkout's agent, what sets a sidecar's rules, and stock Envoy.
-    { name: "hansa-agent", entrypoint: [node, NO_WARNING, agent], path: [tools, dirname(node)] },
+    // Of Hansa's own manifests: this checkout's agent and hub, what sets a sidecar's rules, and stock Envoy.
+    { name: "hansa-agent", entrypoint: [node, NO_WARNING, service("agent")], path: [tools, dirname(node)] },
+    { name: "hansa-hub", entrypoint: [node, NO_WARNING, service("hub")] },
     { name: "envoy", entrypoint: [envoyBinary()], path: [dirname(envoyBinary())] },
     shell("hansa-rules"),
     shell("hansa"),

@@ -150,6 +150,8 @@ function layOut(options: KubeOptions, dir: string, address: string): KubeCluster
     const control: ControlPlaneOptions = {
       binaries,
       plan,
+      // Pods have IPv4 alone, and so have Services where there are pods.
+      serviceCidrs: options.nodes === undefined ? [plan.serviceCidr, plan.serviceCidrV6] : [plan.serviceCidr],
       address,
       dir: own,
       etcdUrl: etcd.url,

@@ -13,7 +13,7 @@ export interface ClusterPlan {
   /** The node, and the pods' router, resolver and way to the API server. */
   readonly nodeIp: string;
   readonly serviceCidr: string;
-  /** Second, so that Services of both families can be written; nothing routes it. */
+  /** Second, where there are no pods: Services of both families can be written, and nothing routes them. */
   readonly serviceCidrV6: string;
   /** ClusterIP of `kubernetes.default`: the first of the range. */
   readonly kubernetesIp: string;

@@ -95,7 +95,7 @@ function kubernetesText(topology: Topology): string {
   return topology.clusters
     .map(({ name }) => {
       const objects = topologyManifests(topology, name).map((object) => stringify(object));
-      return `# kubectl --context ${name} apply -f -\n---\n${objects.join("---\n")}`;
+      return `# kubectl --context ${name} apply -f -\n${objects.join("---\n")}`;
     })
     .join("---\n");
 }

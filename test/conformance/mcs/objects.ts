@@ -35,6 +35,7 @@ export const helloService = (spec: Json = {}, metadata: Json = {}): Json => ({
   spec: {
     selector: { app: HELLO },
     ports: PORTS,
+    ipFamilyPolicy: "PreferDualStack",
     sessionAffinity: "ClientIP",
     sessionAffinityConfig: { clientIP: { timeoutSeconds: 10 } },
     ...spec,

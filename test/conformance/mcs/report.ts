@@ -4,9 +4,29 @@ import type { McsRun, SpecResult } from "./spec.ts";
 const HEAD = `# MCS conformance
 
 Written by \`npm run conformance -- mcs --write\`. The 27 specs of the MCS API's conformance suite (KEP-1645) as the project's own
-tests, on real API servers with agents and gateways as pods; pods have no sidecars, so calls go through the gateways (gateway mode).
-Bounds are the official suite's: 20 s for imports, conditions and names, 60 s for pods and EndpointSlices. Each spec has a control, so
-that a cluster in which nothing implements the API cannot pass. The official binary runs on the same clusters with \`--suite BINARY\`.
+tests, by its titles and labels, on the clusters of \`hansa lab up --kube\`: real API servers, agents and gateways as \`hansa cluster join\`
+installs them. Pods have no sidecars, so calls go through the gateways ([gateway mode](gateway-mode.md)). Bounds are the official suite's:
+20 s for imports, conditions and names, 60 s for pods and EndpointSlices. Each spec has a control, so that a cluster in which nothing
+implements the API cannot pass.
+
+## With an official binary
+
+The suite is the folder \`conformance\` of kubernetes-sigs/mcs-api; \`go test -c -o mcs-conformance .\` builds it there. On the clusters of
+the project's own specs, before or after which it runs, with any flags of its own:
+
+\`\`\`sh
+npm run conformance -- mcs --clusters 2 --suite ./mcs-conformance
+npm run conformance -- mcs --clusters 3 --suite ./mcs-conformance -- --ginkgo.label-filter=Required
+\`\`\`
+
+Or by itself on a lab, whose first context exports:
+
+\`\`\`sh
+npx hansa lab up --kube --detach
+./mcs-conformance -contexts=eu,us,ap -kubeconfig="$KUBECONFIG" # as \`lab up\` says
+\`\`\`
+
+## Results
 `;
 
 const passed = (results: readonly SpecResult[], label: string): string => {

@@ -1,7 +1,8 @@
 /** Runs the MCS specs on clusters of the lab, some at once, and prints one line per spec. */
 import { execFileSync, spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { HansaError } from "@hansa/core";
 import { root } from "../../../deploy/tools/paths.mjs";
@@ -14,12 +15,12 @@ import { World } from "./world.ts";
 
 export const SPECS: readonly Spec[] = [...REQUIRED, ...OPTIONAL];
 
-export const MCS_USAGE = `usage: npm run conformance -- mcs [--clusters N[,N]] [--only ID[,ID]] [--label LABEL] [--write] [--suite BINARY]
+export const MCS_USAGE = `usage: npm run conformance -- mcs [--clusters N[,N]] [--only ID[,ID]] [--label LABEL] [--write] [--suite BINARY [-- FLAG…]]
   --clusters  how many clusters, one run each (default 2,3)
   --only      specs by number
   --label     specs with this label: Required, Optional, DNS, Connectivity, …
   --write     writes docs/conformance.md
-  --suite     also runs a built binary of the official suite on the same clusters`;
+  --suite     also runs a built binary of the official suite on the same clusters, with the flags behind --`;
 
 /** Specs have namespaces of their own, so they may overlap. */
 const AT_ONCE = 3;
@@ -66,7 +67,7 @@ export async function runMcs(
   args: readonly string[],
   print: (line: string) => void,
 ): Promise<{ passed: number; failed: number }> {
-  const { counts, specs, write, suite } = options(args);
+  const { counts, specs, write, suite, flags } = options(args);
   const runs: McsRun[] = [];
   for (const count of counts) {
     print(`# ${count} clusters`);
@@ -74,7 +75,9 @@ export async function runMcs(
     try {
       const results = await runSpecs(specs, clusters, print);
       const official =
-        suite === undefined ? undefined : { binary: suite, exitCode: await runSuite(suite, clusters) };
+        suite === undefined
+          ? undefined
+          : { binary: suite, exitCode: await runSuite([suite, ...flags], clusters, print) };
       runs.push({ clusters: count, results, suite: official });
     } finally {
       await clusters.close();
@@ -96,25 +99,32 @@ function writeReport(runs: readonly McsRun[]): void {
   execFileSync(join(root, "node_modules/.bin/biome"), ["format", "--write", file], { stdio: "ignore" });
 }
 
-async function runSuite(binary: string, { lab, names }: Clusters): Promise<number> {
-  const child = spawn(
-    binary,
-    [`-contexts=${names.join(",")}`, `-kubeconfig=${lab.kube.kubeconfig}`, "--ginkgo.no-color"],
-    { stdio: "inherit" },
-  );
-  return await new Promise((resolve, reject) => {
+async function runSuite(
+  [binary, ...flags]: readonly [string, ...string[]],
+  { lab, names }: Clusters,
+  print: (line: string) => void,
+): Promise<number> {
+  // It writes its reports where it stands.
+  const cwd = mkdtempSync(join(tmpdir(), `hansa-mcs-${names.length}-`));
+  print(`the official suite; its reports: ${cwd}`);
+  const where = [`-contexts=${names.join(",")}`, `-kubeconfig=${lab.kube.kubeconfig}`, "--ginkgo.no-color"];
+  const child = spawn(resolve(binary), [...where, ...flags], { stdio: "inherit", cwd });
+  return await new Promise((done, reject) => {
     child.once("error", (cause) =>
       reject(new HansaError("HSA1002", `--suite ${binary}: ${cause.message}`, { cause })),
     );
-    child.once("exit", (code) => resolve(code ?? 1));
+    child.once("exit", (code) => done(code ?? 1));
   });
 }
 
 function options(args: readonly string[]) {
   const text = { type: "string" } as const;
+  const end = args.indexOf("--");
+  const own = end < 0 ? args : args.slice(0, end);
+  const flags = args.slice(own.length + 1);
   const parse = () =>
     parseArgs({
-      args: [...args],
+      args: [...own],
       options: { clusters: text, only: text, label: text, suite: text, write: { type: "boolean" } },
     }).values;
   let values: ReturnType<typeof parse>;
@@ -133,5 +143,5 @@ function options(args: readonly string[]) {
       (values.label === undefined || labels.some((label) => label === values.label)),
   );
   if (specs.length === 0) throw new HansaError("HSA1001", `no spec is left\n${MCS_USAGE}`);
-  return { counts, specs, write: values.write === true, suite: values.suite };
+  return { counts, specs, write: values.write === true, suite: values.suite, flags };
 }

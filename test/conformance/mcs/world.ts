@@ -159,7 +159,8 @@ export class World {
 
   /** What answers a connection from the request pod; "" where nobody does. */
   async call(cluster: KubeCluster, host: string, port = 42): Promise<string> {
-    return await this.exec(cluster, "nc", "-v", "-w", "2", "-4", host, String(port));
+    // Something is sent that nobody reads: an answer must come all the same.
+    return await this.exec(cluster, "sh", "-c", `echo hi | nc -v -w 2 -4 ${host} ${port}`);
   }
 
   async lookup(cluster: KubeCluster, name: string, type = "A"): Promise<string> {

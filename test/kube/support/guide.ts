@@ -1,9 +1,9 @@
 /** The commands of a page, run as a reader would: `hansa`, `kubectl` and `helm` are on PATH, variables stay between blocks. */
-import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { root } from "../../../deploy/tools/paths.mjs";
-import type { JoinRig, Ran } from "./join-rig.ts";
+import { type Ran, runProgram } from "./hansa.ts";
+import type { JoinRig } from "./join-rig.ts";
 
 /** Blocks of `sh` under each heading, in order. */
 export function blocksOf(page: string): { readonly heading: string; readonly script: string }[] {
@@ -56,15 +56,6 @@ ${script.replaceAll(/> (\w+\.yaml)/g, `> ${this.#folder}/$1`)}
 declare -p | { grep -E ' ([A-Z]+_(TOKEN|CIDR)|NATS)=' || true; } > ${this.#folder}/state.new
 mv ${this.#folder}/state.new ${this.#folder}/state
 cat ${this.#folder}/replaced >> ${this.#folder}/state`;
-    return new Promise((resolve, reject) => {
-      const child = spawn("bash", ["-c", whole], { env: this.#env, stdio: ["ignore", "pipe", "pipe"] });
-      const said = { stdout: "", stderr: "" };
-      for (const name of ["stdout", "stderr"] as const)
-        child[name].on("data", (chunk: Buffer) => {
-          said[name] += chunk.toString();
-        });
-      child.once("error", reject);
-      child.once("close", (status) => resolve({ status, ...said }));
-    });
+    return runProgram("bash", ["-c", whole], this.#env);
   }
 }

@@ -1,20 +1,12 @@
 /** A real hub, Kubernetes clusters whose pods reach it, and `hansa` as a user types it. */
-import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Kube, startKube } from "../../../deploy/tools/kube/kube.ts";
-import { root } from "../../../deploy/tools/paths.mjs";
 import { HubRig } from "../../contract/hub-rig.ts";
+import { type Ran, runHansa } from "./hansa.ts";
 
-const CLI = join(root, "services/cli/src/main.ts");
 const HUB_PORT = 8443;
 const NATS_PORT = 4222;
-
-export interface Ran {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 export class JoinRig {
   readonly hub: HubRig;
@@ -44,21 +36,8 @@ export class JoinRig {
     return new JoinRig(hub, kube, context);
   }
 
-  /** Resolves however it ends. */
   hansa(...args: readonly string[]): Promise<Ran> {
-    return new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CLI, ...args], {
-        env: { ...process.env, KUBECONFIG: this.kube.kubeconfig, HANSA_CONTEXT: this.context },
-        stdio: ["ignore", "pipe", "pipe"],
-      });
-      const said = { stdout: "", stderr: "" };
-      for (const name of ["stdout", "stderr"] as const)
-        child[name].on("data", (chunk: Buffer) => {
-          said[name] += chunk.toString();
-        });
-      child.once("error", reject);
-      child.once("close", (status) => resolve({ status, ...said }));
-    });
+    return runHansa(args, { KUBECONFIG: this.kube.kubeconfig, HANSA_CONTEXT: this.context });
   }
 
   /** Where the pods of a cluster reach hub and NATS, and what the cluster is. */

@@ -47,6 +47,14 @@ const adsCluster = (path: string): object => ({
   },
 });
 
+/**
+ * A reset by the application must not overtake its answer: Envoy from 1.38 on passes it on at once and throws away what the
+ * other side has not got yet (envoyproxy/envoy#44148), e.g. of a server that answers and closes without having read everything.
+ */
+const RUNTIME = {
+  "envoy.reloadable_features.propagate_upstream_rst_through_tunneled_tcp_proxy": false,
+};
+
 const ads = { ads: {}, resource_api_version: "V3" };
 /** Without a limit: a pod's Envoy that never had all of its clusters and listeners never counts as ready. */
 const adsAwaited = { ...ads, initial_fetch_timeout: "0s" };
@@ -106,6 +114,7 @@ export function envoyBootstrap(input: BootstrapInput): object {
         },
       ],
     },
+    layered_runtime: { layers: [{ name: "hansa", static_layer: RUNTIME }] },
     stats_config: { use_all_default_tags: false },
   };
 }

@@ -53,6 +53,14 @@ describe("2.3 a service with a cluster-set address", () => {
     expect(code(index, `_p--9090._tcp.${PAY}`, "SRV")).toBe(NXDOMAIN);
   });
 
+  it("has SRV of all its ports at its own name, one for each number", () => {
+    const all = ask(index, PAY, "SRV");
+    expect(lines(all.answers).sort()).toEqual(
+      [`${PAY} SRV 53 ${PAY}`, `${PAY} SRV 80 ${PAY}`, `${PAY} SRV 9090 ${PAY}`].sort(),
+    );
+    expect(lines(all.extra)).toEqual([`${PAY} A 10.42.0.7`, `${PAY} AAAA fd42::7`]);
+  });
+
   it("has no name of one cluster", () => expect(code(index, `eu.${PAY}`)).toBe(NXDOMAIN));
 });
 
@@ -96,6 +104,16 @@ describe("2.4 a headless service", () => {
       `db-0.us.${DB} A 10.2.0.1`,
     ]);
     expect(code(index, `_dns._udp.${DB}`, "SRV")).toBe(NXDOMAIN);
+  });
+
+  it("has SRV of every host and port at its own name", () => {
+    const { answers, extra } = ask(index, DB, "SRV");
+    expect(lines(answers).sort()).toEqual([
+      `${DB} SRV 8080 10-2-0-9.us.${DB}`,
+      `${DB} SRV 8080 db-0.eu.${DB}`,
+      `${DB} SRV 9090 db-0.us.${DB}`,
+    ]);
+    expect(extra).toHaveLength(4);
   });
 
   it("has no address by its cluster alone", () => {

@@ -1,6 +1,7 @@
 /**
  * The names of one imported service (KEP-1645 DNS schema 1.0.0, §2.3 and §2.4), each by what stands before the service's
- * own name. Bytes are made when a name is first asked for.
+ * own name, which has SRV of all its ports too: the MCS conformance suite asks for that. Bytes are made when a name is first
+ * asked for.
  */
 import { isLabel } from "@hansa/core";
 import { TYPE } from "./codes.ts";
@@ -42,15 +43,19 @@ const ADDRESSES = [TYPE.A, TYPE.AAAA];
 const prefix = (...labels: readonly string[]): string => under("", ...labels);
 const isName = (name: WireName): boolean => name.length <= NAME_BYTES_MAX;
 
-function addressNode(addresses: readonly string[]): NameNode {
-  return new NameNode(ADDRESSES, (type) =>
-    recordSet(
-      addresses
-        .filter((address) => addressType(address) === type)
-        .flatMap((address) => owned(pointer(), address)),
-    ),
+const addressSet = (addresses: readonly string[], type: number): RecordSet | undefined =>
+  recordSet(
+    addresses
+      .filter((address) => addressType(address) === type)
+      .flatMap((address) => owned(pointer(), address)),
   );
-}
+
+const addressNode = (addresses: readonly string[]): NameNode =>
+  new NameNode(ADDRESSES, (type) => addressSet(addresses, type));
+
+/** Of the service's own name. */
+const serviceNode = (addresses: readonly string[], srv: () => RecordSet | undefined): NameNode =>
+  new NameNode([...ADDRESSES, TYPE.SRV], (type) => (type === TYPE.SRV ? srv() : addressSet(addresses, type)));
 
 const owned = (owner: Buffer, address: string) => {
   const found = addressRecord(address);
@@ -68,17 +73,20 @@ function portPrefix(
 
 /** One target, the service itself; it stands whether or not anything is behind it now. */
 function clusterSetIp(service: DnsImport, name: WireName): ServiceNames {
-  const names = new Map<string, NameNode>([["", addressNode(service.ips)]]);
+  const srv = (ports: DnsImport["ports"], skipped: number): RecordSet | undefined => {
+    const additional = recordSet(service.ips.flatMap((ip) => owned(pointer(skipped), ip)));
+    const numbers = [...new Set(ports.map(({ port }) => port))];
+    return recordSet(
+      numbers.map((port) => ({ owner: pointer(), record: srvRecord(name, port) })),
+      additional,
+    );
+  };
+  const names = new Map<string, NameNode>([["", serviceNode(service.ips, () => srv(service.ports, 0))]]);
   for (const port of service.ports) {
     const before = portPrefix(port);
     if (before === undefined || !isName(before.all + name)) continue;
-    const make = () => {
-      const owner = pointer(before.all.length);
-      const additional = recordSet(service.ips.flatMap((ip) => owned(owner, ip)));
-      return recordSet([{ owner: pointer(), record: srvRecord(name, port.port) }], additional);
-    };
     names.set(before.proto, EMPTY);
-    names.set(before.all, new NameNode([TYPE.SRV], make));
+    names.set(before.all, new NameNode([TYPE.SRV], () => srv([port], before.all.length)));
   }
   return names;
 }
@@ -93,7 +101,12 @@ function headless(service: DnsImport, name: WireName): ServiceNames {
   const names = new Map<string, NameNode>();
   const hosts = hostsOf(service, name);
   if (hosts.length === 0) return names;
-  names.set("", addressNode(hosts.flatMap(({ endpoints }) => endpoints.map(({ address }) => address))));
+  const addresses = hosts.flatMap(({ endpoints }) => endpoints.map(({ address }) => address));
+  const portKeys = service.ports.map(({ portKey }) => portKey);
+  names.set(
+    "",
+    serviceNode(addresses, () => headlessSrv(hosts, portKeys, 0, name)),
+  );
   for (const host of hosts) {
     names.set(host.prefix.slice(1 + host.prefix.charCodeAt(0)), EMPTY);
     names.set(host.prefix, addressNode(host.endpoints.map(({ address }) => address)));
@@ -105,7 +118,7 @@ function headless(service: DnsImport, name: WireName): ServiceNames {
     names.set(before.proto, EMPTY);
     names.set(
       before.all,
-      new NameNode([TYPE.SRV], () => headlessSrv(serving, port.portKey, before.all.length, name)),
+      new NameNode([TYPE.SRV], () => headlessSrv(serving, [port.portKey], before.all.length, name)),
     );
   }
   return names;
@@ -135,7 +148,7 @@ function hostLabel({ hostname, address }: DnsEndpoint): string {
 /** One record per host and port number; an endpoint of two families is one host. */
 function headlessSrv(
   hosts: readonly Host[],
-  portKey: string,
+  portKeys: readonly string[],
   skipped: number,
   name: WireName,
 ): RecordSet | undefined {
@@ -145,7 +158,7 @@ function headlessSrv(
     return host.endpoints.flatMap(({ address }) => owned(owner, address));
   });
   const records = hosts.flatMap((host) => {
-    const ports = new Set(host.endpoints.flatMap(({ ports }) => ports[portKey] ?? []));
+    const ports = new Set(host.endpoints.flatMap(({ ports }) => portKeys.flatMap((key) => ports[key] ?? [])));
     return [...ports].map((port) => ({ owner: pointer(), record: srvRecord(host.prefix + name, port) }));
   });
   return recordSet(records, recordSet(addresses));

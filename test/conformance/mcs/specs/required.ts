@@ -1,5 +1,6 @@
 /** The 14 required specs. */
 import assert from "node:assert/strict";
+import { isIP } from "node:net";
 import { HELLO, helloService, type Json, PORTS, type PortJson } from "../objects.ts";
 import type { Label, Spec } from "../spec.ts";
 import { AWAIT_MS, eventually, type Found, OLDER_MS, pause, type World } from "../world.ts";
@@ -49,7 +50,7 @@ const NONE = "nothing is imported before the export";
 export const REQUIRED: readonly Spec[] = [
   required(
     "1",
-    "Connectivity to remote services with no exported service should be inaccessible",
+    "Connectivity to a service that is not exported should be inaccessible",
     [],
     "the same call is answered once the service is exported",
     async (world) => {
@@ -111,10 +112,14 @@ export const REQUIRED: readonly Spec[] = [
     "5",
     "The InternalTrafficPolicy for a ClusterSetIP ServiceImport should match the exported service's InternalTrafficPolicy",
     ["ClusterIP"],
-    NONE,
+    "it follows the Service to another policy",
     async (world) => {
-      await exported(world, { internalTrafficPolicy: "Local" });
-      await world.import(world.first, ({ spec }) => assert.equal(spec.internalTrafficPolicy, "Local"));
+      const shows = (policy: string) =>
+        world.import(world.first, ({ spec }) => assert.equal(spec.internalTrafficPolicy, policy));
+      await exported(world, { internalTrafficPolicy: "Cluster" });
+      await shows("Cluster");
+      await world.apply(world.first, helloService({ internalTrafficPolicy: "Local" }));
+      await shows("Local");
     },
   ),
   required(
@@ -129,15 +134,17 @@ export const REQUIRED: readonly Spec[] = [
   ),
   required(
     "7",
-    "An IP should be allocated for a ClusterSetIP ServiceImport for each IP family, in the same order",
+    "An IP should be allocated for a ClusterSetIP ServiceImport for each IP family",
     ["ClusterIP"],
     NONE,
     async (world) => {
       await exported(world);
       await world.import(world.first, ({ spec }) => {
-        assert.equal(spec.ips.length, spec.ipFamilies.length);
-        for (const [index, ip] of (spec.ips as string[]).entries())
-          assert.equal(ip.includes(":") ? "IPv6" : "IPv4", spec.ipFamilies[index]);
+        assert.ok(spec.ips.length > 0);
+        assert.deepEqual(
+          (spec.ips as string[]).map((ip) => `IPv${isIP(ip)}`),
+          spec.ipFamilies,
+        );
       });
     },
   ),
@@ -153,7 +160,7 @@ export const REQUIRED: readonly Spec[] = [
   ),
   required(
     "9",
-    "A ClusterIP service exported on two clusters should expose the union of the constituent service ports",
+    "A ClusterIP service exported on two clusters should expose the union of the constituent service ports and raise a conflict",
     ["ClusterIP"],
     "before the second export there are the first's ports alone",
     async (world) => {
