@@ -24,6 +24,7 @@ const long = [
     "reflector",
     "requests",
     "sidecar-names",
+    "sidecar-roots",
   ].map((name) => `test/kube/${name}.spec.ts`),
 ];
 

@@ -16,10 +16,10 @@ const GATEWAY_DRAIN_S = 60;
 /** RBAC rules, each with its reason. */
 export const rulesYaml = (rules: readonly Rule[]): string =>
   rules
-    .map(
-      ({ group, resource, verbs, why }) =>
-        `# ${why}\n- { apiGroups: ["${group}"], resources: [${resource}], verbs: [${verbs.join(", ")}] }\n`,
-    )
+    .map(({ group, resource, verbs, names, why }) => {
+      const named = names === undefined ? "" : `, resourceNames: [${names.join(", ")}]`;
+      return `# ${why}\n- { apiGroups: ["${group}"], resources: [${resource}]${named}, verbs: [${verbs.join(", ")}] }\n`;
+    })
     .join("");
 
 const gatewayBootstrap = (): string => {

@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { type Door, openDoor, Streams } from "@hansa/ads";
 import { systemClock, systemTimers } from "@hansa/core";
 import { createTlsAuthority, nodeRandom } from "@hansa/identity";
-import { applyPatch, inject, type Pod } from "@hansa/inject";
+import { applyPatch, inject, type Pod, ROOTS, ROOTS_FILE } from "@hansa/inject";
 import { type KubeClient, reviewToken } from "@hansa/kube";
-import { BLACK_HOLE, blackHoleCluster, ResourceLayer, TYPE_URL } from "@hansa/xds";
+import { agentRoots, BLACK_HOLE, blackHoleCluster, ResourceLayer, TYPE_URL } from "@hansa/xds";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort } from "../../deploy/tools/child.ts";
 import type { KubeCluster } from "../../deploy/tools/kube/cluster.ts";
@@ -162,7 +162,6 @@ describe("an Envoy in a pod", () => {
       proxyImage: "envoyproxy/envoy:v1.40.0",
       rulesImage: "hansa:lab",
       agent: { host: eu.options.plan.nodeIp, port: DOOR_PORT },
-      bundlePem: authority.certPem,
       excludeOutboundCidrs: [],
     };
     const probed = { ...shell, readinessProbe: { exec: { command: ["true"] } } };
@@ -170,6 +169,11 @@ describe("an Envoy in a pod", () => {
     const injection = inject(pod, { "hansa.dev/inject": "enabled" }, settings);
     if (injection.kind !== "patch") throw new Error(JSON.stringify(injection));
     await eu.apply(JSON.stringify(applyPatch(pod, injection.patch)));
+    // The pod waits for the roots of its agent.
+    await expectOutput(eu, ["get", "events", "-o", "jsonpath={.items[*].message}"], /hansa-roots/);
+    const data = { [ROOTS_FILE]: agentRoots(authority.certPem) };
+    const metadata = { name: ROOTS, namespace: "default" };
+    await eu.apply(JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata, data }));
     // Nobody lets it in yet: the proxy runs and the application does not.
     const proxy = ".status.initContainerStatuses[1].state.running.startedAt";
     await expectOutput(eu, ["get", "pod/meshed", "-o", `jsonpath={${proxy}}`], /./);

@@ -16,6 +16,7 @@ import type { PodIdentity } from "./proxy/inventory.ts";
 import type { PlaneOptions, ProxyServer } from "./proxy/plane-options.ts";
 import type { VipsOf } from "./proxy/zone-layer.ts";
 import { webhookConfiguration } from "./webhook/configuration.ts";
+import { SidecarRoots } from "./webhook/roots.ts";
 import { openWebhook, type WebhookServer } from "./webhook/server.ts";
 
 export type SidecarsConfig = NonNullable<NonNullable<AgentConfig["source"]["kubernetes"]>["sidecars"]>;
@@ -46,7 +47,10 @@ export class Sidecars {
   readonly #applier: Applier;
   #door: Door | undefined;
   #webhook: WebhookServer | undefined;
+  readonly #roots: SidecarRoots;
   #appliedMs: number | undefined;
+  /** The bundle that the API server has. */
+  #applied = "";
   #isApplying = false;
   #renewedMs: number;
   #stops: (() => void)[] = [];
@@ -63,7 +67,18 @@ export class Sidecars {
     });
     this.#proxies = new ProxyDoor({ review: (token) => reviews.review(token), timers: ports.timers });
     this.#applier = new Applier({ client, ports, mayWrite });
+    this.#roots = new SidecarRoots({
+      applier: this.#applier,
+      ports,
+      bundlePem: () => this.bundlePem,
+      onWritten: () => this.#published(),
+    });
     this.#renewedMs = ports.clock.monotonicMs();
+  }
+
+  /** PEM of every root that the agent's certificate may chain to, during a rotation old and new. */
+  get bundlePem(): string {
+    return this.#tls.bundlePem;
   }
 
   get settings(): InjectSettings {
@@ -74,7 +89,6 @@ export class Sidecars {
       proxyImage,
       rulesImage,
       agent: { host, port: listen.port },
-      bundlePem: this.#tls.bundlePem,
       excludeOutboundCidrs,
     };
   }
@@ -118,19 +132,40 @@ export class Sidecars {
       this.#webhook?.setTls(tls);
     }
     const isDue = stepped || this.#appliedMs === undefined || nowMs - this.#appliedMs >= REPEAT_MS;
-    if (isDue && !this.#isApplying && this.#options.mayWrite()) void this.#apply();
+    if (!this.#options.mayWrite()) return;
+    if (isDue && !this.#isApplying) void this.#apply();
+    this.#roots.turn();
+  }
+
+  /** What the source has read: pods of a namespace that is labelled need the agent's roots there. */
+  namespace(name: string, injects: boolean): void {
+    this.#roots.namespace(name, injects);
+    // Pods of it may be waiting for them.
+    if (injects && this.#options.mayWrite()) this.#roots.turn();
+  }
+
+  pod(key: string, isMeshed: boolean): void {
+    const [namespace = "", name = ""] = key.split("/");
+    this.#roots.pod(namespace, name, isMeshed);
+  }
+
+  /** A root signs once everybody who is to trust it has it. */
+  #published(): void {
+    const { bundlePem } = this;
+    if (this.#applied === bundlePem && this.#roots.hasEverywhere(bundlePem)) this.#tls.published(bundlePem);
   }
 
   async #apply(): Promise<void> {
     const { config, client, ports } = this.#options;
     this.#isApplying = true;
-    const { bundlePem } = this.#tls;
+    const { bundlePem } = this;
     const place = { host: advertised(config), port: config.webhook.port };
     const written = await this.#applier.write(webhookConfiguration(place, bundlePem, client.namespace));
     this.#isApplying = false;
     if (written.outcome === "applied") {
       this.#appliedMs = ports.clock.monotonicMs();
-      this.#tls.published(bundlePem);
+      this.#applied = bundlePem;
+      this.#published();
     } else if ("problem" in written)
       ports.log.error("sidecars: the webhook's configuration cannot be written", {
         code: codeOf(written.problem),
