@@ -1,6 +1,6 @@
 /** A pod's proxy is who its projected token says, as a real API server judges it; and a real Envoy in a pod shows one. */
-import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Door, openDoor, Streams } from "@hansa/ads";
@@ -95,6 +95,19 @@ const tokenOf = async (pod: string, audience = "hansa"): Promise<string> => {
   return (await eu.kubectl.ok(["create", "token", "default", `--audience=${audience}`, ...bound])).trim();
 };
 
+/**
+ * The API server issues no token that ends within ten minutes: this is one of its own with other claims, signed by the key of
+ * the cluster's service accounts.
+ */
+function resigned(token: string, claims: object, key?: KeyObject): string {
+  const [head = "", body = ""] = token.split(".");
+  const own = createPrivateKey(readFileSync(eu.options.credentials.files.accountsKey));
+  const all = { ...JSON.parse(Buffer.from(body, "base64url").toString()), ...claims };
+  const text = `${head}.${Buffer.from(JSON.stringify(all)).toString("base64url")}`;
+  const signature = sign("sha256", Buffer.from(text), { key: key ?? own, dsaEncoding: "ieee-p1363" });
+  return `${text}.${signature.toString("base64url")}`;
+}
+
 /** The status with which a stream of this node and token ends, or "served". */
 async function outcome(nodeId: string, token: string | undefined): Promise<number | "served"> {
   const client = new AdsClient({
@@ -137,6 +150,18 @@ describe("a stream", () => {
     expect(await outcome("default/web", "x.y.z")).toBe(UNAUTHENTICATED);
     expect(await outcome("default/web", await tokenOf("web", "vault"))).toBe(UNAUTHENTICATED);
     expect(await outcome("default/web", eu.adminToken)).toBe(UNAUTHENTICATED);
+  });
+
+  it("with a token that has ended is refused; but for its end it would be served", async () => {
+    const token = await tokenOf("web");
+    const nowS = Math.floor(Date.now() / 1000);
+    const signed = (endS: number): string =>
+      resigned(token, { iat: nowS - 3600, nbf: nowS - 3600, exp: endS });
+    expect(await outcome("default/web", signed(nowS + 60))).toBe("served");
+    // An API server allows for a minute of skew.
+    expect(await outcome("default/web", signed(nowS - 61))).toBe(UNAUTHENTICATED);
+    const stranger = generateKeyPairSync("ec", { namedCurve: "prime256v1" }).privateKey;
+    expect(await outcome("default/web", resigned(token, {}, stranger))).toBe(UNAUTHENTICATED);
   });
 
   it("with a token that is bound to no pod is refused", async () => {
