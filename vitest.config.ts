@@ -25,6 +25,7 @@ const long = [
     "requests",
     "sidecar-names",
     "sidecar-roots",
+    "sidecar-rules",
   ].map((name) => `test/kube/${name}.spec.ts`),
 ];
 
