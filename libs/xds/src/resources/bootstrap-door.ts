@@ -15,7 +15,8 @@ export interface AgentDoor {
   readonly tokenFile: string;
 }
 
-const ROOTS_SECRET = "agent-roots";
+/** No other secret has the name. */
+export const ROOTS_SECRET = "agent-roots";
 const TYPE = "type.googleapis.com/envoy.extensions";
 
 /** What Envoy reads its roots from (file-based SDS). */

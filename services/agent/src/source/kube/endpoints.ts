@@ -12,7 +12,7 @@ import {
   type ServicePort,
 } from "@hansa/events";
 import { parseAddress } from "@hansa/model";
-import type { PodObject, ServiceObject, SliceEndpoint, SliceObject } from "./objects.ts";
+import type { PodObject, SliceEndpoint, SliceObject } from "./objects.ts";
 
 /** Port on which an injected proxy takes mTLS. */
 export const MESH_PORT = 15_006;
