@@ -28,6 +28,8 @@ const long = [
     "reflector",
     "requests",
     "sidecar-names",
+    "sidecar-roots",
+    "sidecar-rules",
   ].map((name) => `test/kube/${name}.spec.ts`),
 ];
 

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ADMIN_PORT, probeConfig } from "@hansa/inject";
+import { ADMIN_PORT, IDENTITY_PATH, probeConfig, ROOTS_FILE } from "@hansa/inject";
 import { AGENT_RULES, type Rule } from "@hansa/kube";
 import { envoyArguments, envoyBootstrap } from "@hansa/xds";
 import { parse } from "yaml";
@@ -13,16 +13,14 @@ import { root } from "./paths.mjs";
 
 const FILES = "deploy/charts/hansa-agent/files";
 const GATEWAY_DRAIN_S = 60;
-/** In a gateway's pod. */
-const IDENTITY = "/var/run/hansa";
 
 /** RBAC rules, each with its reason. */
 export const rulesYaml = (rules: readonly Rule[]): string =>
   rules
-    .map(
-      ({ group, resource, verbs, why }) =>
-        `# ${why}\n- { apiGroups: ["${group}"], resources: [${resource}], verbs: [${verbs.join(", ")}] }\n`,
-    )
+    .map(({ group, resource, verbs, names, why }) => {
+      const named = names === undefined ? "" : `, resourceNames: [${names.join(", ")}]`;
+      return `# ${why}\n- { apiGroups: ["${group}"], resources: [${resource}]${named}, verbs: [${verbs.join(", ")}] }\n`;
+    })
     .join("");
 
 const node = {
@@ -44,8 +42,9 @@ const gatewayInPods = (): object =>
     agent: {
       host: "hansa-sidecars.@NAMESPACE@.svc",
       port: 15_012,
-      bundlePath: `${IDENTITY}/ca.crt`,
-      tokenPath: `${IDENTITY}/token`,
+      directory: IDENTITY_PATH,
+      rootsFile: ROOTS_FILE,
+      tokenFile: "token",
     },
     admin: { address: "127.0.0.1", port: ADMIN_PORT },
     static: probeConfig([], ""),

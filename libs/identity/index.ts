@@ -6,6 +6,7 @@ export * from "./src/chain.ts";
 export * from "./src/inspect.ts";
 export * from "./src/key-store.ts";
 export * from "./src/node-crypto.ts";
+export * from "./src/path-probe.ts";
 export * from "./src/pem.ts";
 export * from "./src/probe.ts";
 export * from "./src/signing-key.ts";

@@ -31,6 +31,7 @@ const ROUTES: readonly (readonly ["GET" | "POST", string, Role])[] = [
   ["GET", `${PROXY}/bootstrap`, "viewer"],
   ["GET", "/v1/federation", "viewer"],
   ["GET", "/v1/federation-state", "viewer"],
+  ["GET", "/v1/paths", "viewer"],
   ["GET", "/v1/clusters", "viewer"],
   ["GET", "/v1/services", "viewer"],
   ["GET", "/v1/services/shop/pay", "viewer"],
@@ -139,4 +140,11 @@ test("wrong bodies and parameters are named", async () => {
   });
   await get("/v1/services/shop/none").toMatchObject({ code: "HSA1005" });
   await get("/v1/proxies/shop%2Fpay%2Fpay-9").toMatchObject({ code: "HSA1005" });
+});
+
+test("an agent tells whether its ways carry packets of full size", async () => {
+  const { items } = await rig.get<{ items: { to: string; result: string }[] }>("eu", "/v1/paths");
+  const ways = items.map(({ to, result }) => `${to} ${result}`);
+  expect(ways).toContain("hub passes");
+  expect(ways).toContain("nats passes");
 });

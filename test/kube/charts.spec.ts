@@ -232,9 +232,9 @@ describe("one source", () => {
       const { serviceAccount } = parsed.gateway;
       // Where the agent listens for its gateway is where the gateway dials.
       const socket = `/run/hansa/sockets/${createHash("sha256").update("gateway/gw").digest("hex").slice(0, 16)}.sock`;
-      const { host, listen } = parsed.source.kubernetes?.sidecars ?? {};
+      const { host } = parsed.source.kubernetes?.sidecars ?? {};
       expect(data["gateway.json"]).toContain(
-        serviceAccount === undefined ? `"${socket}"` : `"${host}:${listen?.port}"`,
+        serviceAccount === undefined ? `"${socket}"` : `"address": "${host}",\n`,
       );
       expect(JSON.parse(data["gateway.json"] ?? "")).toMatchObject({
         node: { id: "gateway/gw", cluster: "eu", locality: { region: "eu-west-1", zone: parsed.zones[0] } },

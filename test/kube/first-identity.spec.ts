@@ -1,14 +1,14 @@
 /** A pod's proxy is who its projected token says, as a real API server judges it; and a real Envoy in a pod shows one. */
-import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Door, openDoor, Streams } from "@hansa/ads";
 import { systemClock, systemTimers } from "@hansa/core";
 import { createTlsAuthority, nodeRandom } from "@hansa/identity";
-import { applyPatch, inject, type Pod } from "@hansa/inject";
+import { applyPatch, inject, type Pod, ROOTS, ROOTS_FILE } from "@hansa/inject";
 import { type KubeClient, reviewToken } from "@hansa/kube";
-import { BLACK_HOLE, blackHoleCluster, ResourceLayer, TYPE_URL } from "@hansa/xds";
+import { agentRoots, BLACK_HOLE, blackHoleCluster, ResourceLayer, TYPE_URL } from "@hansa/xds";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort } from "../../deploy/tools/child.ts";
 import type { KubeCluster } from "../../deploy/tools/kube/cluster.ts";
@@ -95,6 +95,19 @@ const tokenOf = async (pod: string, audience = "hansa"): Promise<string> => {
   return (await eu.kubectl.ok(["create", "token", "default", `--audience=${audience}`, ...bound])).trim();
 };
 
+/**
+ * The API server issues no token that ends within ten minutes: this is one of its own with other claims, signed by the key of
+ * the cluster's service accounts.
+ */
+function resigned(token: string, claims: object, key?: KeyObject): string {
+  const [head = "", body = ""] = token.split(".");
+  const own = createPrivateKey(readFileSync(eu.options.credentials.files.accountsKey));
+  const all = { ...JSON.parse(Buffer.from(body, "base64url").toString()), ...claims };
+  const text = `${head}.${Buffer.from(JSON.stringify(all)).toString("base64url")}`;
+  const signature = sign("sha256", Buffer.from(text), { key: key ?? own, dsaEncoding: "ieee-p1363" });
+  return `${text}.${signature.toString("base64url")}`;
+}
+
 /** The status with which a stream of this node and token ends, or "served". */
 async function outcome(nodeId: string, token: string | undefined): Promise<number | "served"> {
   const client = new AdsClient({
@@ -139,6 +152,18 @@ describe("a stream", () => {
     expect(await outcome("default/web", eu.adminToken)).toBe(UNAUTHENTICATED);
   });
 
+  it("with a token that has ended is refused; but for its end it would be served", async () => {
+    const token = await tokenOf("web");
+    const nowS = Math.floor(Date.now() / 1000);
+    const signed = (endS: number): string =>
+      resigned(token, { iat: nowS - 3600, nbf: nowS - 3600, exp: endS });
+    expect(await outcome("default/web", signed(nowS + 60))).toBe("served");
+    // An API server allows for a minute of skew.
+    expect(await outcome("default/web", signed(nowS - 61))).toBe(UNAUTHENTICATED);
+    const stranger = generateKeyPairSync("ec", { namedCurve: "prime256v1" }).privateKey;
+    expect(await outcome("default/web", resigned(token, {}, stranger))).toBe(UNAUTHENTICATED);
+  });
+
   it("with a token that is bound to no pod is refused", async () => {
     const token = (await eu.kubectl.ok(["create", "token", "default", "--audience=hansa"])).trim();
     expect(await outcome("default/web", token)).toBe(PERMISSION_DENIED);
@@ -162,7 +187,6 @@ describe("an Envoy in a pod", () => {
       proxyImage: "envoyproxy/envoy:v1.40.0",
       rulesImage: "hansa:lab",
       agent: { host: eu.options.plan.nodeIp, port: DOOR_PORT },
-      bundlePem: authority.certPem,
       excludeOutboundCidrs: [],
     };
     const probed = { ...shell, readinessProbe: { exec: { command: ["true"] } } };
@@ -170,6 +194,11 @@ describe("an Envoy in a pod", () => {
     const injection = inject(pod, { "hansa.dev/inject": "enabled" }, settings);
     if (injection.kind !== "patch") throw new Error(JSON.stringify(injection));
     await eu.apply(JSON.stringify(applyPatch(pod, injection.patch)));
+    // The pod waits for the roots of its agent.
+    await expectOutput(eu, ["get", "events", "-o", "jsonpath={.items[*].message}"], /hansa-roots/);
+    const data = { [ROOTS_FILE]: agentRoots(authority.certPem) };
+    const metadata = { name: ROOTS, namespace: "default" };
+    await eu.apply(JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata, data }));
     // Nobody lets it in yet: the proxy runs and the application does not.
     const proxy = ".status.initContainerStatuses[1].state.running.startedAt";
     await expectOutput(eu, ["get", "pod/meshed", "-o", `jsonpath={${proxy}}`], /./);

@@ -110,7 +110,7 @@ describe("the server", () => {
   const ask = (path: string, body: string, method = "POST"): Promise<[number, string]> =>
     new Promise((resolve, reject) => {
       const { host, port } = config.webhook!;
-      const asked = request({ host, port, path, method, ca: sidecars.settings.bundlePem }, (response) => {
+      const asked = request({ host, port, path, method, ca: sidecars.bundlePem }, (response) => {
         let text = "";
         response.on("data", (piece) => (text += String(piece)));
         response.on("end", () => resolve([response.statusCode ?? 0, text]));
@@ -137,13 +137,13 @@ describe("rotation", () => {
     const bundles = new Set<string>();
     for (let step = 0; step < 15; step += 1) {
       sidecars.turn(Date.now() + ROOT_AGE_MS + OVERLAP_MS);
-      bundles.add(sidecars.settings.bundlePem);
+      bundles.add(sidecars.bundlePem);
       await expect.poll(async () => (await create("in")).injected, { timeout: 10_000 }).toBe(true);
       const path = ".webhooks[0].clientConfig.caBundle";
       const trusted = () => field(eu, "mutatingwebhookconfiguration/hansa-sidecars", path);
       await expect
         .poll(async () => Buffer.from(await trusted(), "base64").toString())
-        .toBe(sidecars.settings.bundlePem);
+        .toBe(sidecars.bundlePem);
     }
     expect(bundles.size).toBeGreaterThanOrEqual(10);
   });

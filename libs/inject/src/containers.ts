@@ -3,12 +3,13 @@ import { envoyArguments, envoyBootstrap } from "@hansa/xds";
 import type { Exclusions } from "./exclusions.ts";
 import {
   ADMIN_PORT,
-  BUNDLE,
   IDENTITY_PATH,
   IDENTITY_VOLUME,
   PROBE_PORT,
   PROXY_CONTAINER,
   PROXY_UID,
+  ROOTS,
+  ROOTS_FILE,
   RULES_CONTAINER,
   RUN_VOLUME,
   TOKEN_AUDIENCE,
@@ -26,7 +27,6 @@ const DRAIN_SECONDS = 20;
 const START_FAILURES_MAX = 600;
 
 const TOKEN_FILE = "token";
-const BUNDLE_FILE = "ca.crt";
 
 const POD_FIELDS = {
   HANSA_NAMESPACE: "metadata.namespace",
@@ -53,8 +53,9 @@ function proxyArguments({ cluster, agent }: InjectSettings, probes: readonly App
     cluster,
     agent: {
       ...agent,
-      bundlePath: `${IDENTITY_PATH}/${BUNDLE_FILE}`,
-      tokenPath: `${IDENTITY_PATH}/${TOKEN_FILE}`,
+      directory: IDENTITY_PATH,
+      rootsFile: ROOTS_FILE,
+      tokenFile: TOKEN_FILE,
     },
     admin: { address: "127.0.0.1", port: ADMIN_PORT },
     static: probeConfig(probes, "$(HANSA_POD_IP)"),
@@ -143,9 +144,8 @@ export const volumes = (): object[] => [
           },
         },
         {
-          downwardAPI: {
-            items: [{ path: BUNDLE_FILE, fieldRef: { fieldPath: `metadata.annotations['${BUNDLE}']` } }],
-          },
+          // Not optional: a pod waits for it.
+          configMap: { name: ROOTS, items: [{ key: ROOTS_FILE, path: ROOTS_FILE }] },
         },
       ],
     },

@@ -38,7 +38,7 @@ export function readExclusions(pod: Pod): {
   const found = {
     inboundPorts: read(EXCLUDE_INBOUND_PORTS, "port that the application may have", portOf),
     outboundPorts: read(EXCLUDE_OUTBOUND_PORTS, "port that the application may have", portOf),
-    outboundCidrs: read(EXCLUDE_OUTBOUND_CIDRS, "IPv4 range such as 10.1.0.0/16", cidrOf),
+    outboundCidrs: read(EXCLUDE_OUTBOUND_CIDRS, "range such as 10.1.0.0/16 or fd00:1::/64", cidrOf),
   };
   return { found, problems };
 }
@@ -48,9 +48,16 @@ function portOf(text: string): number | undefined {
   return port > 0 && port <= 65_535 && !PROXY_PORTS.includes(port) ? port : undefined;
 }
 
-/** Text that goes into a rule: nothing but digits, dots and one slash. */
-export function cidrOf(text: string): string | undefined {
+/** Text that goes into a rule: nothing but hexadecimal digits, dots or colons, and one slash. */
+export const cidrOf = (text: string): string | undefined => ipv4CidrOf(text) ?? ipv6CidrOf(text);
+
+export function ipv4CidrOf(text: string): string | undefined {
   const [, address = "", bits = ""] = /^((?:[0-9]{1,3}\.){3}[0-9]{1,3})\/([0-9]{1,2})$/.exec(text) ?? [];
   const isAddress = address !== "" && address.split(".").every((part) => Number(part) <= 255);
   return isAddress && Number(bits) <= 32 ? text : undefined;
+}
+
+function ipv6CidrOf(text: string): string | undefined {
+  const [, address = "", bits = ""] = /^([0-9a-fA-F:]{2,39})\/([0-9]{1,3})$/.exec(text) ?? [];
+  return URL.canParse(`http://[${address}]`) && Number(bits) <= 128 ? text : undefined;
 }

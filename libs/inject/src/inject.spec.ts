@@ -10,7 +10,6 @@ const settings = {
   proxyImage: "envoyproxy/envoy:v1.40.0",
   rulesImage: "hansa:test",
   agent: { host: "hansa-agent.hansa-system.svc", port: 15_010 },
-  bundlePem: "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n",
   excludeOutboundCidrs: ["10.96.0.1/32"],
 };
 const ENABLED = { [INJECT]: "enabled" };
@@ -76,7 +75,7 @@ describe("the patch", () => {
   it("tells the proxy exactly one way to its agent, by TLS with the pod's token", () => {
     const golden = JSON.stringify(patchOf(pod()));
     expect(golden.match(/grpc_services/g)).toHaveLength(1);
-    expect(golden).toContain(String.raw`\"target_uri\":\"hansa-agent.hansa-system.svc:15010\"`);
+    expect(golden).toContain(String.raw`\"address\":\"hansa-agent.hansa-system.svc\",\"port_value\":15010`);
     expect(golden).toContain(String.raw`\"id\":\"$(HANSA_NAMESPACE)/$(HANSA_POD)\"`);
   });
 

@@ -5,7 +5,7 @@
 import { proxyContainer, rulesContainer, volumes } from "./containers.ts";
 import { decide } from "./decide.ts";
 import { readExclusions } from "./exclusions.ts";
-import { BUNDLE, INJECTED, PROXY_LABEL } from "./names.ts";
+import { INJECTED, PROXY_LABEL } from "./names.ts";
 import type { PatchOperation, Pod } from "./pod.ts";
 import { rewriteProbes } from "./probes.ts";
 import { isPod } from "./read-pod.ts";
@@ -13,7 +13,7 @@ import { refusalsOf } from "./refusals.ts";
 import type { InjectSettings } from "./settings.ts";
 
 /** Of what an injected pod looks like; another number is another shape. */
-export const SHAPE = "1";
+export const SHAPE = "2";
 /** More messages help nobody. */
 const PROBLEMS_MAX = 20;
 
@@ -48,14 +48,14 @@ export function inject(
       ...[...replaced].map(([path, value]): PatchOperation => ({ op: "replace", path, value })),
       ...inFront("/spec/initContainers", pod.spec.initContainers, own),
       ...appended("/spec/volumes", pod.spec.volumes, volumes()),
-      ...marks(pod.metadata, settings),
+      ...marks(pod.metadata),
     ],
   };
 }
 
-function marks(metadata: Pod["metadata"] | null, { bundlePem }: InjectSettings): PatchOperation[] {
+function marks(metadata: Pod["metadata"] | null): PatchOperation[] {
   const labels = { [PROXY_LABEL]: "sidecar" };
-  const annotations = { [INJECTED]: SHAPE, [BUNDLE]: bundlePem };
+  const annotations = { [INJECTED]: SHAPE };
   if (metadata === undefined || metadata === null)
     return [{ op: "add", path: "/metadata", value: { labels, annotations } }];
   return [

@@ -6,8 +6,9 @@ export const ENABLED = "enabled";
 export const DISABLED = "disabled";
 /** Pod annotation: what was injected, and that it was. */
 export const INJECTED = "hansa.dev/injected";
-/** Pod annotation: roots of the agent's TLS, PEM; the pod's volume shows it as a file. */
-export const BUNDLE = "hansa.dev/bundle";
+/** ConfigMap in each namespace with sidecars: the roots of the agent's TLS, as Envoy reads them. */
+export const ROOTS = "hansa-roots";
+export const ROOTS_FILE = "roots.json";
 /** Pod label: `sidecar` where a proxy takes mTLS. */
 export const PROXY_LABEL = "hansa.dev/proxy";
 export const EXCLUDE_INBOUND_PORTS = "hansa.dev/exclude-inbound-ports";

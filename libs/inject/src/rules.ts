@@ -1,6 +1,7 @@
 /**
  * Interception (envoy-dataplane §10) as `iptables-restore` reads it. Everything of TCP goes through the proxy but its own
- * connections, loopback, and what is excluded. IPv6 is not intercepted: what would come in by it past the proxy is refused.
+ * connections, loopback, and what is excluded. IPv6 is not intercepted: what would go past the proxy by it, either way, is
+ * refused at once, so that who has an IPv4 address to try does.
  */
 import type { Exclusions } from "./exclusions.ts";
 import { INBOUND_PORT, OUTBOUND_PORT, PROBE_PORT, PROXY_UID } from "./names.ts";
@@ -16,6 +17,10 @@ const leavePort =
   (port: number): string =>
     `-A ${chain} -p tcp --dport ${port} -j RETURN`;
 
+const leaveRange = (cidr: string): string => `-A ${OUTBOUND} -d ${cidr} -j RETURN`;
+
+const isIpv6 = (cidr: string): boolean => cidr.includes(":");
+
 export const ipv4Rules = ({ inboundPorts, outboundPorts, outboundCidrs }: Exclusions): string =>
   restore(
     "nat",
@@ -28,19 +33,26 @@ export const ipv4Rules = ({ inboundPorts, outboundPorts, outboundCidrs }: Exclus
       `-A ${OUTBOUND} -m owner --uid-owner ${PROXY_UID} -j RETURN`,
       `-A ${OUTBOUND} -d 127.0.0.0/8 -j RETURN`,
       ...outboundPorts.map(leavePort(OUTBOUND)),
-      ...outboundCidrs.map((cidr) => `-A ${OUTBOUND} -d ${cidr} -j RETURN`),
+      ...outboundCidrs.filter((cidr) => !isIpv6(cidr)).map(leaveRange),
       `-A ${OUTBOUND} -p tcp -j REDIRECT --to-ports ${OUTBOUND_PORT}`,
     ],
   );
 
-export const ipv6Rules = ({ inboundPorts }: Exclusions): string =>
+/** Replies go out: they are no SYN. */
+export const ipv6Rules = ({ inboundPorts, outboundPorts, outboundCidrs }: Exclusions): string =>
   restore(
     "filter",
-    [INBOUND],
+    [INBOUND, OUTBOUND],
     [
       `-A INPUT -p tcp -j ${INBOUND}`,
       `-A ${INBOUND} -i lo -j RETURN`,
       ...inboundPorts.map(leavePort(INBOUND)),
       `-A ${INBOUND} -p tcp --syn -j REJECT --reject-with tcp-reset`,
+      `-A OUTPUT -p tcp -j ${OUTBOUND}`,
+      `-A ${OUTBOUND} -m owner --uid-owner ${PROXY_UID} -j RETURN`,
+      `-A ${OUTBOUND} -o lo -j RETURN`,
+      ...outboundPorts.map(leavePort(OUTBOUND)),
+      ...outboundCidrs.filter(isIpv6).map(leaveRange),
+      `-A ${OUTBOUND} -p tcp --syn -j REJECT --reject-with tcp-reset`,
     ],
   );

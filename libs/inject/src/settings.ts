@@ -8,8 +8,6 @@ export interface InjectSettings {
   readonly rulesImage: string;
   /** Where proxies find their agent; one of the names in its certificate. */
   readonly agent: { readonly host: string; readonly port: number };
-  /** PEM of every root that the agent's certificate may chain to, during a rotation old and new. */
-  readonly bundlePem: string;
   /** Ranges that the mesh leaves alone beside what a pod excludes itself, e.g. of the API server. */
   readonly excludeOutboundCidrs: readonly string[];
 }

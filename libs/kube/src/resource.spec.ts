@@ -73,6 +73,8 @@ describe("the table of rights", () => {
   });
 
   it("reads no secret", () => {
-    expect(AGENT_RIGHTS.filter(({ resource }) => /secret|configmap/.test(resource))).toEqual([]);
+    expect(AGENT_RIGHTS.filter(({ resource }) => /secret/.test(resource))).toEqual([]);
+    const maps = AGENT_RULES.filter(({ resource }) => resource === "configmaps");
+    expect(maps.map(({ verbs, names }) => [verbs, names])).toEqual([[["create", "patch"], ["hansa-roots"]]]);
   });
 });

@@ -205,8 +205,14 @@ export class Agent implements AgentView {
           ...gone.map(({ type, key }) => eventOf(type, key, null, nowMs())),
         ]);
       },
-      onPod: (key, pod) => this.#pods.pod(key, pod),
-      onNamespace: (name, namespace) => this.#pods.namespace(name, namespace),
+      onPod: (key, pod) => {
+        this.#pods.pod(key, pod);
+        this.#sidecars?.pod(key, pod?.meshed === true);
+      },
+      onNamespace: (name, namespace) => {
+        this.#pods.namespace(name, namespace);
+        this.#sidecars?.namespace(name, namespace?.injects === true);
+      },
       onAddresses: () => this.plane.addressesChanged(),
     });
   }

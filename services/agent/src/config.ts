@@ -1,7 +1,7 @@
 /** The agent's configuration file: shape, defaults and every check. Reads no file and starts nothing. */
 import { isIP, SocketAddress } from "node:net";
 import { HansaError, isLabel, parseClusterName } from "@hansa/core";
-import { cidrOf, INBOUND } from "@hansa/inject";
+import { cidrOf, INBOUND, ipv4CidrOf } from "@hansa/inject";
 import { parseCidr } from "@hansa/model";
 import { parse } from "yaml";
 import { z } from "zod";
@@ -19,7 +19,7 @@ const isNameServer = (text: string): boolean => isIP(text) !== 0 || SocketAddres
 
 const cidr = z.string().refine((text) => parseCidr(text) !== undefined, "must be an address range (CIDR)");
 
-const ipv4Range = z.string().refine((text) => cidrOf(text) !== undefined, "must be an IPv4 range");
+const ipv4Range = z.string().refine((text) => ipv4CidrOf(text) !== undefined, "must be an IPv4 range");
 
 /** Proxies in pods: how they come to this agent, and how sidecars come to be. */
 const sidecars = z.strictObject({
@@ -38,7 +38,10 @@ const sidecars = z.strictObject({
   proxyImage: z.string().min(1),
   rulesImage: z.string().min(1),
   /** Left alone by every pod's proxy, e.g. the API server's. */
-  excludeOutboundCidrs: z.array(ipv4Range).max(64).default([]),
+  excludeOutboundCidrs: z
+    .array(z.string().refine((text) => cidrOf(text) !== undefined, "must be an address range"))
+    .max(64)
+    .default([]),
   /** What their pods take past mTLS, where neither pod nor namespace says (hansa.dev/inbound). */
   inbound: z.enum(INBOUND).default("permissive"),
   /** Of this cluster's pods and nodes, and of no other's: from there a permissive sidecar takes plain text. None: from nobody. */

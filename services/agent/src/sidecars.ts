@@ -5,12 +5,11 @@
 import { type Door, openDoor, Streams } from "@hansa/ads";
 import { type KeyStore, nodeCrypto } from "@hansa/identity";
 import { type Inbound, type InjectSettings, TOKEN_AUDIENCE } from "@hansa/inject";
-import { Applier, codeOf, type KubeClient, type KubePorts, reviewToken, type Write } from "@hansa/kube";
+import { Applier, codeOf, type KubeClient, type KubePorts, reviewToken } from "@hansa/kube";
 import type { ResourceLayer } from "@hansa/xds";
 import type { AgentConfig } from "./config.ts";
 import { ServingTls } from "./identity/serving-tls.ts";
 import type { ClusterIpsOf } from "./proxy/cluster-ips.ts";
-import { bundleMap } from "./proxy/door/bundle-map.ts";
 import { type GatewayAccount, GatewayPods } from "./proxy/door/gateway-pods.ts";
 import { ProxyDoor } from "./proxy/door/proxy-door.ts";
 import { TokenReviews } from "./proxy/door/token-reviews.ts";
@@ -18,6 +17,7 @@ import type { LocalProxy } from "./proxy/inventory.ts";
 import type { PlaneOptions, ProxyServer } from "./proxy/plane-options.ts";
 import type { VipsOf } from "./proxy/zone-layer.ts";
 import { webhookConfiguration } from "./webhook/configuration.ts";
+import { SidecarRoots } from "./webhook/roots.ts";
 import { openWebhook, type WebhookServer } from "./webhook/server.ts";
 
 export type SidecarsConfig = NonNullable<NonNullable<AgentConfig["source"]["kubernetes"]>["sidecars"]>;
@@ -50,7 +50,10 @@ export class Sidecars {
   readonly #applier: Applier;
   #door: Door | undefined;
   #webhook: WebhookServer | undefined;
+  readonly #roots: SidecarRoots;
   #appliedMs: number | undefined;
+  /** The bundle that the API server has. */
+  #applied = "";
   #isApplying = false;
   #renewedMs: number;
   #stops: (() => void)[] = [];
@@ -67,7 +70,19 @@ export class Sidecars {
     });
     this.#proxies = new ProxyDoor({ review: (token) => reviews.review(token), timers: ports.timers });
     this.#applier = new Applier({ client, ports, mayWrite });
+    this.#roots = new SidecarRoots({
+      applier: this.#applier,
+      ports,
+      bundlePem: () => this.bundlePem,
+      onWritten: () => this.#published(),
+    });
+    if (options.gateway !== undefined) this.#roots.namespace(options.gateway.namespace, true);
     this.#renewedMs = ports.clock.monotonicMs();
+  }
+
+  /** PEM of every root that the agent's certificate may chain to, during a rotation old and new. */
+  get bundlePem(): string {
+    return this.#tls.bundlePem;
   }
 
   get settings(): InjectSettings {
@@ -78,7 +93,6 @@ export class Sidecars {
       proxyImage,
       rulesImage,
       agent: { host, port: listen.port },
-      bundlePem: this.#tls.bundlePem,
       excludeOutboundCidrs,
     };
   }
@@ -123,34 +137,48 @@ export class Sidecars {
       this.#webhook?.setTls(tls);
     }
     const isDue = stepped || this.#appliedMs === undefined || nowMs - this.#appliedMs >= REPEAT_MS;
-    if (isDue && !this.#isApplying && this.#options.mayWrite()) void this.#apply();
+    if (!this.#options.mayWrite()) return;
+    if (isDue && !this.#isApplying) void this.#apply();
+    this.#roots.turn();
+  }
+
+  /** What the source has read: pods of a namespace that is labelled need the agent's roots there. */
+  namespace(name: string, injects: boolean): void {
+    this.#roots.namespace(name, injects || name === this.#options.gateway?.namespace);
+    // Pods of it may be waiting for them.
+    if (injects && this.#options.mayWrite()) this.#roots.turn();
+  }
+
+  pod(key: string, isMeshed: boolean): void {
+    const [namespace = "", name = ""] = key.split("/");
+    this.#roots.pod(namespace, name, isMeshed);
+  }
+
+  /** A root signs once everybody who is to trust it has it. */
+  #published(): void {
+    const { bundlePem } = this;
+    if (this.#applied === bundlePem && this.#roots.hasEverywhere(bundlePem)) this.#tls.published(bundlePem);
   }
 
   async #apply(): Promise<void> {
-    const { ports } = this.#options;
+    const { config, client, ports } = this.#options;
     this.#isApplying = true;
-    const { bundlePem } = this.#tls;
-    const written = await Promise.all(this.#writes(bundlePem).map((write) => this.#applier.write(write)));
-    this.#isApplying = false;
-    for (const one of written)
-      if ("problem" in one)
-        ports.log.error("sidecars: the roots of the agent's TLS cannot be told to the cluster", {
-          code: codeOf(one.problem),
-          reason: one.problem.message,
-        });
-    if (written.some(({ outcome }) => outcome !== "applied")) return;
-    this.#appliedMs = ports.clock.monotonicMs();
-    this.#tls.published(bundlePem);
-  }
-
-  /** Whoever has to know a root before it signs. */
-  #writes(bundlePem: string): Write[] {
-    const { config, client, gateway } = this.#options;
+    const { bundlePem } = this;
     const place = { host: advertised(config), port: config.webhook?.port ?? 0 };
-    return [
-      ...(config.webhook === undefined ? [] : [webhookConfiguration(place, bundlePem, client.namespace)]),
-      ...(gateway === undefined ? [] : [bundleMap(gateway.namespace, bundlePem)]),
-    ];
+    const written =
+      config.webhook === undefined
+        ? ({ outcome: "applied" } as const)
+        : await this.#applier.write(webhookConfiguration(place, bundlePem, client.namespace));
+    this.#isApplying = false;
+    if (written.outcome === "applied") {
+      this.#appliedMs = ports.clock.monotonicMs();
+      this.#applied = bundlePem;
+      this.#published();
+    } else if ("problem" in written)
+      ports.log.error("sidecars: the webhook's configuration cannot be written", {
+        code: codeOf(written.problem),
+        reason: written.problem.message,
+      });
   }
 
   /** Lets the proxy in to these layers; undefined: it does not come by this door. */

@@ -22,7 +22,12 @@ export async function agentAccount(cluster: KubeCluster, admin: KubeClient): Pro
     metadata: { name: "agent" },
     rules: rules
       .filter(({ verbs }) => verbs.length > 0)
-      .map(({ group, resource, verbs }) => ({ apiGroups: [group], resources: [resource], verbs })),
+      .map(({ group, resource, verbs, names }) => ({
+        apiGroups: [group],
+        resources: [resource],
+        verbs,
+        ...(names === undefined ? {} : { resourceNames: names }),
+      })),
   });
   await apply([
     { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "agent", namespace: "default" } },

@@ -1,6 +1,7 @@
 /** One cluster with a real agent that injects and configures sidecars, and pods to call from and to. */
 import { vi } from "vitest";
 import type { KubeCluster } from "../../../deploy/tools/kube/cluster.ts";
+import type { LabImage } from "../../../deploy/tools/kube/images.ts";
 import { kinds } from "../../../deploy/tools/kube/kinds.ts";
 import { type Kube, startKube } from "../../../deploy/tools/kube/kube.ts";
 import { AgentRig } from "../../contract/agent-rig.ts";
@@ -15,7 +16,7 @@ export interface Said {
 }
 
 /** Namespace, name, its one container, annotations. */
-type PodOf = readonly [string, string, object, Readonly<Record<string, string>>?];
+export type PodOf = readonly [string, string, object, Readonly<Record<string, string>>?];
 
 export class SidecarRig {
   readonly agents: AgentRig;
@@ -26,15 +27,15 @@ export class SidecarRig {
     this.kube = kube;
   }
 
-  /** `others`: clusters without an agent. `sidecars`: of the agent's configuration, to change. */
+  /** `others`: clusters without an agent. */
   static async start(
-    options: { readonly others?: readonly string[]; readonly sidecars?: object } = {},
+    options: { readonly others?: readonly string[]; readonly images?: readonly LabImage[] } = {},
   ): Promise<SidecarRig> {
     const agents = await AgentRig.start();
     const host = `127.${agents.octet}.9.1`;
     const kube = await startKube({
       clusters: ["eu", ...(options.others ?? [])],
-      nodes: { forwards: [{ port: ADS, to: `${host}:${ADS}` }] },
+      nodes: { forwards: [{ port: ADS, to: `${host}:${ADS}` }], images: options.images ?? [] },
     });
     const eu = kube.cluster("eu");
     await eu.apply(kinds());
@@ -49,7 +50,6 @@ export class SidecarRig {
       proxyImage: "envoyproxy/envoy:v1.40.0",
       rulesImage: "hansa:lab",
       neighbourCidrs: [podCidr],
-      ...options.sidecars,
     };
     const access = { kubeconfig: kube.kubeconfig, context: "eu", leaseNamespace: "default" };
     const kubernetes = { ...access, clusterSetIps: [POOL], sidecars };
@@ -88,10 +88,22 @@ export class SidecarRig {
   /** Makes them all, and waits until they are ready. */
   async pods(...pods: readonly PodOf[]): Promise<void> {
     await this.apply(...pods.map(podOf));
-    for (const [namespace, name] of pods) {
-      const ready = ["wait", `pod/${name}`, "--for=condition=Ready", "--timeout=28s"];
-      await this.eu.kubectl.ok(["-n", namespace, ...ready]);
-    }
+    for (const [namespace, name] of pods) await this.ready(namespace, name);
+  }
+
+  /** As `hansa inject` would write it: made elsewhere, with an image for the rules that is not the agent's. */
+  async injectedWith(rulesImage: string, pod: PodOf): Promise<void> {
+    const asked = ["create", "--dry-run=server", "-o", "json", "-f", "-"];
+    const text = await this.eu.kubectl.ok(asked, { stdin: JSON.stringify(podOf(pod)) });
+    const { apiVersion, kind, metadata, spec } = JSON.parse(text);
+    const { name, namespace, labels, annotations } = metadata;
+    spec.initContainers[0].image = rulesImage;
+    await this.apply({ apiVersion, kind, metadata: { name, namespace, labels, annotations }, spec });
+  }
+
+  async ready(namespace: string, name: string): Promise<void> {
+    const ready = ["wait", `pod/${name}`, "--for=condition=Ready", "--timeout=28s"];
+    await this.eu.kubectl.ok(["-n", namespace, ...ready]);
   }
 
   async exported(namespace: string, name: string, ports: readonly object[]): Promise<void> {
@@ -123,6 +135,11 @@ export class SidecarRig {
 
   ip(namespace: string, name: string): Promise<string> {
     return this.#field(namespace, `pod/${name}`, ".status.podIP");
+  }
+
+  /** Where the lab reaches a pod by IPv6, which nobody is told. */
+  async ipv6(namespace: string, name: string): Promise<string> {
+    return new URL(`http://[fd00:10::${await this.ip(namespace, name)}]`).hostname.slice(1, -1);
   }
 
   /** Waits for it. */

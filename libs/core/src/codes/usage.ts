@@ -86,4 +86,11 @@ export const USAGE_CODES = {
     "A service that the command needs does not answer.",
     "Check that it runs (`hansa lab status`) and that address and credentials are right.",
   ),
+  HSA1013: entry(
+    "narrow-path",
+    69,
+    503,
+    "Connections open and small messages pass, but packets of full size are lost on the way.",
+    "Something on the path (a tunnel, a VPN) carries smaller packets and drops the ICMP that says so: lower the MTU of the pods' network, clamp the MSS there, or let ICMP type 3 code 4 (ICMPv6 type 2) pass; `tracepath HOST` shows where.",
+  ),
 } as const satisfies Record<string, CodeEntry>;

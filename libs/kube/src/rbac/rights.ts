@@ -9,6 +9,8 @@ export interface Rule {
   /** With its subresource. */
   readonly resource: string;
   readonly verbs: readonly Verb[];
+  /** Objects of these names alone. */
+  readonly names?: readonly string[];
   /** `own` = only in the agent's own namespace, by a Role; `cluster` = everywhere, by a ClusterRole. */
   readonly scope: "own" | "cluster";
   readonly why: string;
@@ -41,6 +43,14 @@ export const AGENT_RULES: readonly Rule[] = [
     why: "identity and address of each workload",
   },
   { group: "", resource: "namespaces", verbs: READ, scope: "cluster", why: "where imports can be written" },
+  {
+    group: "",
+    resource: "configmaps",
+    verbs: APPLY,
+    names: ["hansa-roots"],
+    scope: "cluster",
+    why: "the roots by which sidecars and gateways know their agent, in the namespaces that have some",
+  },
   {
     group: "discovery.k8s.io",
     resource: "endpointslices",
@@ -106,13 +116,6 @@ export const AGENT_RULES: readonly Rule[] = [
     verbs: ["get", "create", "update"],
     scope: "own",
     why: "election of the writer",
-  },
-  {
-    group: "",
-    resource: "configmaps",
-    verbs: APPLY,
-    scope: "own",
-    why: "roots by which gateways in pods of their own know the agent",
   },
 ];
 

@@ -6,7 +6,7 @@ import { ProxyMemory } from "./rejections.ts";
 import { brief, type Received, type Resources, worldOf } from "./stream-fixture.ts";
 import type { StreamOptions } from "./stream-types.ts";
 
-const { endpoint, listener } = TYPE_URL;
+const { cluster, endpoint, listener } = TYPE_URL;
 const sha256 = (data: Uint8Array) => createHash("sha256").update(data).digest();
 const given = (resources: Resources, options: Partial<StreamOptions> = {}) =>
   worldOf(new ResourceLayer({ sha256 }), resources, options);
@@ -33,8 +33,9 @@ describe("NACK", () => {
     expect(brief(restarted.settle())).toEqual([["Listener", { l: "good", other: "1" }, []]]);
     expect(restarted.stream.status()[0]?.nack).toMatchObject({ message: "no such filter", names: ["l"] });
     const resumed = connect();
+    resumed.send({ typeUrl: cluster });
     resumed.send({ typeUrl: listener, initialVersions: new Map([["l", good]]) });
-    expect(brief(resumed.settle())).toEqual([["Listener", { other: "1" }, []]]);
+    expect(brief(resumed.settle())).toContainEqual(["Listener", { other: "1" }, []]);
     const stranger = connect({ memory: new ProxyMemory() });
     stranger.send({ typeUrl: listener });
     expect(brief(stranger.settle())).toEqual([["Listener", { l: "bad", other: "1" }, []]]);

@@ -52,6 +52,23 @@ describe("make before break", () => {
     expect(client.drain().map(({ typeUrl }) => typeUrl)).toEqual([cluster, listener, route]);
   });
 
+  test("who comes back gets no listener before it has asked for clusters, for a bounded time", () => {
+    const { put, client, connect, clock } = envoy(world);
+    const initialVersions = new Map(client.versions.get(listener));
+    put({ [cluster]: { y: "1" }, [listener]: { l: "y" } });
+    const resumed = connect();
+    resumed.send({ typeUrl: listener, initialVersions });
+    expect(resumed.drain()).toEqual([]);
+    resumed.send({ typeUrl: cluster, initialVersions: new Map(client.versions.get(cluster)) });
+    expect(resumed.drain().map(({ typeUrl }) => typeUrl)).toEqual([cluster, listener]);
+    const other = connect();
+    other.send({ typeUrl: listener, initialVersions });
+    expect(other.stream.wakeAtMs()).toBe(clock.nowMs + 2000);
+    clock.nowMs += 2000;
+    expect(brief(other.drain())).toEqual([["Listener", { l: "y" }, []]]);
+    expect(other.stream.wakeAtMs()).toBeUndefined();
+  });
+
   test("listeners and routes wait for the endpoints of a new cluster, for a bounded time", () => {
     const { put, client, clock } = envoy(world);
     put({ [cluster]: { y: "1" }, [endpoint]: { y: "1" }, [route]: { r: "y" } });

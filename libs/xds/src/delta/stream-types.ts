@@ -15,6 +15,8 @@ export interface StreamLimits {
   readonly answersInFlightMax: number;
   /** Listeners and routes wait at most so long for the client to ask for the endpoints of a new cluster. */
   readonly warmingMaxMs: number;
+  /** How long a client that comes back waits with its listeners and routes until it has asked for clusters. */
+  readonly resumeMaxMs: number;
   /** Pause before the parts of a refused response are tried one by one. */
   readonly isolationDelayMs: number;
 }
@@ -25,6 +27,7 @@ export const STREAM_LIMITS: StreamLimits = {
   responseBytesMax: 2 << 20,
   answersInFlightMax: 16,
   warmingMaxMs: 250,
+  resumeMaxMs: 2000,
   isolationDelayMs: 1000,
 };
 

@@ -37,6 +37,8 @@ export class DeltaStream {
   private readonly owner: { committed(): void };
   /** New clusters whose endpoints the client has not asked for yet → when to stop waiting. */
   private readonly awaited = new Map<string, { readonly revision: number; readonly untilMs: number }>();
+  /** An Envoy that comes back while clusters warm asks for all else first: what refers to clusters waits until then. */
+  private resumeUntilMs: number | undefined;
   private nodeId: string | undefined;
   /** A change turned out to be none, so something of an earlier type that waited for it may go. */
   private dropped = false;
@@ -57,6 +59,8 @@ export class DeltaStream {
     const refused = this.refuse(request, known);
     if (refused !== undefined) return refused;
     const subscription = known ?? this.open(request.typeUrl);
+    if (isReferrer(request.typeUrl) && request.initialVersions.size > 0)
+      this.resumeUntilMs ??= this.options.nowMs() + this.limits.resumeMaxMs;
     const outcome = this.answerTo(subscription, request);
     subscription.request(request.subscribe, request.unsubscribe, request.initialVersions);
     if (request.typeUrl === TYPE_URL.endpoint)
@@ -82,6 +86,7 @@ export class DeltaStream {
     let at = Number.POSITIVE_INFINITY;
     for (const { untilMs } of this.awaited.values()) at = Math.min(at, untilMs);
     for (const { isolation } of this.ordered) at = Math.min(at, isolation.atMs ?? at);
+    if (this.awaitsClusters()) at = Math.min(at, this.resumeUntilMs ?? at);
     return at === Number.POSITIVE_INFINITY ? undefined : at;
   }
 
@@ -290,9 +295,17 @@ export class DeltaStream {
       });
   }
 
+  private awaitsClusters(): boolean {
+    const untilMs = this.resumeUntilMs;
+    return (
+      untilMs !== undefined && !this.subscriptions.has(TYPE_URL.cluster) && this.options.nowMs() < untilMs
+    );
+  }
+
   private warmingBarrier(typeUrl: string): number {
     let barrier = Number.POSITIVE_INFINITY;
-    if (typeUrl !== TYPE_URL.listener && typeUrl !== TYPE_URL.route) return barrier;
+    if (!isReferrer(typeUrl)) return barrier;
+    if (this.awaitsClusters()) return Number.NEGATIVE_INFINITY;
     const nowMs = this.options.nowMs();
     for (const [name, { revision, untilMs }] of this.awaited) {
       if (untilMs <= nowMs) this.awaited.delete(name);
@@ -301,6 +314,8 @@ export class DeltaStream {
     return barrier;
   }
 }
+
+const isReferrer = (typeUrl: string): boolean => typeUrl === TYPE_URL.listener || typeUrl === TYPE_URL.route;
 
 const tooLarge = (message: string): Extract<Outcome, { kind: "refused" }> => ({
   kind: "refused",

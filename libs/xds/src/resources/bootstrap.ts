@@ -2,7 +2,7 @@
  * What an Envoy is started with: its name, its one way to the agent, its admin interface. Everything else comes by
  * delta ADS. `envoyArguments` are the command-line settings that no API can change later.
  */
-import { type AgentDoor, doorService } from "./bootstrap-door.ts";
+import { type AgentDoor, doorCluster } from "./bootstrap-door.ts";
 
 /** Envoy's admin interface asks nobody who he is: loopback, or a unix socket in a folder of its owner's alone. */
 export type AdminPlace = { readonly address: string; readonly port: number } | { readonly path: string };
@@ -27,12 +27,9 @@ const SOCKET_PATH_MAX = 107;
 
 const ADS_CLUSTER = "agent";
 
-const http2 = {
-  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-    explicit_http_config: {
-      http2_protocol_options: { connection_keepalive: { interval: "30s", timeout: "5s" } },
-    },
+const HTTP2 = {
+  explicit_http_config: {
+    http2_protocol_options: { connection_keepalive: { interval: "30s", timeout: "5s" } },
   },
 };
 
@@ -40,7 +37,12 @@ const adsCluster = (path: string): object => ({
   name: ADS_CLUSTER,
   type: "STATIC",
   connect_timeout: "1s",
-  typed_extension_protocol_options: http2,
+  typed_extension_protocol_options: {
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+      "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+      ...HTTP2,
+    },
+  },
   load_assignment: {
     cluster_name: ADS_CLUSTER,
     endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path } } } }] }],
@@ -59,7 +61,7 @@ const ads = { ads: {}, resource_api_version: "V3" };
 /** Without a limit: a pod's Envoy that never had all of its clusters and listeners never counts as ready. */
 const adsAwaited = { ...ads, initial_fetch_timeout: "0s" };
 
-const socketService = {
+const service = {
   envoy_grpc: {
     cluster_name: ADS_CLUSTER,
     // An agent that restarts is found again at once, not after up to 30 s.
@@ -90,7 +92,7 @@ export function envoyBootstrap(input: BootstrapInput): object {
         transport_api_version: "V3",
         // Else every ACK repeats the node: 60 KB, most of it the names of what this Envoy was compiled with.
         set_node_on_first_message_only: true,
-        grpc_services: ["agent" in input ? doorService(input.agent) : socketService],
+        grpc_services: [service],
       },
       lds_config: socketPath === undefined ? adsAwaited : ads,
       cds_config: socketPath === undefined ? adsAwaited : ads,
@@ -98,7 +100,7 @@ export function envoyBootstrap(input: BootstrapInput): object {
     static_resources: {
       ...(input.static === undefined ? {} : { listeners: input.static.listeners }),
       clusters: [
-        ...(socketPath === undefined ? [] : [adsCluster(socketPath)]),
+        "agent" in input ? doorCluster(ADS_CLUSTER, input.agent, HTTP2) : adsCluster(input.adsSocketPath),
         ...(input.static?.clusters ?? []),
       ],
     },

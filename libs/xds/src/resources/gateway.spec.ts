@@ -58,3 +58,9 @@ test("a change of the frame is named", () => {
   const moved = gatewayInput({ listen: { address: "127.0.0.2", port: 15_443 } });
   expect(compareListenerFrame(listenerOf(), listenerOf(moved))).toEqual(["address"]);
 });
+
+test("a gateway on every address takes both families", () => {
+  const { address } = json(listenerOf(gatewayInput({ listen: { address: "::", port: 15_443 } })));
+  expect(address.socketAddress).toMatchObject({ address: "::", ipv4Compat: true });
+  expect(json(listenerOf()).address.socketAddress).not.toHaveProperty("ipv4Compat");
+});

@@ -1,5 +1,6 @@
 /** What the generator offers: whole proxies, single resources for incremental encoding, checks, and the bootstrap. */
 export * from "./bootstrap.ts";
+export { agentRoots, ROOTS_SECRET } from "./bootstrap-door.ts";
 export { clusterFor } from "./client-cluster.ts";
 export {
   type ConsistencyOptions,

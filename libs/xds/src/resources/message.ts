@@ -53,10 +53,11 @@ export const ADS: Init<typeof ConfigSourceSchema> = {
   configSourceSpecifier: { case: "ads", value: {} },
 };
 
+/** `::` is every address of both families. */
 export const socketAddress = (address: string, port: number): Init<typeof AddressSchema> => ({
   address: {
     case: "socketAddress",
-    value: { address, portSpecifier: { case: "portValue", value: port } },
+    value: { address, ipv4Compat: address === "::", portSpecifier: { case: "portValue", value: port } },
   },
 });
 

@@ -9,6 +9,7 @@ import type { AgentView } from "./agent-view.ts";
 import { hashToken, type TokenEntry } from "./auth.ts";
 import { agentRoutes } from "./routes-agent.ts";
 import { meshRoutes } from "./routes-mesh.ts";
+import { pathRoutes } from "./routes-paths.ts";
 import { adminServer } from "./server.ts";
 
 const RENEW_CHECK_MS = 3_600_000;
@@ -30,7 +31,7 @@ export async function openAdmin(
   const { app, setTls } = adminServer({
     tls: issue(),
     tokens: tokensOf(agent, store),
-    routes: [...agentRoutes(agent), ...meshRoutes(agent)],
+    routes: [...agentRoutes(agent), ...meshRoutes(agent), ...pathRoutes(agent)],
     log: agent.ports.log,
     metrics,
   });

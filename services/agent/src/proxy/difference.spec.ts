@@ -53,7 +53,13 @@ const dump = (weight = 2): { configs: unknown[] } => ({
       ],
     },
     { dynamic_listeners: [{ name: "outbound", active_state: { version_info: "l1" } }] },
-    { dynamic_active_secrets: [{ name: "svid", version_info: "s1", secret: { name: "svid" } }] },
+    {
+      dynamic_active_secrets: [
+        { name: "svid", version_info: "s1", secret: { name: "svid" } },
+        // From a file of the pod: no agent offers it.
+        { name: "agent-roots", secret: { name: "agent-roots" } },
+      ],
+    },
   ],
 });
 

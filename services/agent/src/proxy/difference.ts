@@ -2,7 +2,7 @@
  * What a proxy is offered against what its Envoy says it has (`/config_dump?include_eds`). Pure. Versions derive from
  * content, so equal versions are equal contents; Envoy tells no version of endpoints, so those are compared themselves.
  */
-import { proto, shortType, TYPE_URL } from "@hansa/xds";
+import { proto, ROOTS_SECRET, shortType, TYPE_URL } from "@hansa/xds";
 import { fieldsOf, itemsOf } from "./envoy-admin.ts";
 
 export interface Offered {
@@ -100,6 +100,9 @@ const LISTS: readonly (readonly [typeUrl: string, list: string, resource: string
   [TYPE_URL.extensionConfig, "ecds_filters", "ecds_filter"],
 ];
 
+/** An Envoy of a pod has it from a file. */
+const OWN: readonly string[] = [ROOTS_SECRET];
+
 function heldBy(dump: unknown): EnvoyState {
   const versions = new Map<string, Held>();
   const endpoints = new Map<string, ReadonlySet<string>>();
@@ -107,6 +110,7 @@ function heldBy(dump: unknown): EnvoyState {
     for (const [typeUrl, list, resource] of LISTS)
       for (const item of itemsOf(config, list)) {
         const name = String(fieldsOf(item, resource).name ?? fieldsOf(item).name);
+        if (OWN.includes(name)) continue;
         versions.set(`${typeUrl} ${name}`, { version: versionOf(item), refused: refusalOf(item) });
       }
     for (const item of itemsOf(config, "dynamic_listeners")) {

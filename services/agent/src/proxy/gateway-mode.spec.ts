@@ -1,16 +1,18 @@
 import type { ClusterName, FederationName, SpiffeId, TrustDomain } from "@hansa/core";
 import type { FederationReader, ServingPort } from "@hansa/model";
 import { expect, test } from "vitest";
-import { Fronted } from "./gateway-mode.ts";
+import { Fronts } from "./gateway-mode.ts";
+import type { LocalProxy } from "./inventory.ts";
 
 const ID = "spiffe://eu.lab.hansa/ns/shop/sa/default" as SpiffeId;
 const fronted = (gatewayMode: boolean) =>
-  new Fronted({
+  new Fronts({
     federation: "lab.hansa" as FederationName,
     cluster: "eu" as ClusterName,
     trustDomain: "eu.lab.hansa" as TrustDomain,
     reader: { get: () => undefined, effective: () => undefined } as unknown as FederationReader,
     gatewayMode,
+    svid: () => ({}) as never,
   });
 const port = (more: Partial<ServingPort>): ServingPort =>
   ({ sni: "pay", namespace: "shop", service: "pay", exported: true, endpoints: [], ...more }) as ServingPort;
@@ -43,4 +45,6 @@ test("without gateway mode it ends nothing", () => {
   expect(mode.isOther("gw", [plain])).toBe(false);
   mode.take("gw", [plain]);
   expect(mode.identities()).toEqual([]);
+  expect(mode.calls({ kind: "gateway" } as LocalProxy)).toBe(false);
+  expect(mode.layerInput([plain], undefined, new Map())).toEqual({ serving: [plain] });
 });

@@ -14,6 +14,8 @@ import {
   type ServingPort,
 } from "@hansa/model";
 import type { GatewayMode } from "@hansa/xds";
+import type { LocalProxy } from "./inventory.ts";
+import type { ZoneLayer } from "./zone-layer.ts";
 
 interface FrontPlace {
   readonly federation: FederationName;
@@ -74,21 +76,50 @@ function frontId(
   return workloadId(trustDomain, namespace, account);
 }
 
-interface FrontedOptions extends FrontPlace {
+interface FrontsOptions extends GatewayModeOptions {
   readonly gatewayMode?: boolean | undefined;
 }
 
-/** What each gateway ends mTLS for at present, and the identity that it shows there. */
-export class Fronted {
-  readonly #options: FrontedOptions;
+/** Gateway mode as the plane meets it: where it is off, gateways pass everything on and take nobody in. */
+export class Fronts {
+  readonly #options: FrontsOptions;
+  readonly #isOn: boolean;
+  /** Gateway → what it ends mTLS for at present, and the identity that it shows there. */
   readonly #shown = new Map<string, ReadonlyMap<string, SpiffeId>>();
 
-  constructor(options: FrontedOptions) {
+  constructor(options: FrontsOptions) {
     this.#options = options;
+    this.#isOn = options.gatewayMode === true;
+  }
+
+  /** The proxy has clusters of its zone's services. */
+  calls({ kind }: LocalProxy): boolean {
+    return kind === "sidecar" || this.#isOn;
+  }
+
+  /** Another one where a proxy of the zone needs other listeners. */
+  listenersKey(zone: ZoneLayer): string {
+    return this.#isOn ? entriesKey(zone.views()) : zone.tcp().key;
+  }
+
+  /** Ports of services for which proxies of the zone listen at a port of their own. */
+  listeners(zone: ZoneLayer): readonly ServicePortView[] {
+    return this.#isOn ? zone.views() : zone.tcp().views;
+  }
+
+  /** What a gateway serves, and how. */
+  layerInput(
+    serving: readonly ServingPort[],
+    zone: ZoneLayer | undefined,
+    ports: ReadonlyMap<string, number>,
+  ): { readonly serving: readonly ServingPort[]; readonly gatewayMode?: GatewayMode } {
+    if (!this.#isOn) return { serving };
+    const gatewayMode = gatewayModeOf(serving, zone?.views() ?? [], ports, this.#options);
+    return { serving: serving.map((port) => withGateways(port, this.#options)), gatewayMode };
   }
 
   ends(port: ServingPort): boolean {
-    return this.#options.gatewayMode === true && isFronted(port);
+    return this.#isOn && isFronted(port);
   }
 
   /** One of these ports was passed and is to be ended, or the other way. */
@@ -112,7 +143,7 @@ export class Fronted {
 }
 
 /** What entries depend on beside their port; localities come by EDS. */
-export const entriesKey = (views: readonly ServicePortView[]): string =>
+const entriesKey = (views: readonly ServicePortView[]): string =>
   views
     .map(({ sni, port, exporters }) => `${sni} ${port.protocol} ${exporters.length > 0}`)
     .sort()

@@ -2,31 +2,24 @@
  * The data plane of one cluster: keeps every local Envoy's resources equal to the view of the fold. A change is
  * computed and pushed at once, for the services it concerns; changes of one turn of the loop are taken together.
  */
-import type { Span, SpiffeId } from "@hansa/core";
-import {
-  CandidateCache,
-  type RegisterRef,
-  type ServiceKey,
-  type ServingPort,
-  serviceKeys,
-} from "@hansa/model";
-import { type GatewayMode, ResourceLayer, type TrustBundles, TYPE_URL } from "@hansa/xds";
+import type { SpiffeId } from "@hansa/core";
+import { CandidateCache, type RegisterRef, type ServiceKey, serviceKeys } from "@hansa/model";
+import { ResourceLayer, type TrustBundles, TYPE_URL } from "@hansa/xds";
 import { Claims } from "./claims.ts";
 import { Dirty, type Work } from "./dirty.ts";
 import { replaceChecked } from "./gate.ts";
 import { gatewayEndpoints, gatewayLayer } from "./gateway-layer.ts";
-import { entriesKey, Fronted, gatewayModeOf, withGateways } from "./gateway-mode.ts";
+import { Fronts } from "./gateway-mode.ts";
 import type { Gateway, LocalProxy, Sidecar } from "./inventory.ts";
 import { Pace } from "./pace.ts";
 import type { PlaneOptions, ProxyServer } from "./plane-options.ts";
 import { Propagation } from "./propagation.ts";
+import { PushTraces } from "./push-traces.ts";
 import type { ResourceSet } from "./resource-set.ts";
 import { readBundles, ServingCache } from "./serving-cache.ts";
 import { sidecarLayer } from "./sidecar-layer.ts";
 import { TcpPorts } from "./tcp-ports.ts";
 import { ZoneLayer } from "./zone-layer.ts";
-
-const TRACES_PER_BUILD_MAX = 64;
 
 interface Served {
   proxy: LocalProxy;
@@ -48,9 +41,8 @@ export class DataPlane {
   readonly #claims: Claims;
   #proxies: ReadonlyMap<string, LocalProxy> = new Map();
   #bundles: TrustBundles = new Map();
-  readonly #fronted: Fronted;
-  /** Traces of what the next build takes in. */
-  #pushes: Span[] = [];
+  readonly #fronts: Fronts;
+  readonly #traces: PushTraces;
   #open = false;
   #scheduled = false;
   readonly #pace: Pace;
@@ -62,7 +54,8 @@ export class DataPlane {
     const { clock, metrics, disk, timers } = options.ports;
     this.#pace = new Pace(timers, () => this.#schedule());
     this.#dirty = new Dirty(options.cluster);
-    this.#fronted = new Fronted(options);
+    this.#fronts = new Fronts(options);
+    this.#traces = new PushTraces(options.ports.tracer);
     this.#claims = new Claims({ ...options, behind: () => this.#dirty.behind() });
     const heads = () => this.#claims.heads();
     this.propagation = new Propagation({ clock, metrics, importer: options.cluster, heads });
@@ -109,15 +102,14 @@ export class DataPlane {
   ): void {
     for (const ref of refs) this.#candidates.changed(ref);
     if (!this.#dirty.registers(refs, this.#options.reader, atOf)) return;
-    const span = this.#options.ports.tracer?.below(traceparent, "push");
-    if (span !== undefined && this.#pushes.length < TRACES_PER_BUILD_MAX) this.#pushes.push(span);
+    this.#traces.changed(traceparent);
     this.#schedule();
   }
 
   /** A new certificate for this identity. */
   renewed(id: SpiffeId): void {
     for (const [name, { proxy }] of this.#served)
-      if (proxy.spiffeId === id || this.#fronted.shows(name, id)) this.#dirty.proxy(name);
+      if (proxy.spiffeId === id || this.#fronts.shows(name, id)) this.#dirty.proxy(name);
     this.#schedule();
   }
 
@@ -129,7 +121,7 @@ export class DataPlane {
 
   /** Identities that proxies here show. */
   identities(): SpiffeId[] {
-    return [...this.list().map(({ spiffeId }) => spiffeId), ...this.#fronted.identities()];
+    return [...this.list().map(({ spiffeId }) => spiffeId), ...this.#fronts.identities()];
   }
 
   /** A return to local is due. */
@@ -190,24 +182,14 @@ export class DataPlane {
     const own = this.#buildOwn(services, work);
     for (const [id, served] of this.#served) if (!this.#proxies.has(id)) this.#end(id, served);
     ports.metrics.observe("hansa_build_seconds", (ports.clock.monotonicMs() - startMs) / 1000);
-    this.propagation.built(Math.max(zones, own), this.#claims.heads(), work.sources, this.#traced());
+    this.propagation.built(Math.max(zones, own), this.#claims.heads(), work.sources, this.#traces.sent());
     this.#acked(this.#served.keys());
     if (this.#dirty.hasServices) this.#pace.leftOver(this.propagation.waiting === 0 || this.#dirty.hasLight);
   }
 
-  /** What was built is on its way to the Envoys: from here on their answers are waited for. */
-  #traced(): Span[] {
-    const pushes = this.#pushes;
-    this.#pushes = [];
-    return pushes.flatMap((push) => {
-      push.end();
-      return this.#options.ports.tracer?.below(push.traceparent, "ack") ?? [];
-    });
-  }
-
   #buildZones(services: readonly ServiceKey[], work: Work): number {
     const { reader, ports, evidence, cluster, region, vips } = this.#options;
-    const callers = [...this.#proxies.values()].filter((proxy) => this.#calls(proxy));
+    const callers = [...this.#proxies.values()].filter((proxy) => this.#fronts.calls(proxy));
     const wanted = new Set(callers.map(({ zone }) => zone));
     for (const zone of this.#zones.keys()) if (!wanted.has(zone)) this.#zones.delete(zone);
     const input = {
@@ -222,26 +204,14 @@ export class DataPlane {
       const zone = known ?? new ZoneLayer({ cluster, region, zone: name }, ports.crypto, ports, vips);
       this.#zones.set(name, zone);
       const whole = work.all || known === undefined;
-      const tcpBefore = this.#listenersKey(zone);
+      const tcpBefore = this.#fronts.listenersKey(zone);
       const keys = whole && !work.all ? serviceKeys(reader, cluster) : services;
       revision = Math.max(revision, zone.update(keys, whole, input, this.#bundles));
-      if (this.#listenersKey(zone) === tcpBefore && known !== undefined) continue;
-      this.tcpPorts.ensure(
-        (this.#options.gatewayMode ? zone.views() : zone.tcp().views).map(({ sni }) => sni),
-      );
+      if (this.#fronts.listenersKey(zone) === tcpBefore && known !== undefined) continue;
+      this.tcpPorts.ensure(this.#fronts.listeners(zone).map(({ sni }) => sni));
       for (const proxy of callers) if (proxy.zone === name) work.proxies.add(proxy.id);
     }
     return revision;
-  }
-
-  /** It has clusters of the zone's services. */
-  #calls({ kind }: LocalProxy): boolean {
-    return kind === "sidecar" || this.#options.gatewayMode === true;
-  }
-
-  /** Another one where a proxy of the zone needs other listeners. */
-  #listenersKey(zone: ZoneLayer): string {
-    return this.#options.gatewayMode === true ? entriesKey(zone.views()) : zone.tcp().key;
   }
 
   #buildOwn(services: readonly ServiceKey[], work: Work): number {
@@ -278,8 +248,8 @@ export class DataPlane {
       return replaceChecked(proxy.id, layer, this.#sidecar(proxy), below, {}, ports);
     }
     const touched = services.flatMap(({ namespace, name }) => this.#serving.of(namespace, name));
-    if (whole || ownServices.size > 0 || this.#fronted.isOther(proxy.id, touched)) {
-      this.#fronted.take(proxy.id, this.#serving.all());
+    if (whole || ownServices.size > 0 || this.#fronts.isOther(proxy.id, touched)) {
+      this.#fronts.take(proxy.id, this.#serving.all());
       const exported = this.#serving.all().filter((port) => port.exported);
       const options = { exported: new Set(exported.map(({ sni }) => sni)) };
       const below = this.#layers(proxy, layer).slice(1);
@@ -287,7 +257,7 @@ export class DataPlane {
     }
     return layer.update(
       TYPE_URL.endpoint,
-      gatewayEndpoints(touched, (port) => this.#fronted.ends(port)),
+      gatewayEndpoints(touched, (port) => this.#fronts.ends(port)),
     );
   }
 
@@ -310,30 +280,20 @@ export class DataPlane {
 
   #gateway(proxy: Gateway): ResourceSet {
     const { federation, cluster, reader, svid } = this.#options;
-    const serving = this.#serving.all();
     const members = reader.members().filter(({ state }) => state === "active" || state === "draining");
     return gatewayLayer({
       federation,
       cluster,
       proxy,
-      serving:
-        this.#options.gatewayMode === true
-          ? serving.map((port) => withGateways(port, this.#options))
-          : serving,
-      ...(this.#options.gatewayMode === true ? { gatewayMode: this.#modeOf(proxy, serving) } : {}),
+      ...this.#fronts.layerInput(this.#serving.all(), this.#zones.get(proxy.zone), this.tcpPorts.all()),
       members: members.map((member) => member.cluster),
       svid: svid(proxy.spiffeId),
       bundles: this.#bundles,
     });
   }
 
-  #modeOf(proxy: Gateway, serving: readonly ServingPort[]): GatewayMode {
-    const views = this.#zones.get(proxy.zone)?.views() ?? [];
-    return gatewayModeOf(serving, views, this.tcpPorts.all(), this.#options);
-  }
-
   #layers(proxy: LocalProxy, own: ResourceLayer): readonly ResourceLayer[] {
-    const zone = this.#calls(proxy) ? this.#zones.get(proxy.zone)?.layer : undefined;
+    const zone = this.#fronts.calls(proxy) ? this.#zones.get(proxy.zone)?.layer : undefined;
     return zone === undefined ? [own] : [own, zone];
   }
 

@@ -8,7 +8,6 @@ const settings = {
   proxyImage: "envoy",
   rulesImage: "hansa",
   agent: { host: "agent", port: 15_010 },
-  bundlePem: "PEM\n",
   excludeOutboundCidrs: [],
 };
 const enabled = { [INJECT]: "enabled" };

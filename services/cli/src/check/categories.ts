@@ -8,6 +8,7 @@ export const CATEGORY_NAMES = [
   "trust",
   "log",
   "gateways",
+  "paths",
   "proxies",
   "services",
   "clock",
@@ -15,7 +16,7 @@ export const CATEGORY_NAMES = [
 export type CategoryName = (typeof CATEGORY_NAMES)[number];
 
 /** Of a cluster of Kubernetes, where --context names one. */
-export const KUBE_CATEGORY_NAMES = ["api-server", "kinds", "rights", "agent", "gateway"] as const;
+export const KUBE_CATEGORY_NAMES = ["api-server", "kinds", "rights", "agent", "gateway", "paths"] as const;
 export type KubeCategoryName = (typeof KUBE_CATEGORY_NAMES)[number];
 
 /** The value of --category; throws HSA1001. */

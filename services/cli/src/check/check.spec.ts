@@ -85,6 +85,7 @@ const agentRoutes = (): Routes => ({
   "GET /v1/federation": federation,
   "GET /v1/status": status(),
   "GET /v1/proxies": items(proxy),
+  "GET /v1/paths": items({ to: "hub", host: "h", port: 8443, result: "passes" }),
 });
 
 let hub: FakeApi;
@@ -109,7 +110,7 @@ describe("hansa check", () => {
     const { status: exit, json } = await here.run("check");
     expect(findings(json)).toEqual([]);
     expect(json).toMatchObject({ apiVersion: "hansa/v1", kind: "CheckReport", success: true });
-    expect(json.categories).toHaveLength(9);
+    expect(json.categories).toHaveLength(10);
     expect(exit).toBe(0);
   });
 

@@ -9,7 +9,7 @@ import type { Facts } from "./facts.ts";
 import { gather } from "./gather.ts";
 import { judgeGateways, judgeProxies, judgeServices } from "./judge-data-plane.ts";
 import { judgeLog } from "./judge-log.ts";
-import { judgeBus, judgeClock, judgeContext, judgeHub } from "./judge-reach.ts";
+import { judgeBus, judgeClock, judgeContext, judgeHub, judgePaths } from "./judge-reach.ts";
 import { judgeTrust } from "./judge-trust.ts";
 import { type Category, type Check, reportData, reportText, succeeds } from "./report.ts";
 
@@ -20,6 +20,7 @@ export const JUDGES: Readonly<Record<CategoryName, (facts: Facts) => Check[]>> =
   trust: judgeTrust,
   log: judgeLog,
   gateways: judgeGateways,
+  paths: judgePaths,
   proxies: judgeProxies,
   services: judgeServices,
   clock: judgeClock,

@@ -84,6 +84,16 @@ export interface AgentFacts {
     | null;
   readonly fold: FoldFacts | null;
   readonly proxies: readonly ProxyFacts[] | null;
+  readonly paths: readonly PathFacts[] | null;
+}
+
+/** A way that an agent has looked at. */
+export interface PathFacts {
+  /** `hub`, `nats`, or a cluster. */
+  readonly to: string;
+  readonly address: string;
+  /** Packets of full size are lost on it. */
+  readonly isNarrow: boolean;
 }
 
 export interface Member {

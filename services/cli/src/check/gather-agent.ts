@@ -3,7 +3,7 @@ import { type ApiTarget, callApi } from "@hansa/identity";
 import { writerOf } from "../mesh/agents.ts";
 import { readProxy } from "../mesh/proxies.ts";
 import { answerOf, list, number, object, READ_TIMEOUT_MS, strings, text } from "../shell/api.ts";
-import type { AgentFacts } from "./facts.ts";
+import type { AgentFacts, PathFacts } from "./facts.ts";
 import { readFold } from "./gather-fold.ts";
 import { orNull, probe } from "./probe.ts";
 
@@ -21,7 +21,11 @@ export async function agentFacts(
       known.status === 200 ? await orNull(callApi(target, { path, timeoutMs: READ_TIMEOUT_MS })) : null;
     return answer === null ? null : answerOf(answer, cluster).data;
   };
-  const [proxies, clusters] = await Promise.all([read("/v1/proxies"), read("/v1/clusters?limit=1000")]);
+  const [proxies, clusters, paths] = await Promise.all([
+    read("/v1/proxies"),
+    read("/v1/clusters?limit=1000"),
+    read("/v1/paths"),
+  ]);
   const answers = known.status === 200;
   const data = object(known.body.data);
   const source = object(data.source);
@@ -43,9 +47,17 @@ export async function agentFacts(
       : null,
     svids: answers ? certificates(object(data.certificates)) : null,
     fold: answers ? readFold(data, list(clusters?.items), names) : null,
+    paths: paths === null ? null : pathFacts(paths),
     proxies: proxies === null ? null : list(proxies.items).map((raw) => proxyFacts(cluster, raw)),
   };
 }
+
+export const pathFacts = ({ items }: Readonly<Record<string, unknown>>): PathFacts[] =>
+  list(items).map(({ to, host, port, result }) => ({
+    to: text(to),
+    address: `${text(host)} port ${number(port) ?? "?"}`,
+    isNarrow: result === "narrow",
+  }));
 
 function certificates({ ca, svids }: Readonly<Record<string, unknown>>): NonNullable<AgentFacts["svids"]> {
   const root = number(object(ca).notAfterMs);

@@ -1,7 +1,7 @@
 /** Categories context, hub, bus and clock: can everybody be reached, and do their clocks agree? Pure. */
 import { type Code, isCode } from "@hansa/core";
 import { duration } from "../shell/output.ts";
-import { type AgentFacts, answering, type Facts, present, type Reach } from "./facts.ts";
+import { type AgentFacts, answering, type Facts, type PathFacts, present, type Reach } from "./facts.ts";
 import { type Check, fail, none, ok, warn } from "./report.ts";
 
 const LAG_WARN_RECORDS = 500;
@@ -121,6 +121,23 @@ export function judgeBus(facts: Facts): Check[] {
     }
   return checks.length > 0 ? checks : [unknown("somebody says whether NATS is up")];
 }
+
+export function judgePaths({ agents }: Facts): Check[] {
+  const checks = answering(agents).flatMap(({ cluster, paths }) =>
+    paths === null ? [] : [pathCheck(`${cluster}'s agent`, paths)],
+  );
+  return checks.length > 0 ? checks : [unknown("packets of full size pass")];
+}
+
+export const pathCheck = (who: string, paths: readonly PathFacts[]): Check =>
+  none(
+    `packets of full size pass from ${who} to hub, NATS and gateways`,
+    paths
+      .filter(({ isNarrow }) => isNarrow)
+      .map(({ to, address }) => `they are lost on the way to ${to} at ${address}`),
+    "HSA1013",
+    "hansa explain HSA1013",
+  );
 
 export const unknown = (description: string): Check =>
   warn(

@@ -37,6 +37,7 @@ const agent = (cluster: string): AgentFacts => ({
     },
   ],
   fold: fold(),
+  paths: [{ to: "hub", address: "hub.example.com port 8443", isNarrow: false }],
   proxies: [
     {
       id: "gateway/gw",
@@ -248,6 +249,20 @@ const BREAKS: readonly (readonly [string, Change, CategoryName, Code, "fail" | "
     links(({ from }) => (from === "us" ? { selfDoubt: true } : {})),
     "gateways",
     "HSA4003",
+    "warn",
+  ],
+  [
+    "a path loses packets of full size",
+    us((one) => ({ paths: (one.paths ?? []).map((path) => ({ ...path, isNarrow: true })) })),
+    "paths",
+    "HSA1013",
+    "fail",
+  ],
+  [
+    "no agent has looked at paths",
+    (facts) => ({ agents: facts.agents.map((one) => ({ ...one, paths: null })) }),
+    "paths",
+    "HSA1012",
     "warn",
   ],
   [

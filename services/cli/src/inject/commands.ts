@@ -8,7 +8,7 @@ export function addInjectCommands(program: Command): void {
     summary: "put sidecars into the pods of a manifest, as the webhook would",
     options: [
       ["-f, --file <file>", "manifest (YAML, any number of documents)"],
-      ["--settings <file>", "cluster, images, agent and bundle (YAML), as `bundlePem`, `proxyImage`, …"],
+      ["--settings <file>", "cluster, images and agent (YAML), as `proxyImage`, …"],
       ["--diff", "show what changes instead of the manifest"],
       ["--all", "inject pods that say nothing, as in a namespace that opts in"],
     ],

@@ -12,7 +12,6 @@ const settings: InjectSettings = {
   proxyImage: "envoy",
   rulesImage: "hansa",
   agent: { host: "hansa-agent.hansa-system.svc", port: 15_010 },
-  bundlePem: "PEM\n",
   excludeOutboundCidrs: ["10.96.0.1/32"],
 };
 const template = {

@@ -77,7 +77,7 @@ function readObjects(file: string): readonly Json[] {
 }
 
 /** Text fields of the settings; `agent` and `excludeOutboundCidrs` beside them. */
-const TEXTS = ["cluster", "proxyImage", "rulesImage", "bundlePem"] as const;
+const TEXTS = ["cluster", "proxyImage", "rulesImage"] as const;
 
 function readSettings(file: string): InjectSettings {
   let given: unknown;

@@ -2,6 +2,8 @@
 import { isHansaError } from "@hansa/core";
 import { callApi } from "@hansa/identity";
 import type { Resource } from "@hansa/kube";
+import type { PathFacts } from "../check/facts.ts";
+import { pathFacts } from "../check/gather-agent.ts";
 import { answerOf, list, object, strings, text } from "../shell/api.ts";
 import type { KubeDoor } from "./door.ts";
 import { readBase } from "./installation.ts";
@@ -22,6 +24,8 @@ export interface KubeFacts {
   /** What it says itself; an error's text where it does not. */
   readonly says: { readonly notReady: readonly string[]; readonly isWriter: boolean } | string;
   readonly lease: { readonly holder: string; readonly ageMs: number } | undefined;
+  /** Ways that it has looked at; undefined where it does not answer. */
+  readonly paths: readonly PathFacts[] | undefined;
   readonly gateway: { readonly configured: string; readonly service: string; readonly type: string };
 }
 
@@ -37,13 +41,14 @@ const SERVICES: Resource = { group: "", version: "v1", plural: "services", names
 export async function kubeFacts(door: KubeDoor): Promise<KubeFacts> {
   const { config } = await mustBeInstalled(door);
   const own = { namespace: NAMESPACE, name: AGENT };
-  const [server, kindsMissing, clusterRole, role, agent, says, lease, service] = await Promise.all([
+  const [server, kindsMissing, clusterRole, role, agent, says, paths, lease, service] = await Promise.all([
     serverFacts(door),
     missingKinds(door),
     door.read({ resource: rbac("clusterroles", false), name: AGENT }),
     door.read({ resource: rbac("roles", true), ...own }),
     agentState(door),
     ownAccount(door),
+    agentPaths(door),
     door.read({ resource: LEASES, ...own }),
     door.read({ resource: SERVICES, namespace: NAMESPACE, name: GATEWAY_SERVICE }),
   ]);
@@ -55,6 +60,7 @@ export async function kubeFacts(door: KubeDoor): Promise<KubeFacts> {
     granted: new Set([...grantsOf(clusterRole?.rules), ...grantsOf(role?.rules)]),
     agent,
     says,
+    paths,
     lease:
       lease === undefined
         ? undefined
@@ -99,6 +105,16 @@ export const grantsOf = (rules: unknown): string[] =>
 
 export const rightText = (verb: string, resource: string, group: string): string =>
   `${verb} ${resource}${group === "" ? "" : `.${group}`}`;
+
+/** undefined where it does not answer. */
+export async function agentPaths(door: KubeDoor): Promise<PathFacts[] | undefined> {
+  try {
+    return pathFacts(answerOf(await callApi(agentTarget(door), { path: "/v1/paths" }), "agent").data);
+  } catch (error) {
+    if (!isHansaError(error)) throw error;
+    return undefined;
+  }
+}
 
 async function ownAccount(door: KubeDoor): Promise<KubeFacts["says"]> {
   try {

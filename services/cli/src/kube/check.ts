@@ -1,6 +1,7 @@
 /** Categories of `hansa check --context`: is the cluster, what is installed in it, and its agent as they have to be? Pure. */
 import { AGENT_RULES } from "@hansa/kube";
 import { KUBE_CATEGORY_NAMES, type KubeCategoryName } from "../check/categories.ts";
+import { pathCheck, unknown } from "../check/judge-reach.ts";
 import { type Category, type Check, fail, none, ok, warn } from "../check/report.ts";
 import { type KubeFacts, rightText } from "./check-facts.ts";
 
@@ -33,6 +34,9 @@ const JUDGES: Readonly<Record<KubeCategoryName, (facts: KubeFacts) => Check[]>> 
     ),
   ],
   agent: judgeAgent,
+  paths: ({ paths }) => [
+    paths === undefined ? unknown("packets of full size pass") : pathCheck("the agent", paths),
+  ],
   gateway: ({ gateway, context }) => [
     ["", gateway.configured].includes(gateway.service) || gateway.configured === ""
       ? ok("other clusters are told the address that the gateway has")

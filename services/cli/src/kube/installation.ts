@@ -188,11 +188,11 @@ export const WEBHOOK: Manifest = {
   metadata: { name: "hansa-sidecars" },
 };
 
-/** So is this, for gateways (services/agent/src/proxy/door/bundle-map.ts). */
-export const BUNDLE_MAP: Manifest = {
+/** So is this, for gateways (services/agent/src/webhook/roots.ts). */
+export const ROOTS: Manifest = {
   apiVersion: "v1",
   kind: "ConfigMap",
-  metadata: { name: "hansa-agent-ca", namespace: NAMESPACE },
+  metadata: { name: "hansa-roots", namespace: NAMESPACE },
 };
 
 export const joinSecret = (token: string): Manifest => ({

@@ -15,6 +15,7 @@ import { durationOption } from "../shell/moment.ts";
 import { say, table } from "../shell/output.ts";
 import type { Action } from "../shell/program.ts";
 import { type Applied, apply, established, remove } from "./apply.ts";
+import { agentPaths } from "./check-facts.ts";
 import { dnsAddress, forwardClusterSet, stanza } from "./cluster-dns.ts";
 import { type KubeDoor, openDoor } from "./door.ts";
 import { agentObjects, type Base, isBefore, joinSecret, readBase } from "./installation.ts";
@@ -98,6 +99,8 @@ async function install({ door, base, settings, token, deadline }: Install) {
   await ready(door, settings, deadline);
   await remove(door, [joinSecret("")], deadline);
   say(`${settings.cluster}'s agent is ready; measuring the way to the other clusters`);
+  for (const { to, address: at, isNarrow } of (await agentPaths(door)) ?? [])
+    if (isNarrow) say(`--  path: packets of full size are lost on the way to ${to} at ${at} (HSA1013)`);
   const target = agentTarget(door);
   const trips = await verified(target, { cluster: settings.cluster, gateway: "gw" }, [], deadline);
   return report(door, settings, { address: address || "its nodes", dns }, applied, trips);

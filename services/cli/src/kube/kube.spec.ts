@@ -6,7 +6,7 @@ import { agentObjects, readBase } from "./installation.ts";
 import { answerIn, podReason } from "./installed.ts";
 import { isKubeContext } from "./names.ts";
 import { resourceOf } from "./objects.ts";
-import { clockFinding, mustPass, versionFinding, wantedRights } from "./preflight.ts";
+import { clockFinding, mustPass, reachFinding, versionFinding, wantedRights } from "./preflight.ts";
 import { balancerAddress, settingsOf } from "./settings.ts";
 
 const base = readBase();
@@ -205,6 +205,15 @@ describe("before anything is changed", () => {
     expect([versionFinding("v1.30.0+k3s1").ok, versionFinding("v1.36.3").ok]).toEqual([true, true]);
     expect(clockFinding(301_000)).toMatchObject({ ok: false, message: expect.stringContaining("ahead") });
     expect([clockFinding(-299_000).ok, clockFinding(900).ok]).toEqual([true, true]);
+  });
+
+  it("a path that loses packets of full size is told, and left to the user: the cluster may have another", () => {
+    expect(reachFinding("hub", "https://h", { kind: "passes" })).toMatchObject({
+      ok: true,
+      message: "https://h",
+    });
+    const narrow = reachFinding("hub", "https://h", { kind: "narrow" });
+    expect(narrow).toMatchObject({ ok: false, isAdvice: true, message: expect.stringContaining("HSA1013") });
   });
 
   it("all findings are told at once, advice aside", () => {

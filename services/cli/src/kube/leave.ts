@@ -12,7 +12,7 @@ import type { Action, Shell } from "../shell/program.ts";
 import { remove } from "./apply.ts";
 import { unforwardClusterSet } from "./cluster-dns.ts";
 import { openDoor } from "./door.ts";
-import { BUNDLE_MAP, isBefore, joinSecret, readBase, WEBHOOK } from "./installation.ts";
+import { isBefore, joinSecret, ROOTS, readBase, WEBHOOK } from "./installation.ts";
 import { mustBeInstalled } from "./installed.ts";
 import { AGENT, NAMESPACE } from "./place.ts";
 
@@ -46,7 +46,7 @@ export const action: Action = async (shell, [name], options) => {
     const objects = [
       ...agent.filter((one) => !isBefore(one)),
       WEBHOOK,
-      BUNDLE_MAP,
+      ROOTS,
       joinSecret(""),
       ...agent.filter(isBefore),
     ];

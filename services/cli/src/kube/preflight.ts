@@ -1,6 +1,6 @@
 /** What has to hold before anything is installed: looked at all at once, so that one run tells everything that is missing. */
-import { connect } from "node:net";
-import { HansaError } from "@hansa/core";
+import { HansaError, systemTimers } from "@hansa/core";
+import { type PathResult, pathTo, probePath } from "@hansa/identity";
 import { AGENT_RULES, problemError, type Resource } from "@hansa/kube";
 import { list, object, text } from "../shell/api.ts";
 import { duration } from "../shell/output.ts";
@@ -178,28 +178,22 @@ async function storageFindings(door: KubeDoor, { ephemeral, storageClass }: Sett
 /** From this machine: the cluster may see more or less. */
 async function reachFindings({ hub, nats }: Settings): Promise<Finding[]> {
   return await Promise.all(
-    [hub, ...nats].map(async (url) => {
-      const ok = await reaches(url);
-      const message = ok ? url : `${url} does not answer this machine; the cluster may reach it all the same`;
-      return { check: url === hub ? "hub" : "nats", ok, message, isAdvice: true };
-    }),
+    [hub, ...nats].map(async (url) =>
+      reachFinding(
+        url === hub ? "hub" : "nats",
+        url,
+        await probePath({ ...pathTo(url), timeoutMs: REACH_TIMEOUT_MS }, systemTimers),
+      ),
+    ),
   );
 }
 
-function reaches(url: string): Promise<boolean> {
-  const { hostname, port, protocol } = new URL(url);
-  return new Promise((resolve) => {
-    const socket = connect({
-      host: hostname.replace(/^\[|\]$/g, ""),
-      port: Number(port || (protocol === "https:" ? 443 : 4222)),
-      timeout: REACH_TIMEOUT_MS,
-    });
-    const end = (ok: boolean): void => {
-      socket.destroy();
-      resolve(ok);
-    };
-    socket.once("connect", () => end(true));
-    socket.once("timeout", () => end(false));
-    socket.once("error", () => end(false));
-  });
+export function reachFinding(check: string, url: string, found: PathResult): Finding {
+  const message = {
+    passes: () => url,
+    narrow: () =>
+      `${url} answers, but packets of full size from this machine are lost on the way (HSA1013); the cluster may have another way`,
+    silent: () => `${url} does not answer this machine; the cluster may reach it all the same`,
+  }[found.kind]();
+  return { check, ok: found.kind === "passes", message, isAdvice: true };
 }

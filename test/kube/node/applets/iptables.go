@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"strconv"
@@ -24,7 +25,7 @@ func restoreIPv6(args []string) error { return restore(nftables.TableFamilyIPv6,
 // builtIn are the chains that each table has, and where packets meet them.
 var builtIn = map[string]map[string]*nftables.ChainHook{
 	"nat":    {"PREROUTING": nftables.ChainHookPrerouting, "OUTPUT": nftables.ChainHookOutput},
-	"filter": {"INPUT": nftables.ChainHookInput},
+	"filter": {"INPUT": nftables.ChainHookInput, "OUTPUT": nftables.ChainHookOutput},
 }
 
 type restorer struct {
@@ -131,6 +132,8 @@ func (r *restorer) part(option, value string) ([]expr.Any, error) {
 		return nil, nil
 	case "-i lo":
 		return equal(&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1}, append([]byte("lo"), make([]byte, 14)...)), nil
+	case "-o lo":
+		return equal(&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 1}, append([]byte("lo"), make([]byte, 14)...)), nil
 	case "--syn ":
 		// SYN alone of FIN, SYN, RST and ACK.
 		flags := &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 13, Len: 1}
@@ -152,7 +155,7 @@ func (r *restorer) part(option, value string) ([]expr.Any, error) {
 		bytes := binary.BigEndian.AppendUint16(nil, uint16(port))
 		return []expr.Any{&expr.Immediate{Register: 1, Data: bytes}, &expr.Redir{RegisterProtoMin: 1}}, err
 	case "-d":
-		return destination(value)
+		return destination(value, r.family)
 	case "-j":
 		return r.jump(value)
 	}
@@ -172,18 +175,20 @@ func (r *restorer) jump(target string) ([]expr.Any, error) {
 	return nil, fmt.Errorf("unknown target %s", target)
 }
 
-func destination(text string) ([]expr.Any, error) {
+func destination(text string, family nftables.TableFamily) ([]expr.Any, error) {
 	prefix, err := netip.ParsePrefix(text)
-	if err != nil || !prefix.Addr().Is4() {
-		return nil, fmt.Errorf("%q is no IPv4 range", text)
+	if err != nil || prefix.Addr().Is4() != (family == nftables.TableFamilyIPv4) {
+		return nil, fmt.Errorf("%q is no range of the table's family", text)
 	}
-	mask := binary.BigEndian.AppendUint32(nil, ^uint32(0)<<(32-prefix.Bits()))
-	if prefix.Bits() == 0 {
-		mask = make([]byte, 4)
+	// Where each header has its destination.
+	offset, length := uint32(16), uint32(4)
+	if family == nftables.TableFamilyIPv6 {
+		offset, length = 24, 16
 	}
+	mask := net.CIDRMask(prefix.Bits(), int(length)*8)
 	return []expr.Any{
-		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: 16, Len: 4},
-		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: mask, Xor: make([]byte, 4)},
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: length},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: length, Mask: mask, Xor: make([]byte, length)},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: prefix.Masked().Addr().AsSlice()},
 	}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -89,8 +90,10 @@ func enterRoot(spec Spec) error {
 		}
 	}
 	for _, path := range append(private, "/run", "/") {
-		if !spec.ReadOnlyRoot {
-			break
+		// Where a volume is, it hides what the root has there.
+		isVolume := slices.ContainsFunc(spec.Mounts, func(mount Mount) bool { return filepath.Clean(mount.Target) == path })
+		if !spec.ReadOnlyRoot || isVolume {
+			continue
 		}
 		if err := unix.Mount("", path, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""); err != nil {
 			return fmt.Errorf("read-only %s: %w", path, err)

@@ -39,6 +39,9 @@ func New() (*Lab, error) {
 	if err := up(links, "lo"); err != nil {
 		return nil, err
 	}
+	if err := sysctlIPv6(space, ipv6Settings, ipv6Forwarding); err != nil {
+		return nil, err
+	}
 	return lab, sysctl(space, forwarding)
 }
 
@@ -85,6 +88,9 @@ func (l *Lab) connect(pod *netns.Netns, address, gateway netip.Addr) error {
 	l.next++
 	name := fmt.Sprintf("pod%d", l.next)
 	l.mu.Unlock()
+	if err := sysctlIPv6(pod, ipv6Settings); err != nil {
+		return err
+	}
 	pair := &netlink.Veth{
 		LinkAttrs:     netlink.LinkAttrs{Name: name, MTU: 1500},
 		PeerName:      "eth0",
@@ -110,6 +116,13 @@ func (l *Lab) connect(pod *netns.Netns, address, gateway netip.Addr) error {
 	}
 	route := &netlink.Route{LinkIndex: outer.Attrs().Index, Dst: host(address), Scope: netlink.SCOPE_LINK}
 	if err := l.links.RouteAdd(route); err != nil {
+		return err
+	}
+	eth0, err := inner.LinkByName("eth0")
+	if err != nil {
+		return err
+	}
+	if err := connectIPv6(l.links, inner, outer, eth0, address); err != nil {
 		return err
 	}
 	// As container runtimes set it, so that a pod's root needs no capability for port 80.

@@ -12,7 +12,7 @@ import {
   type ServicePort,
 } from "@hansa/events";
 import { parseAddress } from "@hansa/model";
-import type { PodObject, ServiceObject, SliceEndpoint, SliceObject } from "./objects.ts";
+import type { PodObject, SliceEndpoint, SliceObject } from "./objects.ts";
 
 /** Port on which an injected proxy takes mTLS. */
 export const MESH_PORT = 15_006;
@@ -46,7 +46,6 @@ export interface ServiceEndpoints {
 }
 
 export function endpointsOf(
-  service: ServiceObject,
   ports: readonly ServicePort[],
   slices: readonly SliceObject[],
   podOf: (namespace: string, name: string) => PodObject | undefined,
@@ -62,14 +61,16 @@ export function endpointsOf(
       }
   const endpoints = new Map<string, EndpointValue>();
   for (const address of [...byAddress.keys()].sort())
-    endpoints.set(address, endpointValue(address, byAddress.get(address)!, service, ports, place));
+    endpoints.set(address, endpointValue(address, byAddress.get(address)!, ports, place));
   const values = [...endpoints.values()];
+  const dialed = new Set(values.filter(isMeshed).map(({ workload }) => workload));
   const pods = [...byAddress.values()].flat().flatMap(({ pod }) => (pod === undefined ? [] : [pod]));
   return {
     endpoints,
     loads: loadsOf(values, place.gatewayMode === true && !values.some(isMeshed)),
     serviceAccounts: [...new Set(pods.map(({ serviceAccount }) => serviceAccount))].sort(),
-    unmeshedCount: values.filter((value) => !isMeshed(value)).length,
+    // Of a dual-stack pod one address is dialled.
+    unmeshedCount: values.filter((value) => !isMeshed(value) && !dialed.has(value.workload)).length,
   };
 }
 
@@ -86,15 +87,14 @@ const byWorth = (a: Found, b: Found): number =>
 function endpointValue(
   address: string,
   found: Found[],
-  service: ServiceObject,
   ports: readonly ServicePort[],
   place: EndpointPlace,
 ): EndpointValue {
   found.sort(byWorth);
   const { endpoint, pod, slice } = found[0]!;
   const appPorts = appPortsOf(found, ports);
-  // A dual-stack pod has an address in each family; the mesh counts and dials it once, by the Service's first.
-  const isDialed = pod?.meshed === true && slice.family === (service.ipFamilies[0] ?? slice.family);
+  // A dual-stack pod has an address in each family. Its proxy takes IPv4 alone; what comes by IPv6 its rules refuse.
+  const isDialed = pod?.meshed === true && slice.family === "IPv4";
   const meshed = ports.filter(
     (port) => port.transport === undefined && appPorts[portKeyOf(port)] !== undefined,
   );

@@ -3,7 +3,7 @@
  * what the API server did not check is judged where facts are made of it.
  */
 import type { IpFamily, Transport } from "@hansa/events";
-import { INBOUND_MODE, PROXY_LABEL } from "@hansa/inject";
+import { INBOUND_MODE, INJECT, PROXY_LABEL } from "@hansa/inject";
 import { flag, type Json, list, member, number, record, string, stringList, strings } from "./json.ts";
 
 export interface NamedObject {
@@ -68,6 +68,8 @@ export interface PodObject extends NamedObject {
 
 export interface NamespaceObject {
   readonly inbound?: string;
+  /** Its pods may have sidecars: it is labelled. */
+  readonly injects?: true;
 }
 
 export interface ConditionObject {
@@ -187,8 +189,12 @@ function projectEndpoint(endpoint: unknown): SliceEndpoint {
   };
 }
 
-export const projectNamespace = (object: Json): NamespaceObject =>
-  inboundIn(strings(record(object, "metadata"), "labels"));
+/** undefined: nothing can be made in it any more. */
+export function projectNamespace(object: Json): NamespaceObject | undefined {
+  if (isGoing(object)) return undefined;
+  const labels = strings(record(object, "metadata"), "labels");
+  return { ...inboundIn(labels), ...(labels[INJECT] === undefined ? {} : { injects: true }) };
+}
 
 const inboundIn = ({ [INBOUND_MODE]: inbound }: Readonly<Record<string, string>>): NamespaceObject =>
   inbound === undefined ? {} : { inbound };

@@ -144,19 +144,23 @@ describe("endpoints", () => {
     expect(value(facts, "load/shop/pay/http/eu-west-1/-")).toMatchObject({ healthy: 1 });
   });
 
-  it("of a dual-stack pod are counted once, by the Service's first family", () => {
-    const facts = factsOf({
-      service: serviceJson({ spec: { ipFamilies: ["IPv6", "IPv4"] } }),
-      slices: [
-        sliceJson([endpointJson("p1", "10.0.0.1")]),
-        sliceJson([endpointJson("p1", "fd00::1")], { name: "pay-x2", body: { addressType: "IPv6" } }),
-      ],
-      pods: [podJson("p1")],
-    });
-    expect(value(facts, "load/shop/pay/http/eu-west-1/b")).toMatchObject({ healthy: 1, total: 1 });
-    expect(value(facts, "endpoint/shop/pay/10.0.0.1")).toMatchObject({ ports: {} });
-    expect(value(facts, "endpoint/shop/pay/fd00::1")).toMatchObject({ ports: { http: 15_006 } });
-  });
+  it.each([[["IPv6", "IPv4"]], [["IPv4", "IPv6"]]])(
+    "of a dual-stack pod of a Service of %j are counted once, by the family that its proxy takes",
+    (ipFamilies) => {
+      const facts = factsOf({
+        service: serviceJson({ spec: { ipFamilies } }),
+        slices: [
+          sliceJson([endpointJson("p1", "10.0.0.1")]),
+          sliceJson([endpointJson("p1", "fd00::1")], { name: "pay-x2", body: { addressType: "IPv6" } }),
+        ],
+        pods: [podJson("p1")],
+      });
+      expect(value(facts, "load/shop/pay/http/eu-west-1/b")).toMatchObject({ healthy: 1, total: 1 });
+      expect(value(facts, "endpoint/shop/pay/10.0.0.1")).toMatchObject({ ports: { http: 15_006 } });
+      expect(value(facts, "endpoint/shop/pay/fd00::1")).toMatchObject({ ports: {} });
+      expect(facts.unmeshedCount).toBe(0);
+    },
+  );
 
   it("named by two slices are one, with the ports of both; ready if one says so", () => {
     const slices = [

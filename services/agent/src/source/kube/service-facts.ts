@@ -54,7 +54,7 @@ export function serviceFacts(parts: ServiceParts, place: KubePlace): ServiceFact
   if (problem !== undefined || service === undefined)
     return refused(problem?.reason ?? "NoService", problem?.message ?? "");
   const ports = service.ports.map(meshPort);
-  const found = endpointsOf(service, ports, slices, podOf, place);
+  const found = endpointsOf(ports, slices, podOf, place);
   if (found.serviceAccounts.length > SERVICE_ACCOUNTS_MAX)
     return refused(
       "TooManyServiceAccounts",
