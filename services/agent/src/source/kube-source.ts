@@ -65,7 +65,7 @@ export class KubeSource {
   readonly facts: KubeFacts;
   readonly policies: PolicyFacts;
   readonly #options: KubeSourceOptions;
-  readonly #reflectors: readonly Reflector<unknown>[];
+  readonly reflectors: readonly Reflector<unknown>[];
   readonly #services: Reflector<unknown>;
   /** Address → Service that has it as ClusterIP. */
   readonly #clusterIps = new Map<string, string>();
@@ -88,7 +88,7 @@ export class KubeSource {
       configuredGateways,
     });
     this.#services = this.#objects("service", SERVICES, projectService, expected);
-    this.#reflectors = [
+    this.reflectors = [
       this.#services,
       this.#objects("slice", ENDPOINT_SLICES, projectSlice, {
         ...expected,
@@ -104,9 +104,8 @@ export class KubeSource {
     return this.#isRead;
   }
 
-  get status(): SourceStatus {
-    const problems = this.#reflectors.flatMap(({ problem }) => problem?.message ?? []);
-    return { file: this.#options.name, version: this.#options.version, loadedMs: this.#loadedMs, problems };
+  get status(): Pick<SourceStatus, "file" | "version" | "loadedMs"> {
+    return { file: this.#options.name, version: this.#options.version, loadedMs: this.#loadedMs };
   }
 
   /** A Service of the cluster has this address. */
@@ -115,11 +114,11 @@ export class KubeSource {
   }
 
   start(): void {
-    for (const reflector of this.#reflectors) reflector.start();
+    for (const reflector of this.reflectors) reflector.start();
   }
 
   stop(): void {
-    for (const reflector of this.#reflectors) reflector.stop();
+    for (const reflector of this.reflectors) reflector.stop();
   }
 
   #objects<T>(
@@ -192,7 +191,7 @@ export class KubeSource {
   }
 
   #flush(): void {
-    if (!this.#reflectors.every(({ synced }) => synced)) return;
+    if (!this.reflectors.every(({ synced }) => synced)) return;
     const { ports, onFacts, onChanges } = this.#options;
     const changes = this.facts.take();
     const policies = this.policies.take();
