@@ -17,6 +17,7 @@ const long = [
   ...["control-plane", "credentials", "dns", "join", "mcs", "outages", "reflector", "requests"].map(
     (name) => `test/kube/${name}.spec.ts`,
   ),
+  "test/kube/faults/**/*.spec.ts",
 ];
 
 // In the order in which they run: what is quick to tell comes first.
