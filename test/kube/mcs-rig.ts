@@ -184,12 +184,12 @@ export const serviceExport = (name: string, spec: object = {}, annotations: obje
 export const slice = (of: string, addresses: readonly string[]) => ({
   apiVersion: "discovery.k8s.io/v1",
   kind: "EndpointSlice",
-  metadata: metadata(`${of}-manual`, { labels: { "kubernetes.io/service-name": of } }),
+  metadata: metadata(`${of}-manual`, { labels: { "kubernetes.io/service-name": nameOf(of) } }),
   addressType: "IPv4",
   ports: [{ name: "tcp", port: 4242, protocol: "TCP" }],
   endpoints: addresses.map((address, index) => ({
     addresses: [address],
-    hostname: `${of}-${index}`,
+    hostname: `${nameOf(of)}-${index}`,
     conditions: { ready: true },
   })),
 });

@@ -34,7 +34,7 @@ export async function servedMcsVersion(asking: Asking): Promise<McsVersion | und
   return await untilServed(asking, async () => {
     let problem = "";
     for (const version of VERSIONS) {
-      const found = await look(asking, serviceExports(version));
+      const found = await look(asking, serviceExports(version), VERSIONS);
       if (found.is === "served") return { found: version };
       problem = found.problem;
       // Only what is not served is a reason to ask for an older one.
@@ -70,7 +70,11 @@ type Look =
   | { readonly is: "served"; readonly problem: "" }
   | { readonly is: "absent" | "other-version" | "unknown"; readonly problem: string };
 
-async function look({ client, access, ports }: Asking, resource: Resource): Promise<Look> {
+async function look(
+  { client, access, ports }: Asking,
+  resource: Resource,
+  known: readonly string[] = [resource.version],
+): Promise<Look> {
   const answer = await client.send({ method: "GET", target: { resource }, query: { limit: "1" } });
   if (answer.ok) return { is: "served", problem: "" };
   const { problem } = answer;
@@ -81,10 +85,9 @@ async function look({ client, access, ports }: Asking, resource: Resource): Prom
   if (isProblem(versions))
     return { is: "unknown", problem: `${codeOf(versions)} ${kind}: ${versions.message}` };
   if (versions.length === 0) return { is: "absent", problem: `HSA7005 ${kind}: is not there` };
-  const shown = versions.join(", ");
   return {
     is: "other-version",
-    problem: `HSA7005 ${kind}: is served as ${shown} alone, and this agent reads ${resource.version}`,
+    problem: `HSA7005 ${kind}: is served as ${versions.join(", ")} alone, and this agent reads ${known.join(", ")}`,
   };
 }
 
