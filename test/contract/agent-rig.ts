@@ -138,6 +138,12 @@ export class AgentRig {
     await this.agent(name);
   }
 
+  pidOf(name: Name): number {
+    const agent = this.#agents.get(name);
+    if (agent === undefined) throw new Error(`no agent of ${name} was started`);
+    return agent.pid;
+  }
+
   async metrics(name: Name): Promise<string> {
     const { url, caPem, token } = this.target(name);
     return await new Promise((resolve, reject) => {

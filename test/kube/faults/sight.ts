@@ -6,6 +6,8 @@ export interface AgentStatus {
   readonly source: { readonly problems: readonly string[]; readonly staleSinceMs?: number };
   readonly writer: { readonly elected: boolean; readonly synced: boolean; readonly outbox: number };
   readonly notReady: readonly string[];
+  readonly digest: string;
+  readonly findings: readonly { readonly code: string; readonly message: string }[];
 }
 
 export const statusOf = (rig: McsRig, name: Name): Promise<AgentStatus> =>
