@@ -133,8 +133,12 @@ export class AgentRig {
     return child;
   }
 
-  async restart(name: Name, how: "stop" | "kill" = "kill"): Promise<void> {
+  async end(name: Name, how: "stop" | "kill" = "kill"): Promise<void> {
     await this.#agents.get(name)?.[how]();
+  }
+
+  async restart(name: Name, how: "stop" | "kill" = "kill"): Promise<void> {
+    await this.end(name, how);
     await this.agent(name);
   }
 

@@ -49,7 +49,7 @@ export class McsRig {
     more: Readonly<Record<string, unknown>> = {},
     lab: Partial<KubeOptions> = {},
   ): Promise<McsRig> {
-    const [kube, agents] = await Promise.all([startKube({ ...lab, clusters: names }), AgentRig.start()]);
+    const [kube, agents] = await Promise.all([startKube({ clusters: names, ...lab }), AgentRig.start()]);
     const rig = new McsRig(kube, agents, names);
     await Promise.all(names.map((name) => kube.cluster(name).apply(kinds())));
     for (const name of names) {

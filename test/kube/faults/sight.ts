@@ -7,6 +7,7 @@ export interface AgentStatus {
   readonly writer: { readonly elected: boolean; readonly synced: boolean; readonly outbox: number };
   readonly notReady: readonly string[];
   readonly digest: string;
+  readonly bus: { readonly up: boolean; readonly refusal: string };
   readonly findings: readonly { readonly code: string; readonly message: string }[];
 }
 

@@ -145,13 +145,7 @@ it("ends a snapshot with the readers' digest also where more was taken away mean
     if (next === null) return false;
     streamSeq += 1;
     writer.stored(streamSeq);
-    fed.apply({
-      record: next.record,
-      account: eu.account,
-      lane: "ep",
-      streamSeq,
-      previousStreamSeq: streamSeq - 1,
-    });
+    fed.apply({ record: next.record, account: eu.account, lane: "ep" });
     ends.push(...fed.findings().map(({ code }) => code));
     return true;
   };

@@ -82,6 +82,8 @@ export interface AgentFacts {
   readonly clockOffsetMs: number | null;
   readonly fingerprint: string | null;
   readonly busUp: boolean | null;
+  /** Why NATS does not let it in; "" where it does, or does not answer. */
+  readonly busRefusal: string;
   readonly writer: string | null;
   readonly outbox: { readonly depth: number; readonly max: number } | null;
   readonly selfDoubt: boolean;

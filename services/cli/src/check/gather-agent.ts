@@ -26,7 +26,7 @@ export async function agentFacts(
   const data = object(known.body.data);
   const writer = object(data.writer);
   const depth = number(writer.outbox);
-  const { up } = object(data.bus);
+  const { up, refusal } = object(data.bus);
   return {
     cluster,
     reach: known.reach,
@@ -34,6 +34,7 @@ export async function agentFacts(
     clockOffsetMs: known.clockOffsetMs,
     fingerprint: text(data.fingerprint) || null,
     busUp: typeof up === "boolean" ? up : null,
+    busRefusal: text(refusal),
     writer: answers ? writerOf(data) : null,
     outbox: depth === null ? null : { depth, max: OUTBOX_MAX },
     selfDoubt: text(data.selfDoubt) !== "" && data.selfDoubt !== "none",

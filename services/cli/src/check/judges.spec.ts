@@ -24,6 +24,7 @@ const agent = (cluster: string): AgentFacts => ({
   clockOffsetMs: 100,
   fingerprint: "f1",
   busUp: true,
+  busRefusal: "",
   writer: "writing",
   outbox: { depth: 0, max: 100 },
   selfDoubt: false,
