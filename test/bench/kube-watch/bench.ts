@@ -28,7 +28,7 @@ const FULL = { slices: 1000, changes: 600, turns: 6 };
 const QUICK = { slices: 50, changes: 50, turns: 2 };
 const FIRST_SYNC_MS = 10_000;
 const HEAP_BYTES_MAX = 150;
-const FACTS_TIMES_MAX = 3;
+const FACTS_TIMES_MAX = 5;
 /** With its fact, which the log holds too. */
 const FACT_BYTES_MAX = 1500;
 
