@@ -20,7 +20,7 @@ import type { AgentConfig } from "./config.ts";
 import type { AgentCore } from "./core.ts";
 import { readJson, writeJson } from "./disk.ts";
 import type { Election } from "./log/writer-lock.ts";
-import { ClusterSetIps } from "./mcs/cluster-set-ips.ts";
+import { ClusterSetIps, recordedIps } from "./mcs/cluster-set-ips.ts";
 import type { ExportState } from "./mcs/conditions.ts";
 import type { EntryPlace } from "./mcs/entry.ts";
 import { type ImportIndex, Imports, type ServedImport, type ServiceName } from "./mcs/imports.ts";
@@ -287,7 +287,7 @@ export class Kubernetes implements ImportIndex {
       const known = actual.get(key);
       if (known?.ours === true) this.#ips.restore(key, ipsOf(known));
     }
-    for (const [key, ips] of Object.entries(recordOf(readJson(this.#options.ports.disk, IPS_FILE))))
+    for (const [key, ips] of Object.entries(recordedIps(readJson(this.#options.ports.disk, IPS_FILE))))
       this.#ips.restore(key, ips);
     this.#isRead = true;
     this.#refreshAll();
@@ -347,15 +347,4 @@ export class Kubernetes implements ImportIndex {
     this.#recorded = changeCount;
     writeJson(this.#options.ports.disk, IPS_FILE, this.#ips.record());
   }
-}
-
-/** From the disk: what is not a list of texts counts as nothing. */
-function recordOf(value: unknown): Record<string, readonly string[]> {
-  if (typeof value !== "object" || value === null) return {};
-  return Object.fromEntries(
-    Object.entries(value).filter(
-      (entry): entry is [string, string[]] =>
-        Array.isArray(entry[1]) && entry[1].every((item) => typeof item === "string"),
-    ),
-  );
 }

@@ -173,9 +173,8 @@ export class LaneWriter {
   }
 
   #beginSnapshot(first: readonly string[]): void {
-    const id = `${this.#epoch}.${this.#seq}`;
     const remaining = new Set([...first, ...this.#wanted.keys(), ...this.#pending.keys()]);
-    this.#snapshot = { id, remaining, begun: false };
+    this.#snapshot = { id: `${this.#epoch}.${this.#seq}`, remaining, begun: false };
   }
 
   /** True until the last requested snapshot is in a record. */

@@ -137,3 +137,14 @@ function hashOf(text: string): number {
     hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193) >>> 0;
   return hash;
 }
+
+/** What `record` gave, from a disk: what is not a list of texts counts as nothing. */
+export function recordedIps(value: unknown): Record<string, readonly string[]> {
+  if (typeof value !== "object" || value === null) return {};
+  return Object.fromEntries(
+    Object.entries(value).filter(
+      (entry): entry is [string, string[]] =>
+        Array.isArray(entry[1]) && entry[1].every((item) => typeof item === "string"),
+    ),
+  );
+}
