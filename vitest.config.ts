@@ -18,6 +18,7 @@ const long = [
     "control-plane",
     "credentials",
     "dns",
+    "faults/**/*",
     "gateway-dns",
     "gateway-pods",
     "hub-chart",

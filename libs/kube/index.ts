@@ -7,12 +7,13 @@ export {
   type Cause,
   codeOf,
   isPassing,
+  isProblem,
   type Problem,
   type ProblemKind,
   problemError,
 } from "./src/client/problem.ts";
 export type { Method, Right, Verb } from "./src/client/right.ts";
-export { type ServerInfo, serverInfo } from "./src/client/server-info.ts";
+export { type ServerInfo, servedVersions, serverInfo } from "./src/client/server-info.ts";
 export { Access } from "./src/config/access.ts";
 export * from "./src/config/in-cluster.ts";
 export { type KubeconfigPlace, kubeconfig } from "./src/config/kubeconfig.ts";

@@ -133,9 +133,19 @@ export class AgentRig {
     return child;
   }
 
-  async restart(name: Name, how: "stop" | "kill" = "kill"): Promise<void> {
+  async end(name: Name, how: "stop" | "kill" = "kill"): Promise<void> {
     await this.#agents.get(name)?.[how]();
+  }
+
+  async restart(name: Name, how: "stop" | "kill" = "kill"): Promise<void> {
+    await this.end(name, how);
     await this.agent(name);
+  }
+
+  pidOf(name: Name): number {
+    const agent = this.#agents.get(name);
+    if (agent === undefined) throw new Error(`no agent of ${name} was started`);
+    return agent.pid;
   }
 
   async metrics(name: Name): Promise<string> {

@@ -47,6 +47,32 @@ const says = (status: number, text: string, headers: Record<string, string> = {}
   answer = (_request, response) => void response.writeHead(status, headers).end(text);
 };
 
+describe("an API server that was away", () => {
+  it("is told of at its first answer, once, and to nobody who has had enough", async () => {
+    let told = 0;
+    const enough = client.onReached(() => {
+      told += 1;
+    });
+    says(200, "{}");
+    await list();
+    expect(told).toBe(0);
+    answer = (_request, response) => void response.destroy();
+    await list();
+    await list();
+    says(503, "{}");
+    await list();
+    says(200, "{}");
+    await list();
+    expect(told).toBe(1);
+    enough();
+    answer = (_request, response) => void response.destroy();
+    await list();
+    says(200, "{}");
+    await list();
+    expect(told).toBe(1);
+  });
+});
+
 describe("an answer", () => {
   it.each([
     ["of no JSON", 200, "<html>login</html>", "unreadable"],

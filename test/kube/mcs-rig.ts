@@ -1,6 +1,6 @@
 /** Clusters with real API servers, each with a real agent on a real hub: what a user of the MCS API meets. */
 import { kinds } from "../../deploy/tools/kube/kinds.ts";
-import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
+import { type Kube, type KubeOptions, startKube } from "../../deploy/tools/kube/kube.ts";
 import { AgentRig, type Name, until } from "../contract/agent-rig.ts";
 
 /** Of each cluster's agent, on the address of its admin API. */
@@ -43,8 +43,13 @@ export class McsRig {
   readonly agents: AgentRig;
   readonly names: readonly Name[];
 
-  static async start(names: readonly Name[], more: Readonly<Record<string, unknown>> = {}): Promise<McsRig> {
-    const [kube, agents] = await Promise.all([startKube({ clusters: names }), AgentRig.start()]);
+  /** `more`: of each agent's source. */
+  static async start(
+    names: readonly Name[],
+    more: Readonly<Record<string, unknown>> = {},
+    lab: Partial<KubeOptions> = {},
+  ): Promise<McsRig> {
+    const [kube, agents] = await Promise.all([startKube({ clusters: names, ...lab }), AgentRig.start()]);
     const rig = new McsRig(kube, agents, names);
     await Promise.all(names.map((name) => kube.cluster(name).apply(kinds())));
     for (const name of names) {
@@ -179,12 +184,12 @@ export const serviceExport = (name: string, spec: object = {}, annotations: obje
 export const slice = (of: string, addresses: readonly string[]) => ({
   apiVersion: "discovery.k8s.io/v1",
   kind: "EndpointSlice",
-  metadata: metadata(`${of}-manual`, { labels: { "kubernetes.io/service-name": of } }),
+  metadata: metadata(`${of}-manual`, { labels: { "kubernetes.io/service-name": nameOf(of) } }),
   addressType: "IPv4",
   ports: [{ name: "tcp", port: 4242, protocol: "TCP" }],
   endpoints: addresses.map((address, index) => ({
     addresses: [address],
-    hostname: `${of}-${index}`,
+    hostname: `${nameOf(of)}-${index}`,
     conditions: { ready: true },
   })),
 });

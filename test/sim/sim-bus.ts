@@ -203,6 +203,8 @@ export class SimLogBus implements LogBus {
     return this.request((broker) => broker.lastBeats());
   }
 
+  readonly refusal = "";
+
   connection(handle: (up: boolean) => void): Unsubscribe {
     this.#watchers.add(handle);
     handle(this.#up);

@@ -62,6 +62,9 @@ export const hubClaims = (): Partial<Account> => {
   };
 };
 
+/** Users issued up to then, seconds. */
+const EVER = 2 ** 31;
+
 /** `suspended` leaves the account in the resolver without a connection or an import: the way to stop a flooder. */
 export function clusterClaims(
   account: AccountKey,
@@ -93,6 +96,8 @@ export function clusterClaims(
       leaf: 0,
     },
     imports: suspended ? [] : imports,
+    // No connection at all would do; refused by name, an agent can tell it from a server that is away.
+    ...(suspended ? { revocations: { "*": EVER } } : {}),
     signing_keys: [signingKey],
   };
 }

@@ -46,6 +46,7 @@ export class BusConnection {
   #up = false;
   #closed = false;
   #failures = 0;
+  #refusal = "";
   #wake: (() => void) | undefined;
   readonly #running: Promise<void>;
 
@@ -59,6 +60,11 @@ export class BusConnection {
 
   get up(): boolean {
     return this.#up;
+  }
+
+  /** Why the server does not let this account in; "" while it does, or while nobody answers. */
+  get refusal(): string {
+    return this.#refusal;
   }
 
   /** The live client. Throws HSA2010 while there is none: nothing is queued for a server that is away. */
@@ -130,6 +136,7 @@ export class BusConnection {
       });
     } catch (error) {
       this.log.debug("bus: connect failed", { reason: reasonOf(error), attempt: this.#failures });
+      this.#noteRefusal(reasonOf(error));
       return undefined;
     }
   }
@@ -152,8 +159,16 @@ export class BusConnection {
       if (this.#client !== client) return;
       if (status.type === Events.Disconnect) this.#setUp(false);
       if (status.type === Events.Reconnect) this.#setUp(true);
-      if (status.type === Events.Error) this.log.warn("bus: server error", { reason: String(status.data) });
+      if (status.type !== Events.Error) continue;
+      this.log.warn("bus: server error", { reason: String(status.data) });
+      this.#noteRefusal(String(status.data));
     }
+  }
+
+  #noteRefusal(reason: string): void {
+    if (!/authori[sz]ation|authentication|revoked/i.test(reason) || this.#refusal !== "") return;
+    this.#refusal = `the server refuses this account's credentials (${reason}): its membership has ended, it is suspended, another agent has joined under its name since, or the hub has not handed the accounts out`;
+    this.log.error("bus: refused", { code: "HSA2010", reason: this.#refusal });
   }
 
   #activate(client: NatsConnection, kept: KeptSubscription): void {
@@ -166,7 +181,10 @@ export class BusConnection {
   }
 
   #setUp(up: boolean): void {
-    if (up) this.#failures = 0;
+    if (up) {
+      this.#failures = 0;
+      this.#refusal = "";
+    }
     if (up === this.#up) return;
     this.#up = up;
     this.log.info(up ? "bus: connected" : "bus: disconnected", {});

@@ -130,6 +130,10 @@ export class NatsLogBus implements LogBus {
     return this.#connection.watch(handle);
   }
 
+  get refusal(): string {
+    return this.#connection.refusal;
+  }
+
   incarnation(): Promise<string> {
     return readIncarnation(this.#connection, this.#subjects.getFed);
   }

@@ -58,6 +58,8 @@ export interface LogBus {
    * once with the present state.
    */
   connection(handle: (up: boolean) => void): Unsubscribe;
+  /** Why the bus does not let this account in; "" while it does, or while nobody answers. */
+  readonly refusal: string;
   /** Changes when the stream was re-created (wiped): all stream positions are void then. */
   incarnation(): Promise<string>;
   close(): Promise<void>;

@@ -174,6 +174,10 @@ export class AgentCore {
     return this.#busUp;
   }
 
+  get busRefusal(): string {
+    return this.#options.bus.refusal;
+  }
+
   /** Time since the hub was last heard, ms; infinite before. */
   get hubSilentMs(): number {
     return this.#options.ports.clock.monotonicMs() - this.#hubBeatMs;

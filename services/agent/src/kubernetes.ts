@@ -25,9 +25,10 @@ import type { Fact, WithoutAddress } from "./source/facts.ts";
 import type { SourceStatus } from "./source/file-source.ts";
 import type { Resolve } from "./source/gateway-addresses.ts";
 import type { NamespaceObject, PodObject } from "./source/kube/objects.ts";
-import { POLICY_KINDS, type PolicyObject, type PolicyObjectKind } from "./source/kube/policy-objects.ts";
-import { POLICY_RESOURCES, PolicyWriter } from "./source/kube/policy-writer.ts";
-import { isServed, servedMcsVersion } from "./source/kube/served.ts";
+import type { PolicyObject } from "./source/kube/policy-objects.ts";
+import { PolicyWriter } from "./source/kube/policy-writer.ts";
+import { reachOf } from "./source/kube/reach.ts";
+import { type Asking, servedMcsVersion, servedPolicies } from "./source/kube/served.ts";
 import { KubeSource, type SourceChanges } from "./source/kube-source.ts";
 
 const IPS_FILE = "cluster-set-ips.json";
@@ -66,6 +67,7 @@ export class Kubernetes implements ImportIndex {
   #writer: ImportWriter | undefined;
   #isStopped = false;
   #isRead = false;
+  #waitsFor = "the MCS API was not read yet";
   /** Change of the addresses that is on the disk. */
   #recorded = 0;
   #stops: (() => void)[] = [];
@@ -132,13 +134,10 @@ export class Kubernetes implements ImportIndex {
   }
 
   get status(): SourceStatus {
-    const waiting: SourceStatus = {
-      file: this.#options.door.access.source.name,
-      version: "",
-      loadedMs: 0,
-      problems: ["the MCS API was not read yet"],
-    };
-    return this.#source?.status ?? waiting;
+    const source = this.#source;
+    const file = this.#options.door.access.source.name;
+    if (source === undefined) return { file, version: "", loadedMs: 0, problems: [this.#waitsFor] };
+    return { ...source.status, ...reachOf([...source.reflectors, ...(this.#writer?.reflectors ?? [])]) };
   }
 
   start(): void {
@@ -147,8 +146,9 @@ export class Kubernetes implements ImportIndex {
 
   async #start(): Promise<void> {
     const { door, ports } = this.#options;
-    const version = await servedMcsVersion(door.client, ports, () => this.#isStopped);
-    const policyKinds = await this.#servedPolicies();
+    const asking = this.#asking();
+    const version = await servedMcsVersion(asking);
+    const policyKinds = await servedPolicies(asking);
     if (version === undefined || this.#isStopped) return;
     const { core, cluster, federation, trustDomain, region, zones, onFacts, onChanges } = this.#options;
     const { client } = door;
@@ -222,13 +222,17 @@ export class Kubernetes implements ImportIndex {
     writer.start();
   }
 
-  /** Without one of them the source works on: it is taken for empty. */
-  async #servedPolicies(): Promise<PolicyObjectKind[]> {
+  #asking(): Asking {
     const { door, ports } = this.#options;
-    const served = await Promise.all(
-      POLICY_KINDS.map((kind) => isServed(door.client, ports, POLICY_RESOURCES[kind], () => this.#isStopped)),
-    );
-    return POLICY_KINDS.filter((_kind, index) => served[index]);
+    return {
+      client: door.client,
+      access: door.access,
+      ports,
+      isStopped: () => this.#isStopped,
+      onWait: (problem) => {
+        this.#waitsFor = problem === "" ? "the API server is being read" : problem;
+      },
+    };
   }
 
   /** Judged by the rules of the kind that takes its place. */

@@ -1,6 +1,7 @@
 /** What the benchmark and its watchers tell each other. */
 
-export type WatcherKind = "hansa" | "client-node";
+/** `agent`: Services, exports, slices and pods as an agent reads them, and the facts that it makes of them. */
+export type WatcherKind = "hansa" | "agent" | "client-node";
 
 /** `weigh` collects garbage first, which costs CPU. */
 export type Order = "look" | "weigh";
@@ -15,4 +16,6 @@ export interface Look {
   readonly cpuUs: number;
   /** Held beyond what the process held before it began, imports apart. */
   readonly heapBytes: number;
+  /** Made of what was first read; of an agent. */
+  readonly facts: number;
 }

@@ -1,11 +1,12 @@
 /**
- * One watcher of all EndpointSlices as a process: `watcher.ts KIND KUBECONFIG`. Both kinds do the same work: keep what an agent needs of
- * each slice and see every change. Run with --expose-gc.
+ * One watcher of all EndpointSlices as a process: `watcher.ts KIND KUBECONFIG`. The kinds `hansa` and `client-node` do the same work: keep
+ * what an agent needs of each slice and see every change; `agent` makes facts of them too. Run with --expose-gc.
  */
-import { noMetrics, silentLog, systemClock, systemTimers } from "@hansa/core";
+import { noMetrics, silentLog, systemClock, systemTimers, trustDomainOf } from "@hansa/core";
 import { nodeRandom } from "@hansa/identity";
 import { Access, ENDPOINT_SLICES, KubeClient, type KubeObject, kubeconfig, Reflector } from "@hansa/kube";
 import { DiscoveryV1Api, KubeConfig, makeInformer, type V1EndpointSlice } from "@kubernetes/client-node";
+import { KubeSource } from "../../../services/agent/src/source/kube-source.ts";
 import { projectSlice } from "../../kube/support/slices.ts";
 import type { Look, Order, WatcherKind } from "./talk.ts";
 
@@ -15,8 +16,16 @@ collect();
 const emptyHeapBytes = process.memoryUsage().heapUsed;
 let changes = 0;
 let syncedMs: number | undefined;
+let factCount = 0;
+const ports = {
+  clock: systemClock,
+  timers: systemTimers,
+  random: nodeRandom,
+  log: silentLog,
+  metrics: noMetrics,
+};
 const startMs = performance.now();
-const start = { hansa: startHansa, "client-node": startClientNode }[kind];
+const start = { hansa: startHansa, agent: startAgent, "client-node": startClientNode }[kind];
 await start();
 
 process.on("message", (order: Order) => {
@@ -27,23 +36,20 @@ process.on("message", (order: Order) => {
     syncedMs,
     cpuUs: user + system,
     heapBytes: process.memoryUsage().heapUsed - emptyHeapBytes,
+    facts: factCount,
   };
   process.send?.(look);
 });
 process.on("disconnect", () => process.exit());
 process.send?.("started");
 
+async function clientOf(): Promise<KubeClient> {
+  return new KubeClient({ access: new Access(await kubeconfig({ path }), ports), ports });
+}
+
 async function startHansa(): Promise<void> {
-  const ports = {
-    clock: systemClock,
-    timers: systemTimers,
-    random: nodeRandom,
-    log: silentLog,
-    metrics: noMetrics,
-  };
-  const client = new KubeClient({ access: new Access(await kubeconfig({ path }), ports), ports });
   new Reflector({
-    client,
+    client: await clientOf(),
     ports,
     resource: ENDPOINT_SLICES,
     project: projectSlice,
@@ -53,6 +59,35 @@ async function startHansa(): Promise<void> {
     onSynced: () => {
       syncedMs = performance.now() - startMs;
     },
+  }).start();
+}
+
+async function startAgent(): Promise<void> {
+  const place = {
+    cluster: "eu",
+    region: "eu-west-1",
+    zones: ["a"],
+    exportTo: "all",
+    gatewayMode: true,
+  } as const;
+  new KubeSource({
+    client: await clientOf(),
+    ports,
+    version: "v1beta1",
+    policyKinds: [],
+    place: { ...place, federation: "lab.hansa" },
+    trustDomain: trustDomainOf(place.cluster, "lab.hansa"),
+    configuredGateways: [],
+    name: "eu",
+    expectedServices: 0,
+    onFacts: (facts) => {
+      factCount = facts.size;
+      syncedMs = performance.now() - startMs;
+    },
+    onChanges: ({ exports }) => {
+      changes += exports.length;
+    },
+    onPod: () => {},
   }).start();
 }
 

@@ -173,8 +173,8 @@ export class LaneWriter {
   }
 
   #beginSnapshot(first: readonly string[]): void {
-    const id = `${this.#epoch}.${this.#seq}`;
-    this.#snapshot = { id, remaining: new Set([...first, ...this.#wanted.keys()]), begun: false };
+    const remaining = new Set([...first, ...this.#wanted.keys(), ...this.#pending.keys()]);
+    this.#snapshot = { id: `${this.#epoch}.${this.#seq}`, remaining, begun: false };
   }
 
   /** True until the last requested snapshot is in a record. */
@@ -297,7 +297,8 @@ export class LaneWriter {
       if (batch.changes.length >= freshMax || !this.#take(batch, outgoing)) break;
     if (snapshot === undefined) return;
     for (const key of snapshot.remaining) {
-      const outgoing = this.#wanted.get(key);
+      // What readers sweep because it was not repeated must be gone from the writer's digest too.
+      const outgoing = this.#wanted.get(key) ?? this.#pending.get(key);
       if (outgoing === undefined) snapshot.remaining.delete(key);
       else if (!this.#take(batch, outgoing)) return;
     }

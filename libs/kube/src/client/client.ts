@@ -42,6 +42,8 @@ export interface KubeClientOptions {
 export class KubeClient implements Sender {
   readonly #options: KubeClientOptions;
   readonly #allowed: ReadonlySet<string> | undefined;
+  readonly #waiting = new Set<() => void>();
+  #isAway = false;
 
   constructor(options: KubeClientOptions) {
     this.#options = options;
@@ -53,9 +55,16 @@ export class KubeClient implements Sender {
     return this.#options.access.source.namespace;
   }
 
+  /** `run` each time the API server answers after it did not. Answers how to end that. */
+  onReached(run: () => void): () => void {
+    this.#waiting.add(run);
+    return () => void this.#waiting.delete(run);
+  }
+
   async send(request: KubeRequest): Promise<Answer> {
     const right = this.#right(request, false);
     const answer = await this.#authenticated((way) => this.#once(request, way));
+    if (answer.ok || answer.problem.status !== 0) this.#reached();
     this.#options.ports.metrics.count("hansa_kube_requests_total", {
       right: textOfRight(right),
       outcome: answer.ok ? "ok" : answer.problem.kind,
@@ -144,7 +153,14 @@ export class KubeClient implements Sender {
     };
   }
 
+  #reached(): void {
+    if (!this.#isAway) return;
+    this.#isAway = false;
+    for (const run of [...this.#waiting]) run();
+  }
+
   #failed(failure: HttpFailure): Problem {
+    if (failure.kind !== "too-large") this.#isAway = true;
     if (failure.kind === "unreachable") this.#options.access.distrust();
     const where = this.#options.access.source.server;
     return problem(

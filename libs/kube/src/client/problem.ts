@@ -61,6 +61,8 @@ const CODE_OF: Readonly<Record<ProblemKind, Code>> = {
   server: "HSA7009",
 };
 
+export const isProblem = (value: object): value is Problem => "causes" in value;
+
 export const codeOf = (problem: Problem): Code => CODE_OF[problem.kind];
 
 /** `where` = the request, for people: `list services`. */

@@ -15,6 +15,16 @@ describe("a candidate", () => {
     expect(judge().mayTake(lease("", "1"), 0)).toBe(true);
   });
 
+  it("takes what stands under its own name and was not written by it for another's", () => {
+    const candidate = judge();
+    for (const renewTime of ["1", "2"]) candidate.writes(renewTime);
+    // Accepted, although no answer came.
+    expect(candidate.mayTake(lease("me", "2"), 0)).toBe(true);
+    expect(candidate.mayTake(lease("me", "1"), 0)).toBe(true);
+    expect(candidate.mayTake(lease("me", "3"), 0)).toBe(false);
+    expect(candidate.mayTake(lease("me", "3"), durationMs)).toBe(true);
+  });
+
   it("takes another's lease only after a whole duration without a renewal, whatever the times in it say", () => {
     const candidate = judge();
     expect(candidate.mayTake(lease("other", "1999-01-01T00:00:00.000000Z"), 1000)).toBe(false);

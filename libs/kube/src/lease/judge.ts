@@ -24,6 +24,9 @@ export interface Lease {
   readonly durationMs: number;
 }
 
+/** More than can be under way within one Lease. */
+const WRITES_KEPT = 8;
+
 /** Both clocks: the monotonic one may stand still while a machine is suspended, the wall clock may be set back. */
 export interface Instant {
   readonly monotonicMs: number;
@@ -37,6 +40,8 @@ export class LeaseJudge {
   /** When the lease was first seen as it is. */
   #seenMs = 0;
   #heldFrom: Instant | undefined;
+  /** renewTime of this process's last writes: whether one was accepted may be unknown. */
+  readonly #written: string[] = [];
 
   constructor(identity: string, settings: LeaseSettings) {
     this.#identity = identity;
@@ -50,8 +55,22 @@ export class LeaseJudge {
       this.#seen = lease;
       this.#seenMs = nowMs;
     }
-    if (lease.holder === this.#identity || lease.holder === "") return true;
+    if (lease.holder === "" || this.isOwn(lease)) return true;
     return nowMs - this.#seenMs >= Math.max(lease.durationMs, this.#settings.durationMs);
+  }
+
+  /**
+   * This process's, or that of the one before it. Once it has written, what it did not write is another's under the same name: a
+   * replacement that got a copy of the disk while this process stood still.
+   */
+  isOwn({ holder, renewTime }: Lease): boolean {
+    return holder === this.#identity && (this.#written.length === 0 || this.#written.includes(renewTime));
+  }
+
+  /** A write is about to be sent. */
+  writes(renewTime: string): void {
+    this.#written.push(renewTime);
+    if (this.#written.length > WRITES_KEPT) this.#written.shift();
   }
 
   /** A write of this process, sent at `sent`, was accepted. */

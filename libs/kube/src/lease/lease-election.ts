@@ -122,6 +122,7 @@ export class LeaseElection {
   async #write(found: LeaseObject | undefined): Promise<Problem | undefined> {
     const sent = this.#now();
     const now = microTime(sent.wallMs);
+    this.#judge.writes(now);
     const isRenewal = found?.spec?.holderIdentity === this.#identity;
     const transitions = (found?.spec?.leaseTransitions ?? -1) + (isRenewal ? 0 : 1);
     const body = {

@@ -21,6 +21,7 @@ const inputs: Readonly<Record<string, Input<string>>> = {
   event: { kind: "events", events: [put("a", "11")] },
   bookmark: { kind: "events", events: [{ kind: "bookmark", version: "12" }] },
   ended: { kind: "ended" },
+  reached: { kind: "reached" },
   timer: { kind: "timer" },
   gone: failed("gone"),
   "version too large": failed("version-too-large"),
@@ -35,7 +36,7 @@ const inputs: Readonly<Record<string, Input<string>>> = {
 const table: Readonly<
   Record<string, readonly [() => Driven, Readonly<Record<string, readonly [string, readonly object[]]>>]>
 > = {
-  idle: [() => new Driven(), { start: ["listing", [LIST]], timer: ["idle", []] }],
+  idle: [() => new Driven(), { start: ["listing", [LIST]], reached: ["idle", []], timer: ["idle", []] }],
   listing: [
     () => {
       const driven = new Driven();
@@ -53,6 +54,7 @@ const table: Readonly<
         ],
       ],
       "page of more": ["listing", [{ kind: "list", limit: pageObjects, more: "next" }]],
+      reached: ["listing", []],
       timer: ["listing", []],
       gone: ["resting", [FIRST_REST]],
       "version too large": ["resting", [FIRST_REST]],
@@ -73,6 +75,7 @@ const table: Readonly<
       bookmark: ["watching", []],
       // It lived for no time: a failure.
       ended: ["resting", [FIRST_REST]],
+      reached: ["watching", []],
       timer: ["watching", [SILENCE]],
       gone: ["listing", [{ kind: "close" }, relist("gone"), LIST]],
       "version too large": ["listing", [{ kind: "close" }, relist("restored"), LIST]],
@@ -87,6 +90,7 @@ const table: Readonly<
     () => new Driven().checking(),
     {
       checked: ["watching", [WATCH, SILENCE]],
+      reached: ["checking", []],
       timer: ["checking", []],
       gone: ["listing", [relist("gone"), LIST]],
       "version too large": ["listing", [relist("restored"), LIST]],
@@ -97,7 +101,7 @@ const table: Readonly<
       throttled: ["resting", [{ kind: "timer", afterMs: 5000 }]],
     },
   ],
-  resting: [() => new Driven().resting(), { timer: ["checking", [CHECK]] }],
+  resting: [() => new Driven().resting(), { reached: ["checking", [CHECK]], timer: ["checking", [CHECK]] }],
 };
 
 describe.each(Object.entries(table))("a reflector that is %s", (state, [reach, expected]) => {
@@ -162,6 +166,17 @@ describe("a reflector", () => {
     driven.step({ kind: "checked" });
     driven.step({ kind: "events", events: [put("a", "11")] });
     expect(restOf(driven.step(failed("unreachable")))).toBe(75);
+  });
+
+  it("rests no longer once the API server is back, and then begins with short rests again", () => {
+    const driven = new Driven().checking();
+    for (let turn = 0; turn < 12; turn += 1) {
+      driven.step(failed("unreachable"));
+      driven.step({ kind: "timer" });
+    }
+    driven.step(failed("unreachable"));
+    expect(driven.step({ kind: "reached" }, 1)).toEqual([CHECK]);
+    expect(restOf(driven.step(failed("server")))).toBe(75);
   });
 
   it("rests between lists where each watch is refused as too old", () => {

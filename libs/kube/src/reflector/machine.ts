@@ -36,6 +36,8 @@ export type Input<T> =
   | { readonly kind: "failed"; readonly problem: Problem }
   /** The server ended the watch in order. */
   | { readonly kind: "ended" }
+  /** Somebody else's request was answered by an API server that was away: there is nothing to rest for. */
+  | { readonly kind: "reached" }
   | { readonly kind: "timer" };
 
 /** Why everything is listed anew. */
@@ -110,6 +112,7 @@ export class ReflectorMachine<T> {
   step(input: Input<T>, nowMs: number): Action<T>[] {
     if (input.kind === "failed") return this.#failed(input.problem, nowMs);
     if (input.kind === "timer") return this.#timer(nowMs);
+    if (input.kind === "reached") return this.#reached(nowMs);
     this.#reachedMs = nowMs;
     const state = this.#state;
     switch (input.kind) {
@@ -257,6 +260,12 @@ export class ReflectorMachine<T> {
     // The continue token of a list that took too long is compacted: begin it anew.
     if (problem.kind === "gone" && listing.seenCount > 0) return this.#again("gone");
     return this.#retry("list", problem.retryAfterMs);
+  }
+
+  #reached(nowMs: number): Action<T>[] {
+    if (this.#state.at !== "resting") return [];
+    this.#failures = 0;
+    return this.#timer(nowMs);
   }
 
   #timer(nowMs: number): Action<T>[] {

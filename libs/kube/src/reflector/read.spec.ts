@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { isProblem } from "../client/problem.ts";
 import { Cache } from "./cache.ts";
-import { isProblem, ObjectReader } from "./read.ts";
+import { ObjectReader } from "./read.ts";
 
 const unreadable: string[] = [];
 const reader = new ObjectReader<string>(

@@ -63,8 +63,6 @@ export class ObjectReader<T> {
   }
 }
 
-export const isProblem = (value: object): value is Problem => "causes" in value;
-
 /** Errors within a watch come with HTTP 200: a line with a Status object. */
 function errorLine(object: unknown): Problem {
   const { code } = (typeof object === "object" && object !== null ? object : {}) as {

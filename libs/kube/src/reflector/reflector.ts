@@ -5,12 +5,12 @@
 import { type HansaError, sameJson, type TimerHandle } from "@hansa/core";
 import type { Answer, KubeClient } from "../client/client.ts";
 import { CHECK_TIMEOUT_MS, LIST_TIMEOUT_MS } from "../client/limits.ts";
-import { type Problem, problemError } from "../client/problem.ts";
+import { isProblem, type Problem, problemError } from "../client/problem.ts";
 import type { KubePorts } from "../ports.ts";
 import { type Resource, type Target, textOf } from "../resource.ts";
 import type { Change, Same } from "./cache.ts";
 import { type Action, type Input, ReflectorMachine, type WatchEvent } from "./machine.ts";
-import { isProblem, ObjectReader, type Project } from "./read.ts";
+import { ObjectReader, type Project } from "./read.ts";
 import { REFLECTOR_SETTINGS, type ReflectorSettings } from "./settings.ts";
 
 export interface ReflectorOptions<T> {
@@ -46,7 +46,9 @@ export class Reflector<T> {
   #turn = 0;
   #close: (() => void) | undefined;
   #isStopped = false;
+  #unlisten: (() => void) | undefined;
   #problem: HansaError | undefined;
+  #staleSinceMs: number | undefined;
 
   constructor(options: ReflectorOptions<T>) {
     const { resource, namespace, labelSelector, fieldSelector, ports } = options;
@@ -90,12 +92,21 @@ export class Reflector<T> {
     return this.#problem;
   }
 
+  /** Wall clock, ms: from when on what is known may be old; undefined while the watch is in order. */
+  get staleSinceMs(): number | undefined {
+    return this.#staleSinceMs;
+  }
+
   start(): void {
+    this.#unlisten = this.#options.client.onReached(() => {
+      if (this.#problem?.code === "HSA7001") this.#step({ kind: "reached" });
+    });
     this.#step({ kind: "start" });
   }
 
   stop(): void {
     this.#isStopped = true;
+    this.#unlisten?.();
     this.#endRequest();
     this.#timer?.cancel();
   }
@@ -103,8 +114,13 @@ export class Reflector<T> {
   #step(input: Input<T>): void {
     if (this.#isStopped) return;
     if (input.kind === "failed") this.#tellProblem(input.problem);
-    else if (input.kind !== "timer") this.#problem = undefined;
+    else if (input.kind !== "timer" && input.kind !== "reached") this.#heard();
     for (const action of this.#machine.step(input, this.#options.ports.clock.monotonicMs())) this.#do(action);
+  }
+
+  #heard(): void {
+    this.#problem = undefined;
+    this.#staleSinceMs = undefined;
   }
 
   #do(action: Action<T>): void {
@@ -230,6 +246,7 @@ export class Reflector<T> {
         problem: error.message,
       });
     this.#problem = error;
+    this.#staleSinceMs ??= ports.clock.nowMs();
   }
 
   #safely(callback: () => void): void {

@@ -41,8 +41,10 @@ export function refusalOf(
   if (source === world.hub) return hubRefusal(view);
   const own = observer === source.cluster;
   const standing = own ? ownStandingOf(world, source.cluster) : standingOf(world, source.cluster);
-  if (standing === null || world.sourceOf(source.cluster) !== source)
+  if (standing === null)
     return { code: "HSA3010", message: `${view.key}: ${source.cluster} has left or was evicted` };
+  if (world.sourceOf(source.cluster) !== source)
+    return { code: "HSA3010", message: `${view.key}: ${source.cluster} has joined anew since` };
   return memberRefusal(view, standing, own) ?? quotaRefusal(world, source, view, standing);
 }
 

@@ -122,3 +122,42 @@ function set(writer: LaneWriter, key: string, value: number): void {
   };
   writer.set({ type: "EndpointSet", v: 1, key, at: 1, data });
 }
+
+it("ends a snapshot with the readers' digest also where more was taken away meanwhile than one record holds", () => {
+  const eu = rigCluster("eu", 2);
+  const fed = newFederation();
+  feed(fed, admit(rigHub(), eu).write());
+  const writer = new LaneWriter({
+    source: eu.account,
+    lane: "ep",
+    signer: eu.signer,
+    fingerprint,
+    crypto: rigCrypto,
+  });
+  const keys = Array.from({ length: 400 }, (_, index) => endpointKey("shop", "pay", `p${index}`));
+  for (const key of keys) set(writer, key, 1);
+  writer.synced();
+  writer.open(null, 0);
+  let streamSeq = 0;
+  const ends: string[] = [];
+  const publish = (): boolean => {
+    const next = writer.next();
+    if (next === null) return false;
+    streamSeq += 1;
+    writer.stored(streamSeq);
+    fed.apply({ record: next.record, account: eu.account, lane: "ep" });
+    ends.push(...fed.findings().map(({ code }) => code));
+    return true;
+  };
+  while (publish());
+  // Before it begins, while it is under way, and before its last record: far more than the half of a record that is for changes.
+  for (const key of keys.slice(0, 150)) writer.remove(key, 2);
+  writer.requestSnapshot();
+  for (const key of keys.slice(150, 250)) writer.remove(key, 2);
+  publish();
+  for (const key of keys.slice(250, 350)) writer.remove(key, 2);
+  while (publish());
+  expect(ends).toEqual([]);
+  expect([...fed.registers("eu")].map(({ key }) => key).sort()).toEqual(keys.slice(350).sort());
+  expect(fed.laneDigest(eu.account, "ep")).toBe(writer.head()?.digest);
+});

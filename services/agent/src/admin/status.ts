@@ -14,7 +14,7 @@ export function statusOf(agent: AgentView): Record<string, unknown> {
     trustDomain: agent.trustDomain,
     ready: notReady.length === 0,
     notReady,
-    bus: { up: core.busUp },
+    bus: { up: core.busUp, refusal: core.busRefusal },
     hub: {
       heard: core.hubSilentMs < HUB_SILENT_MS,
       silentMs: Number.isFinite(core.hubSilentMs) ? Math.round(core.hubSilentMs) : null,

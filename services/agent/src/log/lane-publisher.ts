@@ -106,14 +106,17 @@ export class LanePublisher {
     this.#options.onStored({ record, account: bus.account, lane, streamSeq, previousStreamSeq });
   }
 
-  /** Takes the lane: after an election, and again after a rival was seen. False where the bus did not answer. */
+  /** Takes the lane: after an election, and again after a rival was seen. False where it could not, or may no more. */
   async #open(): Promise<boolean> {
     const { bus, lane, ports, writer, highestEpoch } = this.#options;
     const fenced = writer.mode === "fenced";
     if (fenced) await ports.timers.sleep(FENCED_MS * (0.75 + ports.random.float() / 2));
     try {
       const last = await bus.lastOwn(lane);
-      const how = writer.open(last, await highestEpoch(last === null ? "none" : "some"));
+      const highest = await highestEpoch(last === null ? "none" : "some");
+      // The wait was long: who is elected no more leaves the lane to whom it fenced by taking it.
+      if (!this.#elected || this.#stopped) return false;
+      const how = writer.open(last, highest);
       ports.log.info("log: lane taken", { lane, how, epoch: writer.position().epoch, afterRival: fenced });
       return true;
     } catch {

@@ -33,6 +33,8 @@ import { SentWrites } from "./sent.ts";
 
 /** Between looks at whether it may write now, and at writes that did not go out. */
 const LOOK_MS = 1000;
+/** Between tries of what was refused: the right may be granted by then, the kind served. */
+const REFUSED_AGAIN_MS = 30_000;
 /** Services planned in one go, before others get their turn. */
 const PLANS_AT_ONCE = 100;
 
@@ -73,6 +75,7 @@ export class ImportWriter {
   readonly #sent = new SentWrites();
   readonly #dirty = new Set<string>();
   readonly #foreign = new Set<string>();
+  readonly #refused = new Set<string>();
   #isPlanning = false;
   #mightWrite = false;
   #isRead = false;
@@ -102,11 +105,15 @@ export class ImportWriter {
 
   /** Everything that it writes over was read. */
   get synced(): boolean {
-    return this.#namespaces.synced && this.#actual.synced && this.#slices.synced;
+    return this.reflectors.every(({ synced }) => synced);
   }
 
   hasNamespace(namespace: string): boolean {
     return this.#namespaces.values.has(namespace);
+  }
+
+  get reflectors(): readonly Reflector<unknown>[] {
+    return [this.#namespaces, this.#actual, this.#slices] as readonly Reflector<unknown>[];
   }
 
   /** ServiceImports as they are. */
@@ -115,14 +122,19 @@ export class ImportWriter {
   }
 
   start(): void {
-    for (const reflector of [this.#namespaces, this.#actual, this.#slices]) reflector.start();
-    const look = this.#options.ports.timers.every(LOOK_MS, () => this.#look());
-    this.#stops.push(() => look.cancel());
+    for (const reflector of this.reflectors) reflector.start();
+    const { timers } = this.#options.ports;
+    const look = timers.every(LOOK_MS, () => this.#look());
+    const again = timers.every(REFUSED_AGAIN_MS, () => this.#tryRefused());
+    this.#stops.push(
+      () => look.cancel(),
+      () => again.cancel(),
+    );
   }
 
   stop(): void {
     for (const stop of this.#stops.splice(0)) stop();
-    for (const reflector of [this.#namespaces, this.#actual, this.#slices]) reflector.stop();
+    for (const reflector of this.reflectors) reflector.stop();
     this.#applier.stop();
   }
 
@@ -282,10 +294,19 @@ export class ImportWriter {
       void this.#applier.write(write).then((written) => this.#written(key, written));
   }
 
-  #written(key: string, { outcome }: Written): void {
-    if (outcome !== "not-writer" && outcome !== "full") return;
+  #written(key: string, written: Written): void {
+    if ("problem" in written) this.#refused.add(key);
+    if (written.outcome !== "not-writer" && written.outcome !== "full") return;
     this.#sent.forget(key);
     this.#dirty.add(key);
+  }
+
+  #tryRefused(): void {
+    for (const key of this.#refused) {
+      this.#sent.forget(key);
+      this.#touch(key);
+    }
+    this.#refused.clear();
   }
 
   #tellForeign(key: string, foreign: boolean): void {

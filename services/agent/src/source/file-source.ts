@@ -18,6 +18,8 @@ export interface SourceStatus {
   readonly loadedMs: number;
   /** Problems of the newest content; empty where it is the version in force. */
   readonly problems: readonly string[];
+  /** Wall clock: from when on the version in force may be old. Only of an API server; absent while it is heard. */
+  readonly staleSinceMs?: number;
 }
 
 export interface FileSourceOptions {

@@ -78,7 +78,7 @@ export class KubeSource {
   readonly facts: KubeFacts;
   readonly policies: PolicyFacts;
   readonly #options: KubeSourceOptions;
-  readonly #reflectors: readonly Reflector<unknown>[];
+  readonly reflectors: readonly Reflector<unknown>[];
   /** Address → Service that has it as ClusterIP. */
   readonly #clusterIps = new Map<string, string>();
   #isRead = false;
@@ -89,7 +89,7 @@ export class KubeSource {
     const { place, trustDomain, version, policyKinds, expectedServices } = options;
     const expected = { expectedCount: expectedServices };
     this.facts = new KubeFacts(place, trustDomain);
-    this.#reflectors = [
+    this.reflectors = [
       this.#objects("service", SERVICES, projectService, expected),
       this.#objects("slice", ENDPOINT_SLICES, projectSlice, {
         ...expected,
@@ -116,9 +116,8 @@ export class KubeSource {
     return this.#isRead;
   }
 
-  get status(): SourceStatus {
-    const problems = this.#reflectors.flatMap(({ problem }) => problem?.message ?? []);
-    return { file: this.#options.name, version: this.#options.version, loadedMs: this.#loadedMs, problems };
+  get status(): Pick<SourceStatus, "file" | "version" | "loadedMs"> {
+    return { file: this.#options.name, version: this.#options.version, loadedMs: this.#loadedMs };
   }
 
   /** A Service of the cluster has this address. */
@@ -127,11 +126,11 @@ export class KubeSource {
   }
 
   start(): void {
-    for (const reflector of this.#reflectors) reflector.start();
+    for (const reflector of this.reflectors) reflector.start();
   }
 
   stop(): void {
-    for (const reflector of this.#reflectors) reflector.stop();
+    for (const reflector of this.reflectors) reflector.stop();
   }
 
   #objects<T>(
@@ -214,7 +213,7 @@ export class KubeSource {
   }
 
   #addressesOf(key: string, port: number): ServiceAddresses {
-    if (!this.#reflectors.every(({ synced }) => synced))
+    if (!this.reflectors.every(({ synced }) => synced))
       return { kind: "pending", message: "is not known yet" };
     return serviceAddresses(this.facts.services().get(key), port, () => this.facts.nodesOf(key));
   }
@@ -226,7 +225,7 @@ export class KubeSource {
   }
 
   #flush(): void {
-    if (!this.#reflectors.every(({ synced }) => synced)) return;
+    if (!this.reflectors.every(({ synced }) => synced)) return;
     const { ports, onFacts, onChanges } = this.#options;
     const changes = this.facts.take();
     const policies = this.policies.take();

@@ -68,6 +68,13 @@ export interface ProxyFacts {
   }[];
 }
 
+/** Where an agent reads its cluster's services, by its own account. */
+export interface SourceFacts {
+  readonly problems: readonly string[];
+  /** From when on what it knows may be old; null = it is up to date. */
+  readonly staleSinceMs: number | null;
+}
+
 export interface AgentFacts {
   readonly cluster: string;
   readonly reach: Reach;
@@ -75,10 +82,12 @@ export interface AgentFacts {
   readonly clockOffsetMs: number | null;
   readonly fingerprint: string | null;
   readonly busUp: boolean | null;
+  /** Why NATS does not let it in; "" where it does, or does not answer. */
+  readonly busRefusal: string;
   readonly writer: string | null;
   readonly outbox: { readonly depth: number; readonly max: number } | null;
   readonly selfDoubt: boolean;
-  readonly source: { readonly ok: boolean; readonly message: string } | null;
+  readonly source: SourceFacts | null;
   readonly svids:
     | { readonly name: string; readonly notAfterMs: number; readonly notBeforeMs: number | null }[]
     | null;

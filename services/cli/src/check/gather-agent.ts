@@ -3,7 +3,7 @@ import { type ApiTarget, callApi } from "@hansa/identity";
 import { writerOf } from "../mesh/agents.ts";
 import { readProxy } from "../mesh/proxies.ts";
 import { answerOf, list, number, object, READ_TIMEOUT_MS, strings, text } from "../shell/api.ts";
-import type { AgentFacts, PathFacts } from "./facts.ts";
+import type { AgentFacts, PathFacts, SourceFacts } from "./facts.ts";
 import { readFold } from "./gather-fold.ts";
 import { orNull, probe } from "./probe.ts";
 
@@ -28,10 +28,9 @@ export async function agentFacts(
   ]);
   const answers = known.status === 200;
   const data = object(known.body.data);
-  const source = object(data.source);
   const writer = object(data.writer);
   const depth = number(writer.outbox);
-  const { up } = object(data.bus);
+  const { up, refusal } = object(data.bus);
   return {
     cluster,
     reach: known.reach,
@@ -39,17 +38,21 @@ export async function agentFacts(
     clockOffsetMs: known.clockOffsetMs,
     fingerprint: text(data.fingerprint) || null,
     busUp: typeof up === "boolean" ? up : null,
+    busRefusal: text(refusal),
     writer: answers ? writerOf(data) : null,
     outbox: depth === null ? null : { depth, max: OUTBOX_MAX },
     selfDoubt: text(data.selfDoubt) !== "" && data.selfDoubt !== "none",
-    source: answers
-      ? { ok: strings(source.problems).length === 0, message: strings(source.problems).join("; ") }
-      : null,
+    source: answers ? readSource(data.source) : null,
     svids: answers ? certificates(object(data.certificates)) : null,
     fold: answers ? readFold(data, list(clusters?.items), names) : null,
     paths: paths === null ? null : pathFacts(paths),
     proxies: proxies === null ? null : list(proxies.items).map((raw) => proxyFacts(cluster, raw)),
   };
+}
+
+export function readSource(told: unknown): SourceFacts {
+  const { problems, staleSinceMs } = object(told);
+  return { problems: strings(problems), staleSinceMs: number(staleSinceMs) };
 }
 
 export const pathFacts = ({ items }: Readonly<Record<string, unknown>>): PathFacts[] =>

@@ -1,5 +1,7 @@
 /** Category log: do all folds agree, is anything missing, quarantined or waiting? Pure. */
-import { answering, type Facts, type FoldFacts, type LanePlace } from "./facts.ts";
+import { isCode } from "@hansa/core";
+import { isoTime } from "../shell/output.ts";
+import { answering, type Facts, type FoldFacts, type LanePlace, type SourceFacts } from "./facts.ts";
 import { unknown } from "./judge-reach.ts";
 import { type Check, fail, none, ok, warn } from "./report.ts";
 
@@ -110,13 +112,17 @@ function outboxes({ agents }: Facts): Check[] {
 }
 
 function sources({ agents }: Facts): Check[] {
-  return answering(agents).flatMap(({ cluster, source }) => {
-    if (source === null) return [];
-    const description = `${cluster}'s source of services is valid`;
-    return [
-      source.ok
-        ? ok(description)
-        : fail(description, "HSA1003", `${cluster}: ${source.message}`, "hansa explain HSA1003"),
-    ];
-  });
+  return answering(agents).flatMap(({ cluster, source }) =>
+    source === null ? [] : [judgeSource(cluster, source)],
+  );
+}
+
+/** A problem of an API server begins with its code; what is wrong with a file has none of its own. */
+export function judgeSource(cluster: string, { problems, staleSinceMs }: SourceFacts): Check {
+  const description = `${cluster}'s source of services is valid`;
+  const [word = ""] = /^HSA\d{4}/.exec(problems[0] ?? "") ?? [];
+  const code = isCode(word) ? word : "HSA1003";
+  const causes = problems.map((problem) => `${cluster}: ${problem}`);
+  if (staleSinceMs !== null) causes.push(`stale since ${isoTime(staleSinceMs)}`);
+  return none(description, causes, code, `hansa explain ${code}`);
 }

@@ -110,13 +110,18 @@ export function judgeBus(facts: Facts): Check[] {
             processes(facts),
           ),
     );
-  for (const { cluster, busUp } of answering(agents))
+  for (const { cluster, busUp, busRefusal } of answering(agents))
     if (busUp !== null) {
       const description = `${cluster}'s agent is connected to NATS`;
       checks.push(
         busUp
           ? ok(description)
-          : fail(description, "HSA2010", `${cluster}'s agent has no connection to NATS`, processes(facts)),
+          : fail(
+              description,
+              "HSA2010",
+              `${cluster}'s agent has no connection to NATS${busRefusal === "" ? "" : `: ${busRefusal}`}`,
+              processes(facts),
+            ),
       );
     }
   return checks.length > 0 ? checks : [unknown("somebody says whether NATS is up")];

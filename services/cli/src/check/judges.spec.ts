@@ -24,10 +24,11 @@ const agent = (cluster: string): AgentFacts => ({
   clockOffsetMs: 100,
   fingerprint: "f1",
   busUp: true,
+  busRefusal: "",
   writer: "writing",
   outbox: { depth: 0, max: 100 },
   selfDoubt: false,
-  source: { ok: true, message: "" },
+  source: { problems: [], staleSinceMs: null },
   svids: [
     { name: "root", notAfterMs: NOW_MS + 3650 * 86_400_000, notBeforeMs: null },
     {
@@ -223,9 +224,16 @@ const BREAKS: readonly (readonly [string, Change, CategoryName, Code, "fail" | "
   ["an outbox that fills", us(() => ({ outbox: { depth: 60, max: 100 } })), "log", "HSA2009", "warn"],
   [
     "a bad source file",
-    us(() => ({ source: { ok: false, message: "services[0].name: missing" } })),
+    us(() => ({ source: { problems: ["services[0].name: missing"], staleSinceMs: null } })),
     "log",
     "HSA1003",
+    "fail",
+  ],
+  [
+    "an API server that is away",
+    us(() => ({ source: { problems: ["HSA7001 refused (pods)"], staleSinceMs: 0 } })),
+    "log",
+    "HSA7001",
     "fail",
   ],
   [

@@ -1,14 +1,14 @@
 /** What `hansa check --context` looks at in a cluster of Kubernetes. Asks only; judges nothing. */
 import { isHansaError } from "@hansa/core";
 import { callApi } from "@hansa/identity";
-import type { Resource } from "@hansa/kube";
-import type { PathFacts } from "../check/facts.ts";
-import { pathFacts } from "../check/gather-agent.ts";
+import type { KubeObject, Resource } from "@hansa/kube";
+import type { PathFacts, SourceFacts } from "../check/facts.ts";
+import { pathFacts, readSource } from "../check/gather-agent.ts";
 import { answerOf, list, object, strings, text } from "../shell/api.ts";
 import type { KubeDoor } from "./door.ts";
 import { readBase } from "./installation.ts";
 import { agentState, agentTarget, mustBeInstalled } from "./installed.ts";
-import { targetOf } from "./objects.ts";
+import { type Manifest, targetOf } from "./objects.ts";
 import { AGENT, GATEWAY_SERVICE, NAMESPACE } from "./place.ts";
 import { clockFinding, type Finding, versionFinding } from "./preflight.ts";
 import { balancerAddress } from "./settings.ts";
@@ -22,7 +22,9 @@ export interface KubeFacts {
   readonly granted: ReadonlySet<string>;
   readonly agent: { readonly ready: boolean; readonly reason: string };
   /** What it says itself; an error's text where it does not. */
-  readonly says: { readonly notReady: readonly string[]; readonly isWriter: boolean } | string;
+  readonly says:
+    | { readonly notReady: readonly string[]; readonly isWriter: boolean; readonly source: SourceFacts }
+    | string;
   readonly lease: { readonly holder: string; readonly ageMs: number } | undefined;
   /** Ways that it has looked at; undefined where it does not answer. */
   readonly paths: readonly PathFacts[] | undefined;
@@ -85,14 +87,23 @@ async function serverFacts(door: KubeDoor): Promise<Finding[]> {
 
 async function missingKinds(door: KubeDoor): Promise<string[]> {
   const kinds = await Promise.all(
-    readBase().crds.map(async (crd) => {
-      const conditions = list(object((await door.read(targetOf(crd)))?.status).conditions);
-      const served = conditions.some(({ type, status }) => type === "Established" && status === "True");
-      return served ? [] : [crd.metadata.name];
-    }),
+    readBase().crds.map(async (crd) => unserved(crd, await door.read(targetOf(crd)))),
   );
   return kinds.flat();
 }
+
+/** A kind of which the API server serves no version that this `hansa` knows. */
+export function unserved(wanted: Manifest, found: KubeObject | undefined): string[] {
+  const { name } = wanted.metadata;
+  const conditions = list(object(found?.status).conditions);
+  if (!conditions.some(({ type, status }) => type === "Established" && status === "True")) return [name];
+  const served = servedIn(found);
+  if (servedIn(wanted).some((version) => served.includes(version))) return [];
+  return [`${name} is served as ${served.join(", ") || "nothing"} alone`];
+}
+
+const servedIn = (crd: Manifest | KubeObject | undefined): string[] =>
+  list(object(crd?.spec).versions).flatMap(({ name, served }) => (served === true ? [text(name)] : []));
 
 export const grantsOf = (rules: unknown): string[] =>
   list(rules).flatMap((rule) =>
@@ -119,7 +130,8 @@ export async function agentPaths(door: KubeDoor): Promise<PathFacts[] | undefine
 async function ownAccount(door: KubeDoor): Promise<KubeFacts["says"]> {
   try {
     const { data } = answerOf(await callApi(agentTarget(door), { path: "/v1/status" }), "agent");
-    return { notReady: strings(data.notReady), isWriter: object(data.writer).elected === true };
+    const isWriter = object(data.writer).elected === true;
+    return { notReady: strings(data.notReady), isWriter, source: readSource(data.source) };
   } catch (error) {
     if (!isHansaError(error)) throw error;
     return error.message;

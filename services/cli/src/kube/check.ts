@@ -1,6 +1,7 @@
 /** Categories of `hansa check --context`: is the cluster, what is installed in it, and its agent as they have to be? Pure. */
 import { AGENT_RULES } from "@hansa/kube";
 import { KUBE_CATEGORY_NAMES, type KubeCategoryName } from "../check/categories.ts";
+import { judgeSource } from "../check/judge-log.ts";
 import { pathCheck, unknown } from "../check/judge-reach.ts";
 import { type Category, type Check, fail, none, ok, warn } from "../check/report.ts";
 import { type KubeFacts, rightText } from "./check-facts.ts";
@@ -70,6 +71,7 @@ function judgeAgent({ agent, says, lease }: KubeFacts): Check[] {
       says.isWriter
         ? ok(writes)
         : warn(writes, "HSA1009", `the Lease is held by ${lease?.holder ?? "nobody"}`, logs),
+      judgeSource("the agent", says.source),
     );
   }
   if (lease !== undefined && lease.ageMs > LEASE_OLD_MS)

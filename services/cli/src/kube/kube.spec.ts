@@ -1,6 +1,7 @@
 /** What an installation in Kubernetes is made of: the chart's objects with a cluster's own settings, and what is asked before. */
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { unserved } from "./check-facts.ts";
 import { stanza, withBlock } from "./cluster-dns.ts";
 import { agentObjects, readBase } from "./installation.ts";
 import { answerIn, podReason } from "./installed.ts";
@@ -30,6 +31,27 @@ const comparable = (objects: readonly object[]): unknown =>
       return value;
     }),
   );
+
+describe("a kind of objects", () => {
+  const [crd] = base.crds;
+  const inCluster = (versions: readonly object[], established = "True") => ({
+    metadata: { name: "x" },
+    spec: { versions },
+    status: { conditions: [{ type: "Established", status: established }] },
+  });
+  const known = { name: "v1alpha1", served: true };
+
+  it("is as needed where a version of it is served that is known here", () => {
+    expect(unserved(crd!, inCluster([known, { name: "v2", served: true }]))).toEqual([]);
+    expect(unserved(crd!, undefined)).toEqual([crd!.metadata.name]);
+    expect(unserved(crd!, inCluster([known], "False"))).toEqual([crd!.metadata.name]);
+    const newer = [
+      { ...known, served: false },
+      { name: "v2", served: true },
+    ];
+    expect(unserved(crd!, inCluster(newer))).toEqual([`${crd!.metadata.name} is served as v2 alone`]);
+  });
+});
 
 describe("an installation", () => {
   it("with the settings of values/minimal.yaml is the chart's own", () => {

@@ -127,7 +127,10 @@ async function decide(
   const member = await tx.member(request.cluster);
   const pinned = known?.signingKey ?? member?.signingKey;
   if (pinned !== undefined && pinned !== request.signingKey)
-    throw new HansaError("HSA3004", `join: ${request.cluster} is pinned to another signing key`);
+    throw new HansaError(
+      "HSA3004",
+      `join: ${request.cluster} is pinned to another signing key; where the cluster was made anew, operators order "rekey ${request.cluster} ${request.signingKey}"`,
+    );
   if (known?.frozen === true)
     throw new HansaError(
       "HSA3009",

@@ -15,6 +15,8 @@ import type { JudgedPolicy, PolicyFacts } from "./policy-facts.ts";
 import type { PolicyObjectKind } from "./policy-objects.ts";
 
 const LOOK_MS = 1000;
+/** Between tries of what was refused. */
+const REFUSED_AGAIN_MS = 30_000;
 
 export const POLICY_RESOURCES: Readonly<Record<PolicyObjectKind, Resource>> = {
   AllowPolicy: ALLOW_POLICIES,
@@ -34,20 +36,29 @@ export class PolicyWriter {
   readonly #dirty = new Set<string>();
   /** What was sent for an object, until it is seen to have come about. */
   readonly #sent = new Map<string, string>();
+  readonly #refused = new Set<string>();
   #mightWrite = false;
-  #stop: (() => void) | undefined;
+  #stops: (() => void)[] = [];
 
   constructor(options: PolicyWriterOptions) {
     this.#options = options;
   }
 
   start(): void {
-    const look = this.#options.ports.timers.every(LOOK_MS, () => this.#look());
-    this.#stop = () => look.cancel();
+    const { timers } = this.#options.ports;
+    const look = timers.every(LOOK_MS, () => this.#look());
+    const again = timers.every(REFUSED_AGAIN_MS, () => {
+      for (const id of this.#refused) this.#again(id);
+      this.#refused.clear();
+    });
+    this.#stops.push(
+      () => look.cancel(),
+      () => again.cancel(),
+    );
   }
 
   stop(): void {
-    this.#stop?.();
+    for (const stop of this.#stops.splice(0)) stop();
   }
 
   /** Policies that were judged anew, by id. */
@@ -100,10 +111,14 @@ export class PolicyWriter {
         force: true,
         fields: { status },
       })
-      .then(({ outcome: written }) => {
-        if (written !== "not-writer" && written !== "full") return;
-        this.#sent.delete(id);
-        this.#dirty.add(id);
+      .then((written) => {
+        if ("problem" in written) this.#refused.add(id);
+        if (written.outcome === "not-writer" || written.outcome === "full") this.#again(id);
       });
+  }
+
+  #again(id: string): void {
+    this.#sent.delete(id);
+    this.#dirty.add(id);
   }
 }
