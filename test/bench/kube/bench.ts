@@ -35,7 +35,7 @@ interface Sample {
 
 async function run(context: BenchContext): Promise<readonly Figure[]> {
   const counts = onlyOf(process.env.HANSA_BENCH_SERVICES) ?? (context.quick ? [10] : [10, 1000, 5000]);
-  const idleMs = context.quick ? 5000 : 60_000;
+  const idleMs = Number(process.env.HANSA_BENCH_IDLE_MS ?? (context.quick ? 5000 : 60_000));
   const world = await KubeWorld.start();
   try {
     const samples: Sample[] = [];

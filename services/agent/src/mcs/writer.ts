@@ -201,18 +201,22 @@ export class ImportWriter {
       ]);
     }
     this.#mightWrite = may;
-    if (may) void this.#planDirty();
+    if (may) this.#planSoon();
   }
 
   #touch(key: string): void {
     this.#dirty.add(key);
-    if (this.#isPlanning || !this.#mightWrite) return;
-    queueMicrotask(() => void this.#planDirty());
+    if (this.#mightWrite) this.#planSoon();
+  }
+
+  /** Not in this turn of the loop: what is told to Envoys and to other clusters goes first. */
+  #planSoon(): void {
+    if (this.#isPlanning) return;
+    this.#isPlanning = true;
+    this.#options.ports.timers.after(0, () => void this.#planDirty());
   }
 
   async #planDirty(): Promise<void> {
-    if (this.#isPlanning) return;
-    this.#isPlanning = true;
     try {
       while (this.#dirty.size > 0 && this.#mayWrite()) {
         for (const key of [...this.#dirty].slice(0, PLANS_AT_ONCE)) {

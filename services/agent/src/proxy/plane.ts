@@ -2,7 +2,7 @@
  * The data plane of one cluster: keeps every local Envoy's resources equal to the view of the fold. A change is
  * computed and pushed at once, for the services it concerns; changes of one turn of the loop are taken together.
  */
-import type { Span, SpiffeId } from "@hansa/core";
+import type { Span, SpiffeId, TimerHandle } from "@hansa/core";
 import {
   CandidateCache,
   type RegisterRef,
@@ -53,6 +53,7 @@ export class DataPlane {
   #pushes: Span[] = [];
   #open = false;
   #scheduled = false;
+  #ownTurn: TimerHandle | undefined;
   readonly #pace: Pace;
   #stops: (() => void)[] = [];
   #stopped = false;
@@ -99,7 +100,7 @@ export class DataPlane {
         this.#dirty.proxy(id);
     }
     this.#proxies = proxies;
-    this.#schedule();
+    this.#scheduleOwn();
   }
 
   changed(
@@ -111,7 +112,8 @@ export class DataPlane {
     if (!this.#dirty.registers(refs, this.#options.reader, atOf)) return;
     const span = this.#options.ports.tracer?.below(traceparent, "push");
     if (span !== undefined && this.#pushes.length < TRACES_PER_BUILD_MAX) this.#pushes.push(span);
-    this.#schedule();
+    if (refs.every(({ cluster }) => cluster === this.#options.cluster)) this.#scheduleOwn();
+    else this.#schedule();
   }
 
   /** A new certificate for this identity. */
@@ -172,6 +174,14 @@ export class DataPlane {
       this.#scheduled = false;
       const light = this.#pace.isWaiting;
       if (!this.#stopped && (!light || this.#dirty.hasLight)) this.#build(this.#dirty.take(light));
+    });
+  }
+
+  /** What changed here is told to the others first: their records leave in this turn of the loop, the build has the next. */
+  #scheduleOwn(): void {
+    this.#ownTurn ??= this.#options.ports.timers.after(0, () => {
+      this.#ownTurn = undefined;
+      this.#schedule();
     });
   }
 
