@@ -35,7 +35,7 @@ interface Sample {
 
 async function run(context: BenchContext): Promise<readonly Figure[]> {
   const counts = onlyOf(process.env.HANSA_BENCH_SERVICES) ?? (context.quick ? [10] : [10, 1000, 5000]);
-  const idleMs = Number(process.env.HANSA_BENCH_IDLE_MS ?? (context.quick ? 5000 : 60_000));
+  const idleMs = context.quick ? 5000 : 60_000;
   const world = await KubeWorld.start();
   try {
     const samples: Sample[] = [];
@@ -103,7 +103,7 @@ async function turns(
   await sleep(1000);
   const [begin] = made as [Change];
   const notes = (name: "eu" | "us") => world.notes(name, begin.startMs);
-  const times = stagesOf(made, notes("us"), notes("eu"), "ep");
+  const times = stagesOf(made, notes("us"), notes("eu"), "ep").slice(WARM_UP);
   log(
     `  ${services} services, ${what} of the streams: ${times.length} of ${count} changes acknowledged by themselves`,
   );
@@ -113,7 +113,7 @@ async function turns(
       `    ${stage.padEnd(28)} p10 ${ms(quantile(samples, 0.1))}, p50 ${ms(quantile(samples, 0.5))}, p99 ${ms(quantile(samples, 0.99))}`,
     );
   }
-  return times.slice(WARM_UP);
+  return times;
 }
 
 function figuresOf({ services, one, slowest }: Sample, few: Sample): Figure[] {

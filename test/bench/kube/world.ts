@@ -50,54 +50,58 @@ const addressOf = (index: number, replica: number): string =>
 export class KubeWorld {
   readonly kube: Kube;
   readonly rig: AgentRig;
-  readonly #agents: Readonly<Record<Cluster, Child>>;
+  readonly #agents: Partial<Record<Cluster, Child>> = {};
   readonly #clients: Readonly<Record<Cluster, KubeClient>>;
   #services = 0;
 
+  /** Throws, and leaves nothing running, where one of the parts does not come up. */
   static async start(): Promise<KubeWorld> {
     const rig = await AgentRig.start();
-    const [door, notes] = [`127.${rig.octet}.9.1`, join(rig.folder, "notes")];
-    mkdirSync(notes);
-    const nodes = { forwards: [{ port: ADS, to: `${door}:${ADS}` }] };
-    const kube = await startKube({ clusters: CLUSTERS, nodes });
-    const started: Child[] = [];
-    for (const name of CLUSTERS) {
-      const cluster = kube.cluster(name);
-      await cluster.apply(kinds());
-      const cidrs = [
-        `127.${rig.octet}.${name === "eu" ? 1 : 2}.0/24`,
-        cluster.options.plan.podCidr,
-        "10.80.0.0/16",
-      ];
-      const token = await rig.joinToken(name, { cidrs, network: "flat", quotas: QUOTAS });
-      const host = name === "eu" ? door : `127.${rig.octet}.9.2`;
-      const sidecars = {
-        host: cluster.options.plan.nodeIp,
-        listen: { host, port: ADS },
-        webhook: { host, port: HOOK, advertised: host },
-        proxyImage: "envoyproxy/envoy:v1.40.0",
-        rulesImage: "hansa:lab",
-      };
-      const clusterSetIps = [name === "eu" ? "10.251.0.0/16" : "10.252.0.0/16"];
-      const kubernetes = { clusterSetIps, leaseNamespace: "default", sidecars };
-      rig.configure(name, token, { cidrs, network: "flat", source: { kubernetes } });
-      const flags = `--import=${pathToFileURL(PROBE).href} ${process.env.HANSA_BENCH_NODE_FLAGS ?? ""}`;
-      const env = { NODE_OPTIONS: flags, HANSA_BENCH_PROBE: notes, ...inPod(cluster) };
-      started.push(await rig.agent(name, { env, within: asPod(cluster, join(rig.folder, name, "account")) }));
-      await rig.envoy(name, "gateway/gw", rig.address(name, 1));
+    const forwards = [{ port: ADS, to: doorOf(rig, "eu") }];
+    const kube = await startKube({ clusters: CLUSTERS, nodes: { forwards } });
+    const world = new KubeWorld(kube, rig);
+    try {
+      mkdirSync(world.#notes);
+      for (const name of CLUSTERS) await world.#join(name);
+      await world.#prepare();
+      return world;
+    } catch (error) {
+      await world.stop();
+      throw error;
     }
-    const world = new KubeWorld(kube, rig, { eu: started[0]!, us: started[1]! });
-    await world.#prepare();
-    return world;
   }
 
-  private constructor(kube: Kube, rig: AgentRig, agents: Readonly<Record<Cluster, Child>>) {
+  private constructor(kube: Kube, rig: AgentRig) {
     this.kube = kube;
     this.rig = rig;
-    this.#agents = agents;
     const client = (name: Cluster): KubeClient =>
       clientOf(kube.cluster(name), ports(), { rights: undefined });
     this.#clients = { eu: client("eu"), us: client("us") };
+  }
+
+  async #join(name: Cluster): Promise<void> {
+    const { rig } = this;
+    const cluster = this.kube.cluster(name);
+    await cluster.apply(kinds());
+    const { nodeIp, podCidr } = cluster.options.plan;
+    const cidrs = [`${rig.address(name, 0)}/24`, podCidr, "10.80.0.0/16"];
+    const token = await rig.joinToken(name, { cidrs, network: "flat", quotas: QUOTAS });
+    const [host = ""] = doorOf(rig, name).split(":");
+    const sidecars = {
+      host: nodeIp,
+      listen: { host, port: ADS },
+      webhook: { host, port: HOOK, advertised: host },
+      proxyImage: "envoyproxy/envoy:v1.40.0",
+      rulesImage: "hansa:lab",
+    };
+    const clusterSetIps = [name === "eu" ? "10.251.0.0/16" : "10.252.0.0/16"];
+    const kubernetes = { clusterSetIps, leaseNamespace: "default", sidecars };
+    rig.configure(name, token, { cidrs, network: "flat", source: { kubernetes } });
+    const flags = `--import=${pathToFileURL(PROBE).href} ${process.env.HANSA_BENCH_NODE_FLAGS ?? ""}`;
+    const env = { NODE_OPTIONS: flags, HANSA_BENCH_PROBE: this.#notes, ...inPod(cluster) };
+    const within = asPod(cluster, join(rig.folder, name, "account"));
+    this.#agents[name] = await rig.agent(name, { env, within });
+    await rig.envoy(name, "gateway/gw", rig.address(name, 1));
   }
 
   async stop(): Promise<void> {
@@ -106,12 +110,12 @@ export class KubeWorld {
   }
 
   pid(name: Cluster): number {
-    return this.#agents[name].pid;
+    return this.#agents[name]!.pid;
   }
 
   /** What an agent has noted since CLOCK_MONOTONIC was `sinceMs`. */
   notes(name: Cluster, sinceMs: number): Note[] {
-    return readFileSync(join(this.rig.folder, "notes", `${name}.jsonl`), "utf8")
+    return readFileSync(join(this.#notes, `${name}.jsonl`), "utf8")
       .trimEnd()
       .split("\n")
       .map((line) => JSON.parse(line) as Note)
@@ -179,8 +183,12 @@ export class KubeWorld {
     return Buffer.from(bundle, "base64").toString();
   }
 
+  get #notes(): string {
+    return join(this.rig.folder, "notes");
+  }
+
   get doorAddress(): string {
-    return `127.${this.rig.octet}.9.1:${ADS}`;
+    return doorOf(this.rig, "eu");
   }
 
   async #tokenOf(podName: string): Promise<string> {
@@ -211,6 +219,9 @@ export class KubeWorld {
     await sure(this.#clients[name], { method: "POST", target: { resource, namespace: NAMESPACE }, body });
   }
 }
+
+/** Where pods' proxies come for their configuration. */
+const doorOf = (rig: AgentRig, name: Cluster): string => `127.${rig.octet}.9.${name === "eu" ? 1 : 2}:${ADS}`;
 
 const inPod = ({ options: { address, plan } }: KubeCluster): NodeJS.ProcessEnv => ({
   KUBERNETES_SERVICE_HOST: address,

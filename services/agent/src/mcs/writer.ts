@@ -33,6 +33,8 @@ import { SentWrites } from "./sent.ts";
 
 /** Between looks at whether it may write now, and at writes that did not go out. */
 const LOOK_MS = 1000;
+/** A change is on its way to Envoys and to other clusters for so long, and they go first; several of a service are one write. */
+const PLAN_AFTER_MS = 50;
 /** Services planned in one go, before others get their turn. */
 const PLANS_AT_ONCE = 100;
 
@@ -209,11 +211,10 @@ export class ImportWriter {
     if (this.#mightWrite) this.#planSoon();
   }
 
-  /** Not in this turn of the loop: what is told to Envoys and to other clusters goes first. */
   #planSoon(): void {
     if (this.#isPlanning) return;
     this.#isPlanning = true;
-    this.#options.ports.timers.after(0, () => void this.#planDirty());
+    this.#options.ports.timers.after(PLAN_AFTER_MS, () => void this.#planDirty());
   }
 
   async #planDirty(): Promise<void> {
