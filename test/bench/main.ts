@@ -16,6 +16,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>
   scale: () => import("./scale/bench.ts"),
   failover: () => import("./failover/bench.ts"),
   wipe: () => import("./wipe/bench.ts"),
+  kube: () => import("./kube/bench.ts"),
   "kube-watch": () => import("./kube-watch/bench.ts"),
 };
 

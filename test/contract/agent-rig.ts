@@ -116,16 +116,23 @@ export class AgentRig {
     return file;
   }
 
-  async agent(name: Name): Promise<Child> {
+  /** `within`: a program and its arguments that run the agent's command line. */
+  async agent(
+    name: Name,
+    { env = {}, within = [] }: { readonly env?: NodeJS.ProcessEnv; readonly within?: readonly string[] } = {},
+  ): Promise<Child> {
+    const command = [
+      process.execPath,
+      "--disable-warning=ExperimentalWarning",
+      MAIN,
+      "--config",
+      join(this.folder, name, "agent.yaml"),
+    ];
+    const [file = "", ...args] = [...within, ...command];
     const child = await startChild({
-      argv: [
-        process.execPath,
-        "--disable-warning=ExperimentalWarning",
-        MAIN,
-        "--config",
-        join(this.folder, name, "agent.yaml"),
-      ],
+      argv: [file, ...args],
       log: this.logFile(name),
+      env: { ...process.env, ...env },
       stopSignal: "SIGTERM",
       isReady: () => this.ready(name),
     });

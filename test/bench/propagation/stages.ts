@@ -1,7 +1,8 @@
 /** From what two agents noted to how long each change spent where. Pure. */
+import type { Lane } from "@hansa/events";
 import type { Note, Stage } from "./probe.ts";
 
-/** The source file is being replaced. */
+/** The source file is being replaced, or the API server is being asked. */
 export interface Change {
   readonly startMs: number;
 }
@@ -15,15 +16,19 @@ export interface StageTimes {
   readonly stagesMs: Readonly<Record<string, number>>;
 }
 
-/** Changes whose record another change shared, or which were never acknowledged, are left out. */
+/**
+ * Changes whose record another change shared, or which were never acknowledged, are left out. `lane`: of the record that
+ * an Envoy is told of: sums of another network's service, endpoints of one's own.
+ */
 export function stagesOf(
   changes: readonly Change[],
   writer: readonly Note[],
   reader: readonly Note[],
+  lane: Lane = "sum",
 ): StageTimes[] {
   return changes.flatMap(({ startMs }, index) => {
     const nextMs = changes[index + 1]?.startMs ?? Number.POSITIVE_INFINITY;
-    return stagesOfOne(startMs, nextMs, writer, reader) ?? [];
+    return stagesOfOne(startMs, nextMs, writer, reader, lane) ?? [];
   });
 }
 
@@ -32,17 +37,17 @@ function stagesOfOne(
   nextMs: number,
   writer: readonly Note[],
   reader: readonly Note[],
+  lane: Lane,
 ): StageTimes | undefined {
   const first = (notes: readonly Note[], fromMs: number, fits: (note: Note) => boolean): Note | undefined =>
     notes.find((note) => note.atMs >= fromMs && fits(note));
   const is = (stage: Stage, of?: Note) => (note: Note) =>
     note.stage === stage && (of === undefined || (note.log === of.log && note.seq === of.seq));
-  // The sums of the service travel on lane `sum`: what another network's Envoys are told of.
   const facts = first(writer, startMs, is("facts"));
   const signed = first(
     writer,
     startMs,
-    (note) => note.stage === "signed" && note.log?.endsWith(" sum") === true,
+    (note) => note.stage === "signed" && note.log?.endsWith(` ${lane}`) === true,
   );
   if (facts === undefined || signed === undefined || signed.atMs >= nextMs) return undefined;
   const { log = "", seq = 0 } = signed;
@@ -62,7 +67,7 @@ function stagesOfOne(
     totalMs: reached.atMs - startMs,
     acksMs: acks.map(({ atMs }) => atMs - startMs),
     stagesMs: {
-      "file → facts read": facts.atMs - startMs,
+      "source → facts read": facts.atMs - startMs,
       "facts → record signed": signed.atMs - facts.atMs,
       "signed → heard by eu": heard.atMs - signed.atMs,
       "(signed → NATS's answer)": stored.atMs - signed.atMs,

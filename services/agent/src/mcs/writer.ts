@@ -35,6 +35,8 @@ import { SentWrites } from "./sent.ts";
 const LOOK_MS = 1000;
 /** Between tries of what was refused: the right may be granted by then, the kind served. */
 const REFUSED_AGAIN_MS = 30_000;
+/** A change is on its way to Envoys and to other clusters for so long, and they go first; several of a service are one write. */
+const PLAN_AFTER_MS = 50;
 /** Services planned in one go, before others get their turn. */
 const PLANS_AT_ONCE = 100;
 
@@ -218,18 +220,21 @@ export class ImportWriter {
       ]);
     }
     this.#mightWrite = may;
-    if (may) void this.#planDirty();
+    if (may) this.#planSoon();
   }
 
   #touch(key: string): void {
     this.#dirty.add(key);
-    if (this.#isPlanning || !this.#mightWrite) return;
-    queueMicrotask(() => void this.#planDirty());
+    if (this.#mightWrite) this.#planSoon();
+  }
+
+  #planSoon(): void {
+    if (this.#isPlanning) return;
+    this.#isPlanning = true;
+    this.#options.ports.timers.after(PLAN_AFTER_MS, () => void this.#planDirty());
   }
 
   async #planDirty(): Promise<void> {
-    if (this.#isPlanning) return;
-    this.#isPlanning = true;
     try {
       while (this.#dirty.size > 0 && this.#mayWrite()) {
         for (const key of [...this.#dirty].slice(0, PLANS_AT_ONCE)) {

@@ -2,7 +2,7 @@
  * The data plane of one cluster: keeps every local Envoy's resources equal to the view of the fold. A change is
  * computed and pushed at once, for the services it concerns; changes of one turn of the loop are taken together.
  */
-import type { SpiffeId } from "@hansa/core";
+import type { SpiffeId, TimerHandle } from "@hansa/core";
 import { CandidateCache, type RegisterRef, type ServiceKey, serviceKeys } from "@hansa/model";
 import { ResourceLayer, type TrustBundles, TYPE_URL } from "@hansa/xds";
 import { Claims } from "./claims.ts";
@@ -45,6 +45,7 @@ export class DataPlane {
   readonly #traces: PushTraces;
   #open = false;
   #scheduled = false;
+  #ownTurn: TimerHandle | undefined;
   readonly #pace: Pace;
   #stops: (() => void)[] = [];
   #stopped = false;
@@ -92,7 +93,7 @@ export class DataPlane {
         this.#dirty.proxy(id);
     }
     this.#proxies = proxies;
-    this.#schedule();
+    this.#scheduleOwn();
   }
 
   changed(
@@ -103,7 +104,8 @@ export class DataPlane {
     for (const ref of refs) this.#candidates.changed(ref);
     if (!this.#dirty.registers(refs, this.#options.reader, atOf)) return;
     this.#traces.changed(traceparent);
-    this.#schedule();
+    if (refs.every(({ cluster }) => cluster === this.#options.cluster)) this.#scheduleOwn();
+    else this.#schedule();
   }
 
   /** A new certificate for this identity. */
@@ -169,6 +171,14 @@ export class DataPlane {
       this.#scheduled = false;
       const light = this.#pace.isWaiting;
       if (!this.#stopped && (!light || this.#dirty.hasLight)) this.#build(this.#dirty.take(light));
+    });
+  }
+
+  /** What changed here is told to the others first: their records leave in this turn of the loop, the build has the next. */
+  #scheduleOwn(): void {
+    this.#ownTurn ??= this.#options.ports.timers.after(0, () => {
+      this.#ownTurn = undefined;
+      this.#schedule();
     });
   }
 

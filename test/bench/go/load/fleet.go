@@ -30,7 +30,10 @@ type fleet struct {
 	control string
 	names   int
 	creds   credentials.TransportCredentials
+	callers []caller
 	streams []*stream
+	// follows: responses come when they come, and are counted by somebody else.
+	follows bool
 
 	mu       sync.Mutex
 	waiting  int
@@ -46,22 +49,23 @@ func newFleet(target, control string, streams, names int, cert, key, ca string) 
 		target: target, control: control, names: names, streams: make([]*stream, streams),
 		creds: insecure.NewCredentials(), done: make(chan struct{}, 1), failed: make(chan error, 1),
 	}
-	if cert == "" {
+	if ca == "" {
 		return f, nil
 	}
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
-		return nil, err
+	config := &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS13}
+	if cert != "" {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return nil, err
+		}
+		config.Certificates = []tls.Certificate{pair}
 	}
 	pem, err := os.ReadFile(ca)
 	if err != nil {
 		return nil, err
 	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
-	f.creds = credentials.NewTLS(&tls.Config{
-		Certificates: []tls.Certificate{pair}, RootCAs: roots, MinVersion: tls.VersionTLS13,
-	})
+	config.RootCAs.AppendCertsFromPEM(pem)
+	f.creds = credentials.NewTLS(config)
 	return f, nil
 }
 
@@ -74,7 +78,7 @@ type connected struct {
 }
 
 func (f *fleet) connect() (connected, error) {
-	first, err := openStream(f, nil, map[string]string{})
+	first, err := openStream(f, f.callers[0], nil, map[string]string{})
 	if err != nil {
 		return connected{}, err
 	}
@@ -83,7 +87,7 @@ func (f *fleet) connect() (connected, error) {
 		return connected{}, err
 	}
 	first.serve()
-	return f.connectWarm(f.streams[1:], first.versionsCopy())
+	return f.connectWarm(f.streams[1:], f.callers[1:], first.versionsCopy())
 }
 
 func (f *fleet) reconnect() (connected, error) {
@@ -92,12 +96,11 @@ func (f *fleet) reconnect() (connected, error) {
 		one.close()
 	}
 	time.Sleep(settle)
-	return f.connectWarm(f.streams, versions)
+	return f.connectWarm(f.streams, f.callers, versions)
 }
 
 // connectWarm opens `streams` with `versions`; the first of the fleet goes on keeping count of them.
-func (f *fleet) connectWarm(streams []*stream, versions map[string]string) (connected, error) {
-	request := firstRequest(versions)
+func (f *fleet) connectWarm(streams []*stream, callers []caller, versions map[string]string) (connected, error) {
 	before, err := f.cpuUs()
 	if err != nil {
 		return connected{}, err
@@ -114,7 +117,7 @@ func (f *fleet) connectWarm(streams []*stream, versions map[string]string) (conn
 			if keepsCount {
 				kept = versions
 			}
-			one, err := openStream(f, request, kept)
+			one, err := openStream(f, callers[index], versions, kept)
 			if err == nil {
 				streams[index] = one
 				err = one.readFirst(0)
@@ -223,6 +226,9 @@ func (f *fleet) fail(err error) {
 }
 
 func (f *fleet) cpuUs() (int64, error) {
+	if f.control == "" {
+		return 0, nil
+	}
 	response, err := http.Get(f.control + "/usage")
 	if err != nil {
 		return 0, err

@@ -4,6 +4,7 @@
 // It is told what to do on its standard input and answers every command with one line of JSON:
 //
 //	connect           first stream cold, all others with the versions that it has got
+//	follow            the same, and from then on every response is acknowledged and none is counted
 //	rounds MS MIN     rounds for MS milliseconds, at least MIN of them
 //	reconnect         ends all streams and opens them again with their versions
 //
@@ -30,10 +31,13 @@ func main() {
 	names := flag.Int("names", 1, "how many assignments there are")
 	cert := flag.String("cert", "", "client certificate (PEM); none = plaintext")
 	key := flag.String("key", "", "its key")
-	ca := flag.String("ca", "", "what the server must chain to")
+	ca := flag.String("ca", "", "what the server must chain to; none = plaintext")
+	callers := flag.String("callers", "", "file with `NODE-ID TOKEN` of each stream, one a line; none = all are one node")
 	flag.Parse()
 
 	fleet, err := newFleet(*target, *control, *streams, *names, *cert, *key, *ca)
+	check(err)
+	fleet.callers, err = readCallers(*callers, *streams)
 	check(err)
 	commands := bufio.NewScanner(os.Stdin)
 	for commands.Scan() {
@@ -47,6 +51,9 @@ func run(fleet *fleet, words []string) (any, error) {
 	switch {
 	case len(words) == 1 && words[0] == "connect":
 		return fleet.connect()
+	case len(words) == 1 && words[0] == "follow":
+		fleet.follows = true
+		return fleet.connect()
 	case len(words) == 1 && words[0] == "reconnect":
 		return fleet.reconnect()
 	case len(words) == 3 && words[0] == "rounds":
@@ -56,7 +63,7 @@ func run(fleet *fleet, words []string) (any, error) {
 			return fleet.rounds(time.Duration(ms)*time.Millisecond, atLeast)
 		}
 	}
-	return nil, fmt.Errorf("%q: connect, reconnect or rounds MS MIN", words)
+	return nil, fmt.Errorf("%q: connect, follow, reconnect or rounds MS MIN", words)
 }
 
 func check(err error) {

@@ -26,21 +26,18 @@ type stream struct {
 	firstRemoved   int
 }
 
-// openStream sends `request`, or asks for everything where it is nil.
-func openStream(f *fleet, request []byte, versions map[string]string) (*stream, error) {
-	if request == nil {
-		request = firstRequest(nil)
-	}
+// openStream asks for everything that is not among `held`, and keeps count of versions in `versions` where that is not nil.
+func openStream(f *fleet, who caller, held, versions map[string]string) (*stream, error) {
 	conn, err := grpc.NewClient(f.target, grpc.WithTransportCredentials(f.creds),
 		grpc.WithDefaultCallOptions(grpc.ForceCodec(raw{}), grpc.MaxCallRecvMsgSize(256<<20)))
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(who.metadata(context.Background()))
 	call, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, method,
 		grpc.WaitForReady(true))
 	if err == nil {
-		err = call.SendMsg(request)
+		err = call.SendMsg(firstRequest(who.node, held))
 	}
 	if err != nil {
 		cancel()
@@ -73,6 +70,9 @@ func (s *stream) serve() {
 			got, size, err := s.receive()
 			if s.isClosed() {
 				return
+			}
+			if err == nil && s.fleet.follows {
+				continue
 			}
 			if err == nil && (len(got.resources) != 1 || got.removed != 0) {
 				err = fmt.Errorf("a round brought %d resources and %d removals, not one change",

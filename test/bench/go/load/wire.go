@@ -4,7 +4,6 @@ import "google.golang.org/protobuf/encoding/protowire"
 
 const (
 	typeURL = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
-	nodeID  = "bench"
 	// AggregatedDiscoveryService's delta method.
 	method = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
 )
@@ -65,9 +64,8 @@ func fields(message []byte, visit func(protowire.Number, []byte)) {
 }
 
 // firstRequest is a wildcard without names, which both servers understand, with what the client holds already.
-func firstRequest(versions map[string]string) []byte {
-	node := appendText(nil, 1, nodeID)
-	request := appendBytes(nil, 1, node)
+func firstRequest(node string, versions map[string]string) []byte {
+	request := appendBytes(nil, 1, appendText(nil, 1, node))
 	request = appendText(request, 2, typeURL)
 	for name, version := range versions {
 		request = appendBytes(request, 5, appendText(appendText(nil, 1, name), 2, version))
