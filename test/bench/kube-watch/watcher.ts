@@ -8,6 +8,7 @@ import { Access, ENDPOINT_SLICES, KubeClient, type KubeObject, kubeconfig, Refle
 import { DiscoveryV1Api, KubeConfig, makeInformer, type V1EndpointSlice } from "@kubernetes/client-node";
 import { KubeSource } from "../../../services/agent/src/source/kube-source.ts";
 import { projectSlice } from "../../kube/support/slices.ts";
+import type { PolicyObject } from "../../../services/agent/src/source/kube/policy-objects.ts";
 import type { Look, Order, WatcherKind } from "./talk.ts";
 
 const [kind, path = ""] = process.argv.slice(2) as [WatcherKind, string];
@@ -77,7 +78,17 @@ async function startAgent(): Promise<void> {
     policyKinds: [],
     place: { ...place, federation: "lab.hansa" },
     trustDomain: trustDomainOf(place.cluster, "lab.hansa"),
-    configuredGateways: [],
+    configuredGateway: {
+      kind: "MeshGateway",
+      namespace: "",
+      name: "gw",
+      generation: 0,
+      spec: { addresses: ["192.0.2.1"], port: 15_443 } as PolicyObject["spec"],
+      conditions: [],
+    },
+    rememberedGateways: () => [],
+    resolve: () => undefined,
+    onEndpoints: () => {},
     name: "eu",
     expectedServices: 0,
     onFacts: (facts) => {
