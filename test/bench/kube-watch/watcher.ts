@@ -6,9 +6,9 @@ import { noMetrics, silentLog, systemClock, systemTimers, trustDomainOf } from "
 import { nodeRandom } from "@hansa/identity";
 import { Access, ENDPOINT_SLICES, KubeClient, type KubeObject, kubeconfig, Reflector } from "@hansa/kube";
 import { DiscoveryV1Api, KubeConfig, makeInformer, type V1EndpointSlice } from "@kubernetes/client-node";
+import type { PolicyObject } from "../../../services/agent/src/source/kube/policy-objects.ts";
 import { KubeSource } from "../../../services/agent/src/source/kube-source.ts";
 import { projectSlice } from "../../kube/support/slices.ts";
-import type { PolicyObject } from "../../../services/agent/src/source/kube/policy-objects.ts";
 import type { Look, Order, WatcherKind } from "./talk.ts";
 
 const [kind, path = ""] = process.argv.slice(2) as [WatcherKind, string];
