@@ -154,7 +154,7 @@ async function costsOf(world: KubeWorld, services: number, idleMs: number): Prom
       kept: shares.every((share) => share <= IDLE_SHARE),
     },
     {
-      figure: `an agent's memory (RSS), ${services} services of 2 endpoints`,
+      figure: `an agent's memory (RSS), ${services} services of one pod`,
       reach: `≤ ${RESIDENT_MIB} MiB`,
       measured: `${CLUSTERS.map((name, index) => `${name} ${resident[index]?.toFixed(0)} MiB`).join(", ")}`,
       kept: resident.every((mib) => mib <= RESIDENT_MIB),

@@ -31,7 +31,6 @@ export type Cluster = (typeof CLUSTERS)[number];
 const PROBE = join(root, "test/bench/propagation/probe.ts");
 const NAMESPACE = "shop";
 const [ADS, HOOK] = [15_010, 15_017];
-const REPLICAS = 2;
 const TOKEN_SECONDS = 7200;
 /** Imports, slices and conditions are written at 50 a second. */
 const WRITTEN_WITHIN_MS = 900_000;
@@ -44,8 +43,7 @@ const QUOTAS = {
 };
 
 export const serviceName = (index: number): string => `s${index}`;
-const addressOf = (index: number, replica: number): string =>
-  `10.80.${(index * REPLICAS + replica) >> 8}.${(index * REPLICAS + replica) & 255}`;
+const addressOf = (index: number): string => `10.80.${index >> 8}.${index & 255}`;
 
 export class KubeWorld {
   readonly kube: Kube;
@@ -135,7 +133,7 @@ export class KubeWorld {
     await eu.kubectl.ok(["-n", NAMESPACE, "wait", "pod/caller", "--for=condition=Ready", "--timeout=60s"]);
   }
 
-  /** Until us exports `count` services of two endpoints each, and both clusters show them. */
+  /** Until us exports `count` services of one pod each, and both clusters show them. */
   async grow(count: number): Promise<void> {
     const fresh = Array.from({ length: count - this.#services }, (_, index) =>
       String(this.#services + index),
@@ -159,7 +157,7 @@ export class KubeWorld {
     }
   }
 
-  /** Turns one of two endpoints of a service. */
+  /** Turns the endpoint of a service. */
   async turn(index: number, ready: boolean): Promise<void> {
     const target = { resource: ENDPOINT_SLICES, namespace: NAMESPACE, name: serviceName(index) };
     await sure(this.#clients.us, { method: "PUT", target, body: slice(index, ready) });
@@ -268,9 +266,11 @@ const slice = (index: number, ready: boolean): object => ({
   }),
   addressType: "IPv4",
   ports: [{ name: "http", port: 8080, protocol: "TCP" }],
-  endpoints: Array.from({ length: REPLICAS }, (_, replica) => ({
-    addresses: [addressOf(index, replica)],
-    conditions: { ready: replica > 0 || ready },
-    targetRef: { kind: "Pod", name: serviceName(index), namespace: NAMESPACE },
-  })),
+  endpoints: [
+    {
+      addresses: [addressOf(index)],
+      conditions: { ready },
+      targetRef: { kind: "Pod", name: serviceName(index), namespace: NAMESPACE },
+    },
+  ],
 });

@@ -62,14 +62,15 @@ export function watchAgent(take: (note: Note) => void): void {
     Object.fromEntries(heads.map(({ source, lane, seq }) => [`${source} ${lane}`, seq]));
 
   behind(AgentCore, "facts", (_self, _answer, _args, startedMs) => take({ stage: "facts", atMs: startedMs }));
-  behind(LaneWriter, "next", (_, answer) => {
+  const formed = new WeakMap<LaneWriter, Partial<Note>>();
+  behind(LaneWriter, "next", (self, answer) => {
     const header = (answer as ReturnType<LaneWriter["next"]>)?.record.header;
-    if (header !== undefined) note("signed", { log: `${header.source} ${header.lane}`, seq: header.seq });
+    if (header === undefined) return;
+    formed.set(self, { log: `${header.source} ${header.lane}`, seq: header.seq });
+    note("signed", formed.get(self));
   });
-  behind(LaneWriter, "stored", (self) => {
-    const head = self.head();
-    if (head !== undefined) note("stored", { log: `${head.source} ${head.lane}`, seq: head.seq });
-  });
+  // Its head would tell as much, and costs a digest of all registers.
+  behind(LaneWriter, "stored", (self) => note("stored", formed.get(self)));
   behind(Federation, "apply", (_self, _answer, [input], startedMs) => {
     const { record } = input as Parameters<Federation["apply"]>[0];
     const at = { log: `${record.header.source} ${record.header.lane}`, seq: record.header.seq };
