@@ -85,7 +85,11 @@ async function start(pod: Pod): Promise<string> {
   const name = pod.metadata?.name ?? "";
   const uid = await field(eu, `pod/${name}`, ".metadata.uid");
   const streams = new Streams({ layers: [layer], owner: `default/${name}`, ...own });
-  proxies.add({ pod: { namespace: "default", name, uid, serviceAccount: "default" }, streams });
+  proxies.add({
+    pod: { namespace: "default", name, uid, serviceAccount: "default" },
+    streams,
+    onCome: () => {},
+  });
   return uid;
 }
 
@@ -205,7 +209,11 @@ describe("an Envoy in a pod", () => {
     expect(await field(eu, "pod/meshed", ".status.containerStatuses[0].state.running")).toBe("");
     const uid = await field(eu, "pod/meshed", ".metadata.uid");
     const streams = new Streams({ layers: [layer], owner: "default/meshed", ...own });
-    proxies.add({ pod: { namespace: "default", name: "meshed", uid, serviceAccount: "default" }, streams });
+    proxies.add({
+      pod: { namespace: "default", name: "meshed", uid, serviceAccount: "default" },
+      streams,
+      onCome: () => {},
+    });
     await eu.kubectl.ok(["wait", "pod/meshed", "--for=condition=Ready", "--timeout=25s"]);
     expect(streams.status().streams).toBe(1);
     await eu.kubectl.ok(["delete", "pod/meshed", "--wait"]);

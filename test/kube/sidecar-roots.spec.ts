@@ -81,7 +81,8 @@ let uid = "";
 function serve(): void {
   if (uid === "") return;
   const pod = { namespace: "shop", name: "web", uid, serviceAccount: "default" };
-  served = sidecars.serve({ kind: "sidecar", pod } as LocalProxy, [layer], () => {});
+  const ignored = (): void => {};
+  served = sidecars.serve({ kind: "sidecar", pod } as LocalProxy, [layer], ignored, ignored);
 }
 
 const roots = (text: string): number => text.split("BEGIN CERTIFICATE").length - 1;

@@ -286,8 +286,8 @@ export class Agent implements AgentView {
       ownRoots: () => this.bundle().roots,
       svid: (id: SpiffeId) => this.svids.get(id),
       evidence: (peer) => this.core.watch.link(peer),
-      serve: (proxy, layers, onAck) =>
-        this.#sidecars?.serve(proxy, layers, onAck) ?? this.sockets.serve(proxy, layers, onAck),
+      serve: (proxy, layers, onAck, onCome) =>
+        this.#sidecars?.serve(proxy, layers, onAck, onCome) ?? this.sockets.serve(proxy, layers, onAck),
       ...takenIn(config.source, {
         of: (namespace, name) => this.imports.get(namespace, name)?.ips ?? [],
         clusterIps: (namespace, name) => this.kubernetes?.clusterIps(namespace, name) ?? [],

@@ -13,7 +13,6 @@ import type { ClusterIpsOf } from "./proxy/cluster-ips.ts";
 import { type GatewayAccount, GatewayPods } from "./proxy/door/gateway-pods.ts";
 import { ProxyDoor } from "./proxy/door/proxy-door.ts";
 import { TokenReviews } from "./proxy/door/token-reviews.ts";
-import type { LocalProxy } from "./proxy/inventory.ts";
 import type { PlaneOptions, ProxyServer } from "./proxy/plane-options.ts";
 import type { VipsOf } from "./proxy/zone-layer.ts";
 import { webhookConfiguration } from "./webhook/configuration.ts";
@@ -182,7 +181,7 @@ export class Sidecars {
   }
 
   /** Lets the proxy in to these layers; undefined: it does not come by this door. */
-  serve(proxy: LocalProxy, layers: readonly ResourceLayer[], onAck: () => void): ProxyServer | undefined {
+  serve(...[proxy, layers, onAck, onCome]: Parameters<PlaneOptions["serve"]>): ProxyServer | undefined {
     const open = (owner: string): Streams => this.#streams(owner, layers, onAck);
     if (proxy.kind === "gateway") {
       const { gateway } = this.#options;
@@ -193,7 +192,7 @@ export class Sidecars {
     if (proxy.pod === undefined) return undefined;
     const { pod } = proxy;
     const streams = open(`${pod.namespace}/${pod.name}`);
-    const known = { pod, streams };
+    const known = { pod, streams, onCome };
     this.#proxies.add(known);
     return {
       ackedRevision: () => streams.ackedRevision(),

@@ -45,6 +45,14 @@ export interface PlaneOptions {
   };
   /** From where pods' proxies take plain text, where they take any (CIDR). */
   readonly neighbours?: readonly string[];
-  /** Opens the proxy's socket over these layers; `onAck` is called after each acknowledgement, refusal and end of a stream. */
-  readonly serve: (proxy: LocalProxy, layers: readonly ResourceLayer[], onAck: () => void) => ProxyServer;
+  /**
+   * Opens the proxy's socket over these layers; `onAck` is called after each acknowledgement, refusal and end of a stream,
+   * `onCome` before a stream of a pod's proxy is let in.
+   */
+  readonly serve: (
+    proxy: LocalProxy,
+    layers: readonly ResourceLayer[],
+    onAck: () => void,
+    onCome: () => void,
+  ) => ProxyServer;
 }

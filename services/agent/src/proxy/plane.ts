@@ -4,7 +4,7 @@
  */
 import type { SpiffeId, TimerHandle } from "@hansa/core";
 import { CandidateCache, type RegisterRef, type ServiceKey, serviceKeys } from "@hansa/model";
-import { ResourceLayer, type TrustBundles, TYPE_URL } from "@hansa/xds";
+import { type ResourceLayer, type TrustBundles, TYPE_URL } from "@hansa/xds";
 import { Claims } from "./claims.ts";
 import { Dirty, type Work } from "./dirty.ts";
 import { replaceChecked } from "./gate.ts";
@@ -12,34 +12,30 @@ import { gatewayEndpoints, gatewayLayer } from "./gateway-layer.ts";
 import { Fronts } from "./gateway-mode.ts";
 import type { Gateway, LocalProxy, Sidecar } from "./inventory.ts";
 import { Pace } from "./pace.ts";
-import type { PlaneOptions, ProxyServer } from "./plane-options.ts";
+import type { PlaneOptions } from "./plane-options.ts";
 import { Propagation } from "./propagation.ts";
 import { PushTraces } from "./push-traces.ts";
 import type { ResourceSet } from "./resource-set.ts";
+import { ServedProxies } from "./served-proxies.ts";
 import { readBundles, ServingCache } from "./serving-cache.ts";
 import { sidecarLayer } from "./sidecar-layer.ts";
 import { TcpPorts } from "./tcp-ports.ts";
 import { ZoneLayer } from "./zone-layer.ts";
-
-interface Served {
-  proxy: LocalProxy;
-  readonly layer: ResourceLayer;
-  readonly server: ProxyServer;
-}
 
 export class DataPlane {
   readonly #options: PlaneOptions;
   readonly propagation: Propagation;
   readonly tcpPorts: TcpPorts;
   readonly #zones = new Map<string, ZoneLayer>();
-  readonly #served = new Map<string, Served>();
-  /** Connected proxies that have not acknowledged all they have → how far they are, a revision. */
-  readonly #behind = new Map<string, number>();
+  readonly #served: ServedProxies;
   readonly #serving = new ServingCache();
   readonly #candidates = new CandidateCache();
   readonly #dirty: Dirty;
   readonly #claims: Claims;
   #proxies: ReadonlyMap<string, LocalProxy> = new Map();
+  /** Those that have clusters of their zone's services. */
+  #callers: readonly LocalProxy[] = [];
+  #areProxiesNew = false;
   #bundles: TrustBundles = new Map();
   readonly #fronts: Fronts;
   readonly #traces: PushTraces;
@@ -61,6 +57,13 @@ export class DataPlane {
     const heads = () => this.#claims.heads();
     this.propagation = new Propagation({ clock, metrics, importer: options.cluster, heads });
     this.tcpPorts = new TcpPorts(disk, options.tcpPortFirst);
+    this.#served = new ServedProxies({
+      serve: options.serve,
+      sha256: options.ports.crypto.sha256,
+      layers: (proxy, own) => this.#layers(proxy, own),
+      onAnswer: (id) => this.#answered(id),
+      onCome: (id) => this.#wake(id),
+    });
   }
 
   /** From here on sockets are open. Called once the state is worth serving: restored, or read to the stream's end. */
@@ -79,8 +82,7 @@ export class DataPlane {
   async close(): Promise<void> {
     this.#stopped = true;
     for (const stop of this.#stops.splice(0)) stop();
-    await Promise.all([...this.#served.values()].map(({ server }) => server.close()));
-    this.#served.clear();
+    await this.#served.close();
   }
 
   // === what changed ===
@@ -93,6 +95,8 @@ export class DataPlane {
         this.#dirty.proxy(id);
     }
     this.#proxies = proxies;
+    this.#callers = [...proxies.values()].filter((proxy) => this.#fronts.calls(proxy));
+    this.#areProxiesNew = true;
     this.#scheduleOwn();
   }
 
@@ -110,7 +114,7 @@ export class DataPlane {
 
   /** A new certificate for this identity. */
   renewed(id: SpiffeId): void {
-    for (const [name, { proxy }] of this.#served)
+    for (const [name, { proxy }] of this.#served.entries())
       if (proxy.spiffeId === id || this.#fronts.shows(name, id)) this.#dirty.proxy(name);
     this.#schedule();
   }
@@ -156,7 +160,9 @@ export class DataPlane {
     return this.#served.get(id)?.server.ackedRevision() !== undefined;
   }
 
+  /** What its Envoy has, or would be told. */
   layersOf(id: string): readonly ResourceLayer[] {
+    this.#wake(id);
     const served = this.#served.get(id);
     return served === undefined ? [] : this.#layers(served.proxy, served.layer);
   }
@@ -189,18 +195,18 @@ export class DataPlane {
     if (work.all) this.#bundles = readBundles(reader, cluster, [trustDomain, ownRoots()]);
     this.#serving.update(reader, cluster, services, work.all);
     const zones = this.#buildZones(services, work);
+    if (this.#areProxiesNew) this.#served.keep(this.#proxies);
+    this.#areProxiesNew = false;
     const own = this.#buildOwn(services, work);
-    for (const [id, served] of this.#served) if (!this.#proxies.has(id)) this.#end(id, served);
     ports.metrics.observe("hansa_build_seconds", (ports.clock.monotonicMs() - startMs) / 1000);
     this.propagation.built(Math.max(zones, own), this.#claims.heads(), work.sources, this.#traces.sent());
-    this.#acked(this.#served.keys());
+    this.#acked(this.#served.awake());
     if (this.#dirty.hasServices) this.#pace.leftOver(this.propagation.waiting === 0 || this.#dirty.hasLight);
   }
 
   #buildZones(services: readonly ServiceKey[], work: Work): number {
     const { reader, ports, evidence, cluster, region, vips } = this.#options;
-    const callers = [...this.#proxies.values()].filter((proxy) => this.#fronts.calls(proxy));
-    const wanted = new Set(callers.map(({ zone }) => zone));
+    const wanted = new Set(this.#callers.map(({ zone }) => zone));
     for (const zone of this.#zones.keys()) if (!wanted.has(zone)) this.#zones.delete(zone);
     const input = {
       fed: reader,
@@ -219,15 +225,17 @@ export class DataPlane {
       revision = Math.max(revision, zone.update(keys, whole, input, this.#bundles));
       if (this.#fronts.listenersKey(zone) === tcpBefore && known !== undefined) continue;
       this.tcpPorts.ensure(this.#fronts.listeners(zone).map(({ sni }) => sni));
-      for (const proxy of callers) if (proxy.zone === name) work.proxies.add(proxy.id);
+      for (const proxy of this.#callers) if (proxy.zone === name) work.proxies.add(proxy.id);
     }
     return revision;
   }
 
   #buildOwn(services: readonly ServiceKey[], work: Work): number {
     let revision = 0;
-    for (const [id, proxy] of this.#proxies) {
-      const { layer } = this.#ensureServed(id, proxy);
+    for (const id of this.#served.awake()) {
+      const served = this.#served.get(id);
+      if (served === undefined) continue;
+      const { proxy, layer } = served;
       const whole = work.all || work.proxies.has(id) || layer.revision === 0;
       try {
         revision = Math.max(revision, this.#buildProxy(proxy, layer, whole, services, work.ownServices));
@@ -307,25 +315,11 @@ export class DataPlane {
     return zone === undefined ? [own] : [own, zone];
   }
 
-  /** A sidecar that moved to another zone looks at other layers, and a pod of the name is another's: a server anew. */
-  #ensureServed(id: string, proxy: LocalProxy): Served {
-    const known = this.#served.get(id);
-    if (known !== undefined && known.proxy.zone === proxy.zone && podOf(known.proxy) === podOf(proxy)) {
-      known.proxy = proxy;
-      return known;
-    }
-    if (known !== undefined) this.#end(id, known);
-    const layer = new ResourceLayer({ sha256: this.#options.ports.crypto.sha256 });
-    const server = this.#options.serve(proxy, this.#layers(proxy, layer), () => this.#answered(proxy.id));
-    const served: Served = { proxy, layer, server };
-    this.#served.set(id, served);
-    return served;
-  }
-
-  #end(id: string, served: Served): void {
-    this.#served.delete(id);
-    this.#behind.delete(id);
-    void served.server.close();
+  /** Its Envoy is here: its resources are made now, and from now on. */
+  #wake(id: string): void {
+    if (this.#stopped || !this.#served.wake(id)) return;
+    this.#dirty.proxy(id);
+    this.#build(this.#dirty.take(this.#pace.isWaiting));
   }
 
   #answered(id: string): void {
@@ -335,23 +329,9 @@ export class DataPlane {
 
   /** After a build everybody is looked at, after an acknowledgement who sent it: hundreds of them answer each build. */
   #acked(ids: Iterable<string>): void {
-    for (const id of ids) this.#look(id);
-    this.propagation.reached(Math.min(...this.#behind.values()));
-  }
-
-  /** Revisions are counted over all layers: a proxy that has everything of its own holds nobody back. */
-  #look(id: string): void {
-    this.#behind.delete(id);
-    const served = this.#served.get(id);
-    const acked = served?.server.ackedRevision();
-    if (served === undefined || acked === undefined) return;
-    const newest = Math.max(...this.#layers(served.proxy, served.layer).map(({ revision }) => revision));
-    if (acked < newest) this.#behind.set(id, acked);
+    this.propagation.reached(this.#served.acked(ids));
   }
 }
-
-const podOf = (proxy: LocalProxy): string | undefined =>
-  proxy.kind === "sidecar" ? proxy.pod?.uid : undefined;
 
 /** Maps do not show in JSON. */
 const flat = (proxy: LocalProxy): unknown =>

@@ -19,17 +19,22 @@ const owner = (more: object = {}): TokenVerdict => ({
 let verdict: TokenVerdict;
 let due: (() => void) | undefined;
 let door: ProxyDoor;
+let come = 0;
+const onCome = (): void => {
+  come += 1;
+};
 
 beforeEach(() => {
   verdict = owner();
   due = undefined;
+  come = 0;
   const after: Timers["after"] = (delayMs, run) => {
     expect(delayMs).toBe(UNKNOWN_WAIT_MS);
     due = run;
     return { cancel: () => (due = undefined) };
   };
   door = new ProxyDoor({ review: async () => verdict, timers: { after } as Timers });
-  door.add({ pod, streams });
+  door.add({ pod, streams, onCome });
 });
 
 /** Answers once the time to wait for an unknown pod is over. */
@@ -43,6 +48,7 @@ async function admitted(authorization: string | undefined = "Bearer t"): Promise
 it("a pod's own token opens streams of its proxy", async () => {
   expect(await admitted()).toEqual({ kind: "admitted", streams });
   expect(due).toBeUndefined();
+  expect(come).toBe(1);
 });
 
 it.each([[undefined], [""], ["t"], ["Basic t"], ["Bearer "], ["Bearer a b"]])(
@@ -69,6 +75,7 @@ it.each<[string, TokenVerdict, string]>([
   const admission = await admitted();
   expect(admission).toMatchObject({ kind: "refused", status });
   expect((admission as { message: string }).message).not.toContain("expired");
+  expect(come).toBe(0);
 });
 
 it("waits for a pod that was not heard of yet, for some streams and for some time", async () => {
@@ -76,14 +83,14 @@ it("waits for a pod that was not heard of yet, for some streams and for some tim
   const waiting = Array.from({ length: UNKNOWN_WAITING_MAX }, () => door.admit("Bearer t"));
   for (let turn = 0; turn < 4; turn += 1) await Promise.resolve();
   expect(await door.admit("Bearer t")).toMatchObject({ status: "RESOURCE_EXHAUSTED" });
-  door.add({ pod: { ...pod, name: "pay-2", uid: "u-1" }, streams });
-  door.add({ pod: { ...pod, name: "pay-2", uid: "u-2" }, streams });
+  door.add({ pod: { ...pod, name: "pay-2", uid: "u-1" }, streams, onCome });
+  door.add({ pod: { ...pod, name: "pay-2", uid: "u-2" }, streams, onCome });
   for (const admission of await Promise.all(waiting)) expect(admission).toMatchObject({ kind: "admitted" });
 });
 
 it("who is gone is let in no more; who came in his place still is", async () => {
-  const before = { pod, streams };
-  const after = { pod, streams };
+  const before = { pod, streams, onCome };
+  const after = { pod, streams, onCome };
   door.add(before);
   door.add(after);
   door.remove(before);

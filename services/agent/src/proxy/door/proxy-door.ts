@@ -11,6 +11,8 @@ import { GATEWAY_PODS_MAX, type GatewayPods } from "./gateway-pods.ts";
 export interface DoorProxy {
   readonly pod: PodIdentity;
   readonly streams: Streams;
+  /** A stream is about to be let in. */
+  readonly onCome: () => void;
 }
 
 export interface ProxyDoorOptions {
@@ -94,6 +96,7 @@ export class ProxyDoor {
       return refused("UNAVAILABLE", `pod ${key} is not known as one with a proxy; come again`);
     if (proxy.pod.serviceAccount !== owner.serviceAccount)
       return refused("PERMISSION_DENIED", `pod ${key} does not run as ${owner.serviceAccount}`);
+    proxy.onCome();
     return { kind: "admitted", streams: proxy.streams };
   }
 
