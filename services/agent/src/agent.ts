@@ -1,7 +1,7 @@
 /** Composition of one agent: core, source, identities, data plane and admin API, in the order in which they start. */
 import { join } from "node:path";
 import { agentId, type ClusterName, type SpiffeId, type TrustDomain } from "@hansa/core";
-import { type BundleValue, bundleKey, LANES, type LogBus, type RegisterEvent } from "@hansa/events";
+import { type BundleValue, bundleKey, type LogBus, type RegisterEvent } from "@hansa/events";
 import { type Authority, type KeyStore, nodeCrypto, toBundle } from "@hansa/identity";
 import type { RegisterRef } from "@hansa/model";
 import type { MetricsRegistry } from "@hansa/telemetry";
@@ -13,6 +13,7 @@ import { folderDisk } from "./disk.ts";
 import { DnsServer } from "./dns/server.ts";
 import { FileCluster } from "./file-cluster.ts";
 import { type Journal, openJournal } from "./follow/journal.ts";
+import { measure } from "./gauges.ts";
 import { logSigner } from "./identity/keys.ts";
 import { SvidPool } from "./identity/svids.ts";
 import type { Membership } from "./join.ts";
@@ -21,21 +22,20 @@ import { Kubernetes } from "./kubernetes.ts";
 import { gatewayProber, gatewaysOf } from "./liveness/gateway-prober.ts";
 import { TrafficEvidence } from "./liveness/traffic.ts";
 import { LateRecords } from "./log/late-records.ts";
-import { OUTBOX_RECORDS_MAX, type Outbox, openOutbox } from "./log/outbox.ts";
+import { type Outbox, openOutbox } from "./log/outbox.ts";
 import { sendRecords } from "./log/send-records.ts";
-import { type Election, fileElection } from "./log/writer-lock.ts";
+import { bothElect, type Election, fileElection } from "./log/writer-lock.ts";
 import { type CurrentImports, importsWithoutKubernetes } from "./mcs/current-imports.ts";
 import type { ImportIndex } from "./mcs/imports.ts";
 import { HostNames } from "./names/host-names.ts";
 import { nameServers } from "./names/lookup.ts";
 import type { Ports } from "./ports.ts";
 import { envoyPlaceOf } from "./proxy/admin-place.ts";
-import { type InventoryPlace, type LocalProxy, proxiesOf } from "./proxy/inventory.ts";
+import { gatewayProxies, type InventoryPlace, type LocalProxy } from "./proxy/inventory.ts";
 import { DataPlane } from "./proxy/plane.ts";
 import { ProxySockets } from "./proxy/sockets.ts";
 import { inboundIn, Sidecars, takenIn } from "./sidecars.ts";
-import type { SourceDocument } from "./source/document.ts";
-import { eventOf, eventsTo, factOf, type Place, type WithoutAddress } from "./source/facts.ts";
+import { eventOf, eventsTo, type Fact, factOf, type Place, type WithoutAddress } from "./source/facts.ts";
 import { PodProxies } from "./source/kube/pod-proxies.ts";
 
 const GAUGES_MS = 2000;
@@ -83,7 +83,7 @@ export class Agent implements AgentView {
     readonly door?: KubeDoor | undefined;
   }) {
     const { config, membership, store, authority, bus, door } = parts;
-    this.#election = electionOf(fileElection(join(config.dataDir, "writer.lock")), door?.election);
+    this.#election = bothElect(fileElection(join(config.dataDir, "writer.lock")), door?.election);
     this.config = config;
     this.metrics = parts.ports.metrics;
     this.ports = { ...parts.ports, crypto: nodeCrypto, disk: folderDisk(config.dataDir) };
@@ -192,14 +192,11 @@ export class Agent implements AgentView {
         return this.plane.tcpPorts.all().get(sni);
       },
       onFacts: (facts) => {
-        for (const fact of facts.values()) this.#pods.fact(fact, true);
-        this.#podsChanged();
+        this.#podsChanged(facts.values());
         this.#factsRead(eventsTo(facts, core.own.registers, nowMs()));
       },
       onChanges: ({ set, gone }) => {
-        for (const fact of gone) this.#pods.fact(fact, false);
-        for (const fact of set) this.#pods.fact(fact, true);
-        this.#podsChanged();
+        this.#podsChanged(set, gone);
         core.facts([
           ...set.map(({ type, key, value }) => eventOf(type, key, value, nowMs())),
           ...gone.map(({ type, key }) => eventOf(type, key, null, nowMs())),
@@ -236,11 +233,13 @@ export class Agent implements AgentView {
   }
 
   /** The gateways that the configuration names, and the proxies of pods, where these can come. */
-  #podsChanged(): void {
+  #podsChanged(set: Iterable<Fact>, gone: Iterable<Fact> = []): void {
+    for (const fact of gone) this.#pods.fact(fact, false);
+    for (const fact of set) this.#pods.fact(fact, true);
     const pods = this.#pods.proxies();
     if (this.#knownPods === pods) return;
     this.#knownPods = pods;
-    const gateways = proxiesOf(NO_DOCUMENT, this.#place);
+    const gateways = gatewayProxies(this.#place);
     this.plane.proxies(this.#sidecars === undefined ? gateways : new Map([...gateways, ...pods]));
     this.#keepSvids();
   }
@@ -309,8 +308,8 @@ export class Agent implements AgentView {
     await this.core.start();
     if (this.core.restored) this.#serve();
     this.#late.start();
-    this.#gauges();
-    const gauges = this.ports.timers.every(GAUGES_MS, () => this.#gauges());
+    measure(this);
+    const gauges = this.ports.timers.every(GAUGES_MS, () => measure(this));
     this.#stops.push(() => gauges.cancel());
     this.ports.log.info("agent: started", {
       cluster: this.cluster,
@@ -371,27 +370,4 @@ export class Agent implements AgentView {
     const dns = await DnsServer.start({ listen: config.dns.listen, index, ports });
     this.#stops.push(() => dns.close());
   }
-
-  #gauges(): void {
-    const { core, metrics } = this;
-    this.svids.measure();
-    metrics.gauge("hansa_queue_depth", this.outbox.depth(), { queue: "outbox" });
-    metrics.gauge("hansa_queue_bound", OUTBOX_RECORDS_MAX, { queue: "outbox" });
-    metrics.gauge("hansa_queue_depth", this.plane.propagation.waiting, { queue: "unacked-builds" });
-    for (const lane of LANES)
-      metrics.gauge("hansa_queue_depth", core.own.pending(lane), { queue: `pending-${lane}` });
-    metrics.gauge("hansa_hub_up", core.hubSilentMs < HUB_SILENT_MS ? 1 : 0);
-  }
 }
-
-/** The lock guards the outbox of this folder; the Lease, asked for by its holder alone, elects among folders. */
-const electionOf = (lock: Election, lease: Election | undefined): Election => ({
-  tryLock: () => lock.tryLock() && lease?.tryLock() !== false,
-  release: () => {
-    lease?.release();
-    lock.release();
-  },
-});
-
-/** Proxies of pods come by themselves; the gateways are those that the configuration names. */
-const NO_DOCUMENT: SourceDocument = { services: [], workloads: [], allows: [], failover: [] };

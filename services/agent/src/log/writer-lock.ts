@@ -33,5 +33,14 @@ export function fileElection(path: string): Election {
   };
 }
 
+/** The lock guards the outbox of a folder; the Lease, asked for by its holder alone, elects among folders. */
+export const bothElect = (lock: Election, lease: Election | undefined): Election => ({
+  tryLock: () => lock.tryLock() && lease?.tryLock() !== false,
+  release: () => {
+    lease?.release();
+    lock.release();
+  },
+});
+
 /** For the simulator and tests: always elected. */
 export const alwaysElected: Election = { tryLock: () => true, release: () => {} };

@@ -117,3 +117,7 @@ export function proxiesOf(document: SourceDocument, place: InventoryPlace): Read
   }
   return proxies;
 }
+
+/** Proxies of pods come by themselves; the gateways are those that the configuration names. */
+export const gatewayProxies = (place: InventoryPlace): ReadonlyMap<string, LocalProxy> =>
+  proxiesOf({ services: [], workloads: [], allows: [], failover: [] }, place);
