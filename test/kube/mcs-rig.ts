@@ -164,7 +164,11 @@ const metadata = (object: string, more: object = {}) => ({
   ...more,
 });
 
-export const namespace = (name: string) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
+export const namespace = (name: string, labels: object = {}) => ({
+  apiVersion: "v1",
+  kind: "Namespace",
+  metadata: { name, labels },
+});
 
 export const service = (name: string, spec: object = {}) => ({
   apiVersion: "v1",

@@ -15,7 +15,13 @@ import {
   type RegisterEvent,
   wantKey,
 } from "@hansa/events";
-import type { BeatFindings, Federation, RegisterRef, RegisterView } from "@hansa/model";
+import {
+  type BeatFindings,
+  type Federation,
+  isFlat,
+  type RegisterRef,
+  type RegisterView,
+} from "@hansa/model";
 import { Beats } from "./follow/beats.ts";
 import { Follower } from "./follow/follower.ts";
 import type { Journal } from "./follow/journal.ts";
@@ -107,6 +113,7 @@ export class AgentCore {
       onStored: (record) => this.follower.own(record),
       highestSeen: (lane, held) => this.#epochs.highest(lane, held),
       epochFloor: () => this.#epochs.floor(),
+      urgent: () => (this.#hasFlatPeer() ? "ep" : "sum"),
     });
     this.reader = localReader(fed, cluster, this.own.registers, () => this.#sourceRead);
     this.beats = new Beats({
@@ -216,6 +223,14 @@ export class AgentCore {
   }
 
   // === own facts ===
+
+  /** Others dial this cluster's endpoints themselves. */
+  #hasFlatPeer(): boolean {
+    const { cluster } = this.#options;
+    return this.fed
+      .members()
+      .some((peer) => peer.cluster !== cluster && isFlat(this.fed, cluster, peer.cluster));
+  }
 
   /**
    * Writing begins when the facts are whole: the file was read, and what the log alone carries is known, which before

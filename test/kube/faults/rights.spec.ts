@@ -146,6 +146,7 @@ describe("an agent with the chart's roles", () => {
     const from = [{ cluster: "us", namespace: "shop", serviceAccount: "web" }];
     await rig.apply(
       "eu",
+      namespace("injected", { "hansa.dev/inject": "enabled" }),
       service("pay"),
       slice("pay", ["10.241.0.1"]),
       serviceExport("pay"),

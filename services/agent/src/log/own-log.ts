@@ -44,6 +44,8 @@ export interface OwnLogOptions {
   readonly onStored: (record: BusRecord) => void;
   /** Highest epoch of the own lane that others' verified heads and the fold name. */
   readonly highestSeen: (lane: Lane, held: Held) => Promise<number>;
+  /** Lane whose records others' Envoys wait for: they leave first. Default: sums, which all but flat networks are told. */
+  readonly urgent?: (() => Lane) | undefined;
   /** No new epoch is below. */
   readonly epochFloor?: (() => number) | undefined;
 }
@@ -204,8 +206,9 @@ export class OwnLog {
   }
 
   #kick(): void {
-    const publishers = [...this.#lanes.values()].map(({ publisher }) => publisher);
-    queueMicrotask(() => inTurns(publishers));
+    const urgent = this.#options.urgent?.() ?? "sum";
+    const lanes = [...this.#lanes].sort(([a], [b]) => Number(b === urgent) - Number(a === urgent));
+    queueMicrotask(() => inTurns(lanes.map(([, { publisher }]) => publisher)));
   }
 
   /** A peer wants a snapshot. A wish that comes too soon after the last one is granted when its time has come. */
