@@ -13,7 +13,7 @@ import { nodeCrypto } from "@hansa/identity";
 import { archiveNow, foldAt } from "@hansa/store";
 import { HubRig, until } from "../../contract/hub-rig.ts";
 import type { Bench, BenchContext, Figure } from "../bench.ts";
-import { cpuSeconds, parentOf } from "./cpu.ts";
+import { cpuSeconds, parentOf } from "../support/process.ts";
 import { singleInserts } from "./peer.ts";
 import { grantFor } from "./place.ts";
 import type { Acked, Order, Told } from "./talk.ts";

@@ -8,11 +8,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bench, BenchContext, Figure } from "../bench.ts";
-import { type Change, type StageTimes, stagesOf } from "../propagation/stages.ts";
+import { breakdown, type Change, type StageTimes, stagesOf } from "../propagation/stages.ts";
 import { monotonicMs, ms, quantile, seeded, sleep } from "../support/numbers.ts";
+import { cpuShare, residentMib } from "../support/process.ts";
 import { goPrograms } from "../xds/go-programs.ts";
 import { CLIENT_CORE, Program } from "../xds/program.ts";
-import { cpuShare, residentMiB } from "./process.ts";
 import { CLUSTERS, KubeWorld } from "./world.ts";
 
 const P50_MS = 12;
@@ -88,15 +88,12 @@ async function turns(
   what: string,
 ): Promise<StageTimes[]> {
   const random = seeded(seed);
-  const isReady = new Map<number, boolean>();
   const made: Change[] = [];
   const count = (quick ? 20 : 300) + WARM_UP;
   for (let number = 0; number < count; number += 1) {
     const index = Math.floor(random() * services);
-    const ready = isReady.get(index) === false;
-    isReady.set(index, ready);
     const startMs = monotonicMs();
-    await world.turn(index, ready);
+    await world.turn(index);
     made.push({ startMs });
     await sleep(GAP_MIN_MS + GAP_SPREAD_MS * random());
   }
@@ -105,14 +102,9 @@ async function turns(
   const notes = (name: "eu" | "us") => world.notes(name, begin.startMs);
   const times = stagesOf(made, notes("us"), notes("eu"), "ep").slice(WARM_UP);
   log(
-    `  ${services} services, ${what} of the streams: ${times.length} of ${count} changes acknowledged by themselves`,
+    `  ${services} services, ${what} of the streams: ${times.length} of ${count - WARM_UP} changes acknowledged by themselves`,
   );
-  for (const stage of Object.keys(times[0]?.stagesMs ?? {})) {
-    const samples = times.map(({ stagesMs }) => stagesMs[stage] ?? Number.NaN);
-    log(
-      `    ${stage.padEnd(28)} p10 ${ms(quantile(samples, 0.1))}, p50 ${ms(quantile(samples, 0.5))}, p99 ${ms(quantile(samples, 0.99))}`,
-    );
-  }
+  for (const line of breakdown(times)) log(`    ${line}`);
   return times;
 }
 
@@ -143,7 +135,7 @@ function figuresOf({ services, one, slowest }: Sample, few: Sample): Figure[] {
 async function costsOf(world: KubeWorld, services: number, idleMs: number): Promise<Figure[]> {
   const pids = CLUSTERS.map((name) => world.pid(name));
   const shares = await cpuShare(pids, idleMs);
-  const resident = pids.map(residentMiB);
+  const resident = pids.map(residentMib);
   const percent = shares.map((share) => `${(share * 100).toFixed(1)} %`);
   return [
     {

@@ -51,6 +51,8 @@ export class KubeWorld {
   readonly #agents: Partial<Record<Cluster, Child>> = {};
   readonly #clients: Readonly<Record<Cluster, KubeClient>>;
   #services = 0;
+  /** Services whose endpoint is not ready now. */
+  readonly #unready = new Set<number>();
 
   /** Throws, and leaves nothing running, where one of the parts does not come up. */
   static async start(): Promise<KubeWorld> {
@@ -158,7 +160,9 @@ export class KubeWorld {
   }
 
   /** Turns the endpoint of a service. */
-  async turn(index: number, ready: boolean): Promise<void> {
+  async turn(index: number): Promise<void> {
+    const ready = this.#unready.delete(index);
+    if (!ready) this.#unready.add(index);
     const target = { resource: ENDPOINT_SLICES, namespace: NAMESPACE, name: serviceName(index) };
     await sure(this.#clients.us, { method: "PUT", target, body: slice(index, ready) });
   }

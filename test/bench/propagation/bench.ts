@@ -14,7 +14,7 @@ import { root } from "../../../deploy/tools/paths.mjs";
 import type { Bench, BenchContext, Figure } from "../bench.ts";
 import { BenchLab } from "../support/lab.ts";
 import { monotonicMs, ms, quantile, seeded, sleep } from "../support/numbers.ts";
-import { type Change, type StageTimes, stagesOf } from "./stages.ts";
+import { breakdown, type Change, type StageTimes, stagesOf } from "./stages.ts";
 
 const PROBE = join(root, "test/bench/propagation/probe.ts");
 const P50_MS = 10;
@@ -95,7 +95,7 @@ function readNotes(cluster: string) {
 function figure(times: readonly StageTimes[], changes: number, log: (line: string) => void): Figure {
   const acks = times.flatMap(({ acksMs }) => acksMs);
   const [p50, p99] = [quantile(acks, 0.5), quantile(acks, 0.99)];
-  for (const [stage, text] of breakdown(times)) log(`  ${stage.padEnd(28)} ${text}`);
+  for (const line of breakdown(times)) log(`  ${line}`);
   const missing = changes - times.length;
   if (missing > 0) log(`  ${missing} changes were not acknowledged by themselves`);
   return {
@@ -105,17 +105,6 @@ function figure(times: readonly StageTimes[], changes: number, log: (line: strin
     peer: "not run: istiod's default debounce alone is 100 ms, Kuma's timers give 3 s",
     kept: p50 <= P50_MS && p99 <= P99_MS && missing === 0,
   };
-}
-
-function breakdown(times: readonly StageTimes[]): [string, string][] {
-  const stages = Object.keys(times[0]?.stagesMs ?? {});
-  return stages.map((stage) => {
-    const samples = times.map(({ stagesMs }) => stagesMs[stage] ?? Number.NaN);
-    return [
-      stage,
-      `p10 ${ms(quantile(samples, 0.1))}, p50 ${ms(quantile(samples, 0.5))}, p99 ${ms(quantile(samples, 0.99))}`,
-    ];
-  });
 }
 
 export const bench: Bench = {

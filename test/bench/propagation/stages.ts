@@ -1,5 +1,6 @@
 /** From what two agents noted to how long each change spent where. Pure. */
 import type { Lane } from "@hansa/events";
+import { ms, quantile } from "../support/numbers.ts";
 import type { Note, Stage } from "./probe.ts";
 
 /** The source file is being replaced, or the API server is being asked. */
@@ -77,4 +78,13 @@ function stagesOfOne(
       "all built → last ACK": reached.atMs - built.atMs,
     },
   };
+}
+
+/** One line for each stage. */
+export function breakdown(times: readonly StageTimes[]): string[] {
+  return Object.keys(times[0]?.stagesMs ?? {}).map((stage) => {
+    const samples = times.map(({ stagesMs }) => stagesMs[stage] ?? Number.NaN);
+    const [p10, p50, p99] = [0.1, 0.5, 0.99].map((share) => ms(quantile(samples, share)));
+    return `${stage.padEnd(28)} p10 ${p10}, p50 ${p50}, p99 ${p99}`;
+  });
 }

@@ -12,9 +12,9 @@ import { nodeCrypto } from "@hansa/identity";
 import { archiveNow, foldAt } from "@hansa/store";
 import { HubRig } from "../../contract/hub-rig.ts";
 import type { Bench, BenchContext, Figure } from "../bench.ts";
-import { cpuSeconds, parentOf } from "../durable/cpu.ts";
 import { grantFor } from "../durable/place.ts";
 import { sleep, until } from "../support/numbers.ts";
+import { cpuSeconds, parentOf } from "../support/process.ts";
 import type { Order, State, Told } from "./talk.ts";
 
 const REACH_MS = 30_000;

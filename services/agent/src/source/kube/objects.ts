@@ -207,7 +207,7 @@ export function projectPod(object: Json): PodObject {
     serviceAccount: string(record(object, "spec"), "serviceAccountName") ?? "default",
     meshed: labels[PROXY_LABEL] === "sidecar",
     uid: string(record(object, "metadata"), "uid") ?? "",
-    ip: string(record(object, "status"), "podIP") ?? "",
+    ip: string(status, "podIP") ?? "",
     ...inboundIn(strings(record(object, "metadata"), "annotations")),
     ...(labels[GATEWAY_LABEL] === undefined
       ? {}

@@ -1,5 +1,6 @@
-/** CPU seconds of other processes, from /proc. */
+/** What other processes cost, as Linux counts it. */
 import { readdirSync, readFileSync } from "node:fs";
+import { sleep } from "./numbers.ts";
 
 /** Linux gives times in ticks of 1/100 s to user space on every architecture. */
 const TICKS_PER_SECOND = 100;
@@ -32,4 +33,16 @@ export function cpuSeconds(pid: number): number {
 export function parentOf(pid: number): number | undefined {
   const parent = Number(statOf(pid)?.[1]);
   return Number.isInteger(parent) ? parent : undefined;
+}
+
+/** Of each process: its share of one core over the next `forMs`. */
+export async function cpuShare(pids: readonly number[], forMs: number): Promise<number[]> {
+  const before = pids.map(cpuSeconds);
+  await sleep(forMs);
+  return pids.map((pid, index) => (cpuSeconds(pid) - before[index]!) / (forMs / 1000));
+}
+
+export function residentMib(pid: number): number {
+  const kib = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  return Number(kib) / 1024;
 }
