@@ -110,7 +110,7 @@ class Session {
         removed.push(name);
         sent.delete(name);
       } else {
-        resourceFields.push(encodeResourceField(typeUrl, name, versionOf(bytes), bytes));
+        resourceFields.push(encodeResourceField(typeUrl, name, versionOf(bytes), bytes).field);
         sent.set(name, bytes);
       }
     }

@@ -13,9 +13,9 @@ export interface Entry {
   readonly version: string;
   /** Of the commit that brought it; orders changes within this process only. */
   readonly revision: number;
-  /** The serialised message (Any.value). */
+  /** The serialised message (Any.value): a part of `field`, so that it is held once. */
   readonly message: Uint8Array;
-  /** The same as a field of DeltaDiscoveryResponse, ready to be copied into a response. */
+  /** It as a field of DeltaDiscoveryResponse, ready to be copied into a response. */
   readonly field: Uint8Array;
 }
 
@@ -152,8 +152,7 @@ export class ResourceLayer {
       name,
       version,
       revision,
-      message,
-      field: encodeResourceField(typeUrl, name, version, message),
+      ...encodeResourceField(typeUrl, name, version, message),
     });
     return true;
   }

@@ -16,9 +16,10 @@ const response = fc.record({
 test("the hand encoder gives the bytes of the generated code", () => {
   void fc.assert(
     fc.property(response, ({ typeUrl, nonce, removed, resources }) => {
-      const resourceFields = resources.map(({ name, version, message }) =>
+      const encoded = resources.map(({ name, version, message }) =>
         encodeResourceField(typeUrl, name, version, message),
       );
+      const resourceFields = encoded.map(({ field }) => field);
       const message = create(DeltaDiscoveryResponseSchema, {
         typeUrl,
         nonce,
@@ -32,14 +33,16 @@ test("the hand encoder gives the bytes of the generated code", () => {
       expect(encodeDeltaResponse({ typeUrl, nonce, removed, resourceFields })).toEqual(
         toBinary(DeltaDiscoveryResponseSchema, message),
       );
+      expect(encoded.map(({ message }) => message)).toEqual(resources.map(({ message }) => message));
     }),
     { numRuns: 500 },
   );
 });
 
 test("a response larger than the scratch buffer is encoded whole", () => {
-  const resourceFields = Array.from({ length: 40 }, (_, index) =>
-    encodeResourceField("t", `name-${index}`, "v", new Uint8Array(10_000).fill(index)),
+  const resourceFields = Array.from(
+    { length: 40 },
+    (_, index) => encodeResourceField("t", `name-${index}`, "v", new Uint8Array(10_000).fill(index)).field,
   );
   const bytes = encodeDeltaResponse({ typeUrl: "t", nonce: "1", removed: ["gone"], resourceFields });
   const response = fromBinary(DeltaDiscoveryResponseSchema, bytes);

@@ -6,13 +6,19 @@ import { ReverseWriter } from "./reverse-writer.ts";
 
 const writer = new ReverseWriter(65_536);
 
+export interface EncodedResource {
+  readonly field: Uint8Array<ArrayBuffer>;
+  /** Where the message stands in it. */
+  readonly message: Uint8Array<ArrayBuffer>;
+}
+
 /** Field 2 of DeltaDiscoveryResponse: Resource{version = 1, resource = 2 Any{type_url, value}, name = 3}. */
 export function encodeResourceField(
   typeUrl: string,
   name: string,
   version: string,
   message: Uint8Array,
-): Uint8Array<ArrayBuffer> {
+): EncodedResource {
   const resource = writer.written;
   writer.string(3, name);
   const any = writer.written;
@@ -21,13 +27,15 @@ export function encodeResourceField(
   writer.nested(2, any);
   writer.string(1, version);
   writer.nested(2, resource);
-  return writer.finish();
+  const field = writer.finish();
+  const end = field.length - any;
+  return { field, message: field.subarray(end - message.length, end) };
 }
 
 export interface DeltaResponse {
   readonly typeUrl: string;
   readonly nonce: string;
-  /** Results of encodeResourceField. */
+  /** Fields of encodeResourceField. */
   readonly resourceFields: readonly Uint8Array[];
   readonly removed: readonly string[];
 }
