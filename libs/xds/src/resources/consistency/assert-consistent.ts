@@ -1,6 +1,6 @@
 /**
- * The check that a proxy's resources pass before they are served (design §6). Bytes are read once: the facts of a
- * resource are remembered with its bytes, so that a change costs the changed resources only.
+ * The check that a proxy's resources pass before they are served (design §6). The facts of a resource that the check of
+ * another one looks into are remembered with its bytes, so that a change costs the changed resources only.
  */
 import { HansaError } from "@hansa/core";
 import { TYPE_URL, type TypeUrl } from "../../type-urls.ts";
@@ -33,6 +33,8 @@ const URL_OF: Record<Kind, TypeUrl> = {
 const KINDS = Object.keys(READERS) as readonly Kind[];
 const KIND_OF: ReadonlyMap<string, Kind> = new Map(KINDS.map((kind) => [URL_OF[kind], kind]));
 const REFERENCES = ["clusters", "endpoints", "routes", "secrets", "extensionConfigs"] as const;
+/** What `#trust` and `#matches` look into. */
+const LOOKED_INTO: ReadonlySet<Kind> = new Set(["clusters", "endpoints", "secrets"]);
 const SHOWN_MAX = 5;
 
 const remembered = new WeakMap<Uint8Array, { readonly name: string; readonly facts: Facts }>();
@@ -41,7 +43,7 @@ function factsOf(kind: Kind, name: string, bytes: Uint8Array): Facts {
   const known = remembered.get(bytes);
   if (known?.name === name) return known.facts;
   const facts = READERS[kind](name, bytes);
-  remembered.set(bytes, { name, facts });
+  if (LOOKED_INTO.has(kind)) remembered.set(bytes, { name, facts });
   return facts;
 }
 
