@@ -8,6 +8,7 @@ COPY services ./services
 COPY migrations ./migrations
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
   && mkdir /data && chown node:node /data \
+  && install -d -o 65532 node_modules/.cache/agent \
   && ln -s /app/services/agent/bin/hansa-ask.mjs /usr/local/bin/hansa-ask
 COPY deploy/compose ./deploy/compose
 
@@ -17,6 +18,8 @@ ENTRYPOINT ["node", "services/hub/src/main.ts"]
 
 FROM base AS agent
 USER 65532
+# Without a configuration it says so and ends, having left its compiled code for pods, whose root is read-only.
+RUN ! node services/agent/src/main.ts && ls node_modules/.cache/agent/*
 ENTRYPOINT ["node", "services/agent/src/main.ts"]
 
 FROM base
