@@ -14,6 +14,7 @@ import type { KubeDoor } from "./kube-door.ts";
 import { ClusterSetIps } from "./mcs/cluster-set-ips.ts";
 import type { ExportState } from "./mcs/conditions.ts";
 import type { EntryPlace } from "./mcs/entry.ts";
+import { EventWriter } from "./mcs/event-writer.ts";
 import { type ImportIndex, Imports, type ServedImport, type ServiceName } from "./mcs/imports.ts";
 import { isWithin, parsePool } from "./mcs/ip-pool.ts";
 import { ipsOf } from "./mcs/objects.ts";
@@ -153,6 +154,7 @@ export class Kubernetes implements ImportIndex {
     const { core, cluster, federation, trustDomain, region, zones, onFacts, onChanges } = this.#options;
     const { client } = door;
     const { exportTo, endpointSlices } = door.config;
+    const events = new EventWriter({ client, ports, mayWrite: this.#options.isElected });
     const writer = new ImportWriter({
       client,
       ports,
@@ -164,6 +166,7 @@ export class Kubernetes implements ImportIndex {
       ownExports: () => this.#source?.facts.exports().keys() ?? [],
       hash: (text) => createHash("sha256").update(text).digest("hex").slice(0, 16),
       slices: endpointSlices,
+      events,
       mayWrite: () => this.mayWrite(),
       entry: this.#entry(),
       onRead: () => this.#read(),
@@ -206,7 +209,7 @@ export class Kubernetes implements ImportIndex {
     });
     const mayWrite = (): boolean => source.synced && this.#options.isElected();
     const applier = new Applier({ client, ports, mayWrite });
-    const policyWriter = new PolicyWriter({ policies: source.policies, applier, ports, mayWrite });
+    const policyWriter = new PolicyWriter({ policies: source.policies, applier, events, ports, mayWrite });
     this.#writer = writer;
     this.#source = source;
     const record = ports.timers.every(RECORD_MS, () => this.#record());
@@ -216,6 +219,7 @@ export class Kubernetes implements ImportIndex {
       () => writer.stop(),
       () => policyWriter.stop(),
       () => applier.stop(),
+      () => events.stop(),
     );
     policyWriter.start();
     source.start();

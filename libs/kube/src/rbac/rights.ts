@@ -52,6 +52,13 @@ export const AGENT_RULES: readonly Rule[] = [
     why: "the roots by which sidecars and gateways know their agent, in the namespaces that have some",
   },
   {
+    group: "",
+    resource: "events",
+    verbs: APPLY,
+    scope: "cluster",
+    why: "what is wrong with an export or a policy, where kubectl describe shows it",
+  },
+  {
     group: "discovery.k8s.io",
     resource: "endpointslices",
     verbs: [...READ, ...APPLY, "delete"],
