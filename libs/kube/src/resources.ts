@@ -28,6 +28,11 @@ export const MUTATING_WEBHOOKS = clusterWide(
   "v1",
   "mutatingwebhookconfigurations",
 );
+export const VALIDATING_WEBHOOKS = clusterWide(
+  "admissionregistration.k8s.io",
+  "v1",
+  "validatingwebhookconfigurations",
+);
 export const TOKEN_REVIEWS = clusterWide("authentication.k8s.io", "v1", "tokenreviews");
 export const ALLOW_POLICIES = namespaced("hansa.dev", "v1alpha1", "allowpolicies");
 export const FAILOVER_POLICIES = namespaced("hansa.dev", "v1alpha1", "failoverpolicies");

@@ -37,6 +37,7 @@ import { ProxySockets } from "./proxy/sockets.ts";
 import { inboundIn, Sidecars, takenIn } from "./sidecars.ts";
 import { eventOf, eventsTo, type Fact, factOf, type Place, type WithoutAddress } from "./source/facts.ts";
 import { PodProxies } from "./source/kube/pod-proxies.ts";
+import { admissionSight } from "./webhook/policy-review.ts";
 
 const GAUGES_MS = 2000;
 
@@ -128,7 +129,7 @@ export class Agent implements AgentView {
         sendRecords({ url: config.hub.url, caPem: membership.hubCa, token: membership.apiToken }, records),
     });
     this.kubernetes = door === undefined ? undefined : this.#makeKubernetes(door, membership);
-    this.#sidecars = door === undefined ? undefined : this.#makeSidecars(door);
+    this.#sidecars = door === undefined ? undefined : this.#makeSidecars(door, membership);
     this.source = this.kubernetes ?? this.#makeFileCluster(membership);
     this.imports = this.kubernetes ?? this.#makeImports();
   }
@@ -214,7 +215,7 @@ export class Agent implements AgentView {
     });
   }
 
-  #makeSidecars({ config, client }: KubeDoor): Sidecars | undefined {
+  #makeSidecars({ config, client }: KubeDoor, { genesis }: Membership): Sidecars | undefined {
     if (config.sidecars === undefined) return undefined;
     const mayWrite = (): boolean => this.kubernetes?.mayWrite() === true;
     const { ports, cluster } = this;
@@ -229,6 +230,7 @@ export class Agent implements AgentView {
       ports,
       mayWrite,
       gateway,
+      admission: admissionSight(this.core.fed, cluster, genesis.lab),
     });
   }
 

@@ -118,6 +118,13 @@ export const AGENT_RULES: readonly Rule[] = [
     why: "the webhook that injects sidecars, and the roots of its certificate",
   },
   {
+    group: "admissionregistration.k8s.io",
+    resource: "validatingwebhookconfigurations",
+    verbs: APPLY,
+    scope: "cluster",
+    why: "the webhook that looks at policies before they are stored",
+  },
+  {
     group: "coordination.k8s.io",
     resource: "leases",
     verbs: ["get", "create", "update"],

@@ -12,7 +12,7 @@ import type { Action, Shell } from "../shell/program.ts";
 import { remove } from "./apply.ts";
 import { unforwardClusterSet } from "./cluster-dns.ts";
 import { openDoor } from "./door.ts";
-import { isBefore, joinSecret, ROOTS, readBase, WEBHOOK } from "./installation.ts";
+import { isBefore, joinSecret, MADE_BY_AGENT, readBase } from "./installation.ts";
 import { mustBeInstalled } from "./installed.ts";
 import { AGENT, NAMESPACE } from "./place.ts";
 
@@ -45,8 +45,7 @@ export const action: Action = async (shell, [name], options) => {
     const { agent } = readBase();
     const objects = [
       ...agent.filter((one) => !isBefore(one)),
-      WEBHOOK,
-      ROOTS,
+      ...MADE_BY_AGENT,
       joinSecret(""),
       ...agent.filter(isBefore),
     ];
