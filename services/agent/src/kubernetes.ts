@@ -90,7 +90,7 @@ export class Kubernetes implements ImportIndex {
       },
       ips: this.#ips,
       isSynced: () => this.synced,
-      hasNamespace: (namespace) => this.#writer?.hasNamespace(namespace) === true,
+      hasNamespace: (namespace) => this.#source?.namespaces.values.has(namespace) === true,
       monotonicMs: () => options.ports.clock.monotonicMs(),
     });
   }
@@ -169,6 +169,7 @@ export class Kubernetes implements ImportIndex {
       events,
       mayWrite: () => this.mayWrite(),
       entry: this.#entry(),
+      namespaces: () => source.namespaces,
       onRead: () => this.#read(),
     });
     const source = new KubeSource({
@@ -200,7 +201,11 @@ export class Kubernetes implements ImportIndex {
         if (door.entry !== undefined && "service" in door.entry && door.entry.service === service)
           writer.entriesChanged();
       },
-      ...(door.config.sidecars === undefined ? {} : { onNamespace: this.#options.onNamespace }),
+      onNamespaces: (changes) => {
+        for (const change of changes)
+          this.#options.onNamespace(change.key, change.kind === "set" ? change.value : undefined);
+        writer.namespacesChanged(changes.map(({ key }) => key));
+      },
       onChanges: (changes) => {
         onChanges(changes);
         writer.changed(changes.exports);

@@ -10,7 +10,6 @@ import {
   type KubeClient,
   type KubePorts,
   type McsVersion,
-  NAMESPACES,
   type Project,
   Reflector,
   type Resource,
@@ -21,7 +20,7 @@ import {
 import { exportVerdict, type FederationReader, importedNames } from "@hansa/model";
 import type { Validity } from "../source/kube/export-check.ts";
 import type { Json } from "../source/kube/json.ts";
-import { type ConditionObject, type ExportObject, isGoing } from "../source/kube/objects.ts";
+import type { ConditionObject, ExportObject } from "../source/kube/objects.ts";
 import { type ExportState, exportConditions } from "./conditions.ts";
 import type { EntryPlace } from "./entry.ts";
 import { EntryWriter } from "./entry-writer.ts";
@@ -63,13 +62,13 @@ export interface ImportWriterOptions {
   readonly mayWrite: () => boolean;
   /** Gateway mode: where local pods come in. */
   readonly entry?: EntryPlace | undefined;
+  readonly namespaces: () => Pick<Reflector<unknown>, "synced">;
   /** Namespaces and the ServiceImports of before were read. */
   readonly onRead: () => void;
 }
 
 export class ImportWriter {
   readonly #options: ImportWriterOptions;
-  readonly #namespaces: Reflector<string>;
   readonly #actual: Reflector<ActualImport>;
   readonly #slices: Reflector<ActualSlice>;
   /** Service → its slices by key. */
@@ -89,9 +88,6 @@ export class ImportWriter {
     this.#options = options;
     const { client, ports, version } = options;
     const mine = `${SLICE_MANAGED_BY}=${SLICE_MANAGER}`;
-    this.#namespaces = this.#reflector(NAMESPACES, projectNamespace, (changes) =>
-      this.#namespacesChanged(changes),
-    );
     this.#actual = this.#reflector(serviceImports(version), projectImport, (changes) => {
       for (const { key } of changes) this.#touch(key);
     });
@@ -109,15 +105,11 @@ export class ImportWriter {
 
   /** Everything that it writes over was read. */
   get synced(): boolean {
-    return this.reflectors.every(({ synced }) => synced);
-  }
-
-  hasNamespace(namespace: string): boolean {
-    return this.#namespaces.values.has(namespace);
+    return this.#options.namespaces().synced && this.reflectors.every(({ synced }) => synced);
   }
 
   get reflectors(): readonly Reflector<unknown>[] {
-    return [this.#namespaces, this.#actual, this.#slices] as readonly Reflector<unknown>[];
+    return [this.#actual, this.#slices] as readonly Reflector<unknown>[];
   }
 
   /** ServiceImports as they are. */
@@ -177,10 +169,14 @@ export class ImportWriter {
     this.#look();
   }
 
-  #namespacesChanged(changes: readonly Change<string>[]): void {
-    if (!this.#isRead) return;
+  /** They were made, or are gone; or they were read. */
+  namespacesChanged(namespaces: readonly string[]): void {
+    if (!this.#isRead) {
+      this.#listRead();
+      return;
+    }
     const { fed, cluster, imports } = this.#options;
-    const changed = new Set(changes.map(({ key }) => key));
+    const changed = new Set(namespaces);
     const known = [...importedNames(fed, cluster), ...imports.names()];
     const names = known.filter(({ namespace }) => changed.has(namespace));
     imports.refresh(names);
@@ -335,5 +331,3 @@ export class ImportWriter {
 }
 
 export const keyOfName = ({ namespace, name }: ServiceName): string => `${namespace}/${name}`;
-
-const projectNamespace = (object: Json): string | undefined => (isGoing(object) ? undefined : "there");

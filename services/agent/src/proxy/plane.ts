@@ -10,7 +10,7 @@ import { Dirty, type Work } from "./dirty.ts";
 import { replaceChecked } from "./gate.ts";
 import { gatewayEndpoints, gatewayLayer } from "./gateway-layer.ts";
 import { Fronts } from "./gateway-mode.ts";
-import type { Gateway, LocalProxy, Sidecar } from "./inventory.ts";
+import { type Gateway, type LocalProxy, type Sidecar, sameProxy } from "./inventory.ts";
 import { Pace } from "./pace.ts";
 import type { PlaneOptions } from "./plane-options.ts";
 import { Propagation } from "./propagation.ts";
@@ -90,9 +90,7 @@ export class DataPlane {
   proxies(proxies: ReadonlyMap<string, LocalProxy>): void {
     for (const [id, proxy] of proxies) {
       const before = this.#proxies.get(id);
-      if (before === proxy) continue;
-      if (before === undefined || JSON.stringify(flat(before)) !== JSON.stringify(flat(proxy)))
-        this.#dirty.proxy(id);
+      if (before === undefined || !sameProxy(before, proxy)) this.#dirty.proxy(id);
     }
     this.#proxies = proxies;
     this.#callers = [...proxies.values()].filter((proxy) => this.#fronts.calls(proxy));
@@ -332,7 +330,3 @@ export class DataPlane {
     this.propagation.reached(this.#served.acked(ids));
   }
 }
-
-/** Maps do not show in JSON. */
-const flat = (proxy: LocalProxy): unknown =>
-  proxy.kind === "sidecar" ? { ...proxy, apps: [...proxy.apps] } : proxy;
