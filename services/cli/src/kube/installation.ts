@@ -193,8 +193,10 @@ export const MADE_BY_AGENT: readonly Manifest[] = [
     kind: "ValidatingWebhookConfiguration",
     metadata: { name: "hansa-policies" },
   },
-  { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "hansa-roots", namespace: NAMESPACE } },
 ];
+
+/** So are ConfigMaps of this name, in namespaces with sidecars or gateways (services/agent/src/webhook/roots.ts). */
+export const ROOTS = "hansa-roots";
 
 export const joinSecret = (token: string): Manifest => ({
   apiVersion: "v1",
