@@ -35,6 +35,7 @@ export class DataPlane {
   #proxies: ReadonlyMap<string, LocalProxy> = new Map();
   /** Those that have clusters of their zone's services. */
   #callers: readonly LocalProxy[] = [];
+  #callersZones: ReadonlySet<string> = new Set();
   #areProxiesNew = false;
   #bundles: TrustBundles = new Map();
   readonly #fronts: Fronts;
@@ -94,6 +95,7 @@ export class DataPlane {
     }
     this.#proxies = proxies;
     this.#callers = [...proxies.values()].filter((proxy) => this.#fronts.calls(proxy));
+    this.#callersZones = new Set(this.#callers.map(({ zone }) => zone));
     this.#areProxiesNew = true;
     this.#scheduleOwn();
   }
@@ -204,7 +206,7 @@ export class DataPlane {
 
   #buildZones(services: readonly ServiceKey[], work: Work): number {
     const { reader, ports, evidence, cluster, region, vips } = this.#options;
-    const wanted = new Set(this.#callers.map(({ zone }) => zone));
+    const wanted = this.#callersZones;
     for (const zone of this.#zones.keys()) if (!wanted.has(zone)) this.#zones.delete(zone);
     const input = {
       fed: reader,
