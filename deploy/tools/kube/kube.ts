@@ -13,7 +13,7 @@ import { makeCredentials, serverNames } from "./credentials.ts";
 import { Etcd } from "./etcd.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import { claimLoopback } from "./loopback.ts";
-import { egressFlags, type NodesOptions, startNodes } from "./nodes.ts";
+import { egressFlags, hasNodes, type NodesOptions, startNodes } from "./nodes.ts";
 import { type ClusterPlan, planClusters } from "./plan.ts";
 
 export interface KubeOptions {
@@ -147,17 +147,18 @@ function layOut(options: KubeOptions, dir: string, address: string): KubeCluster
   const clusters = plans.map((plan) => {
     const own = join(dir, plan.name);
     const etcd = etcdOf(plan);
+    const runsPods = hasNodes(plan.name, options.nodes);
     const control: ControlPlaneOptions = {
       binaries,
       plan,
       // Pods have IPv4 alone, and so have Services where there are pods.
-      serviceCidrs: options.nodes === undefined ? [plan.serviceCidr, plan.serviceCidrV6] : [plan.serviceCidr],
+      serviceCidrs: runsPods ? [plan.serviceCidr] : [plan.serviceCidr, plan.serviceCidrV6],
       address,
       dir: own,
       etcdUrl: etcd.url,
       credentials: makeCredentials(join(own, "credentials"), plan.name, serverNames(plan, address)),
       kubeconfig: join(own, "kubeconfig"),
-      apiServerFlags: [...apiServerFlags, ...(options.nodes === undefined ? [] : egressFlags(own))],
+      apiServerFlags: [...apiServerFlags, ...(runsPods ? egressFlags(own) : [])],
     };
     return new KubeCluster(control, etcd);
   });

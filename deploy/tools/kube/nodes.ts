@@ -17,6 +17,8 @@ export interface Forward {
 }
 
 export interface NodesOptions {
+  /** Clusters that have nodes. Default: all. */
+  readonly clusters?: readonly string[];
   /** Default 1. Zones are `CLUSTER-a`, `CLUSTER-b`, … in turn. */
   readonly perCluster?: number;
   readonly images?: readonly LabImage[];
@@ -24,6 +26,9 @@ export interface NodesOptions {
 }
 
 const zones = ["a", "b", "c"];
+
+export const hasNodes = (cluster: string, options: NodesOptions | undefined): boolean =>
+  options !== undefined && options.clusters?.includes(cluster) !== false;
 
 /** Resolves when the nodes are registered and take pods. */
 export async function startNodes(
@@ -39,7 +44,9 @@ export async function startNodes(
   const config = {
     stateDir,
     images: [...(options.images ?? []), ...labImages(stateDir, emulator)],
-    clusters: clusters.map((cluster) => clusterConfig(cluster, options)),
+    clusters: clusters
+      .filter(({ plan }) => hasNodes(plan.name, options))
+      .map((cluster) => clusterConfig(cluster, options)),
   };
   const file = join(stateDir, "config.json");
   writeFileSync(file, JSON.stringify(config, null, 2), { mode: 0o600 });

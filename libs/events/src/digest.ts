@@ -24,14 +24,14 @@ function bucketOf(key: string): number {
 
 interface Bucket {
   readonly hashes: Map<string, string>;
-  /** "" where it must be computed again. */
-  digest: string;
+  /** Its number and digest; "" where it must be computed again. */
+  line: string;
 }
 
 /** The digest of one lane, kept up to date register by register. */
 export class LaneDigest {
   readonly #crypto: Pick<Crypto, "sha256">;
-  readonly #buckets = new Map<number, Bucket>();
+  readonly #buckets = new Array<Bucket | undefined>(BUCKETS);
   #count = 0;
   #digest = "";
 
@@ -46,47 +46,47 @@ export class LaneDigest {
 
   /** Value hash of a live register. */
   get(key: string): string | undefined {
-    return this.#buckets.get(bucketOf(key))?.hashes.get(key);
+    return this.#buckets[bucketOf(key)]?.hashes.get(key);
   }
 
   /** `hash` null removes the key. */
   set(key: string, hash: string | null): void {
     const number = bucketOf(key);
-    let bucket = this.#buckets.get(number);
+    let bucket = this.#buckets[number];
     if (bucket === undefined) {
       if (hash === null) return;
-      bucket = { hashes: new Map(), digest: "" };
-      this.#buckets.set(number, bucket);
+      bucket = { hashes: new Map(), line: "" };
+      this.#buckets[number] = bucket;
     }
     const before = bucket.hashes.get(key);
     if (before === (hash ?? undefined)) return;
     if (hash === null) bucket.hashes.delete(key);
     else bucket.hashes.set(key, hash);
     this.#count += hash === null ? -1 : before === undefined ? 1 : 0;
-    bucket.digest = "";
+    bucket.line = "";
     this.#digest = "";
-    if (bucket.hashes.size === 0) this.#buckets.delete(number);
+    if (bucket.hashes.size === 0) this.#buckets[number] = undefined;
   }
 
   /** Hex. */
   digest(): string {
     if (this.#digest === "") {
-      const lines = [...this.#buckets.entries()]
-        .sort(([a], [b]) => a - b)
-        .map(([number, bucket]) => `${number} ${this.#bucketDigest(bucket)}`);
+      const lines: string[] = [];
+      for (const [number, bucket] of this.#buckets.entries())
+        if (bucket !== undefined) lines.push(this.#line(number, bucket));
       this.#digest = hex(this.#crypto.sha256(utf8(`hansa-lane-v1\n${lines.join("\n")}`)));
     }
     return this.#digest;
   }
 
-  #bucketDigest(bucket: Bucket): string {
-    if (bucket.digest === "") {
+  #line(number: number, bucket: Bucket): string {
+    if (bucket.line === "") {
       const lines = [...bucket.hashes.entries()]
         .sort(([a], [b]) => (a < b ? -1 : 1))
         .map(([key, hash]) => `${key} ${hash}`);
-      bucket.digest = hex(this.#crypto.sha256(utf8(lines.join("\n"))));
+      bucket.line = `${number} ${hex(this.#crypto.sha256(utf8(lines.join("\n"))))}`;
     }
-    return bucket.digest;
+    return bucket.line;
   }
 }
 

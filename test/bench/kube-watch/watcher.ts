@@ -99,6 +99,7 @@ async function startAgent(): Promise<void> {
       changes += exports.length;
     },
     onPod: () => {},
+    onNamespaces: () => {},
   }).start();
 }
 

@@ -1,10 +1,12 @@
 /**
  * Two clusters with real API servers in one flat network: us exports services whose pods nobody runs, eu runs one pod
- * with a real Envoy that the webhook injected. Real agents, hub, NATS and Postgres; both agents note the stages of a change.
+ * with a real Envoy that the webhook injected; only eu has nodes, so that nothing writes the rules of us's Services, which
+ * in a real cluster is the work of other machines. Real agents, hub, NATS and Postgres; both agents note the stages of a change.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { endpointKey } from "@hansa/events";
 import {
   ENDPOINT_SLICES,
   type KubeClient,
@@ -42,7 +44,10 @@ const QUOTAS = {
   recordsPerSecond: 500,
 };
 
-export const serviceName = (index: number): string => `s${index}`;
+const serviceName = (index: number): string => `s${index}`;
+/** Of the register that a turn changes. */
+export const turnedKey = (index: number): string =>
+  endpointKey(NAMESPACE, serviceName(index), addressOf(index));
 const addressOf = (index: number): string => `10.80.${index >> 8}.${index & 255}`;
 
 export class KubeWorld {
@@ -58,7 +63,7 @@ export class KubeWorld {
   static async start(): Promise<KubeWorld> {
     const rig = await AgentRig.start();
     const forwards = [{ port: ADS, to: doorOf(rig, "eu") }];
-    const kube = await startKube({ clusters: CLUSTERS, nodes: { forwards } });
+    const kube = await startKube({ clusters: CLUSTERS, nodes: { clusters: ["eu"], forwards } });
     const world = new KubeWorld(kube, rig);
     try {
       mkdirSync(world.#notes);
@@ -159,12 +164,13 @@ export class KubeWorld {
     }
   }
 
-  /** Turns the endpoint of a service. */
+  /** Turns the endpoint of a service. Throws where the API server refuses, and then nothing has turned. */
   async turn(index: number): Promise<void> {
-    const ready = this.#unready.delete(index);
-    if (!ready) this.#unready.add(index);
+    const ready = this.#unready.has(index);
     const target = { resource: ENDPOINT_SLICES, namespace: NAMESPACE, name: serviceName(index) };
     await sure(this.#clients.us, { method: "PUT", target, body: slice(index, ready) });
+    if (ready) this.#unready.delete(index);
+    else this.#unready.add(index);
   }
 
   /** `<node id> <token>` of pods of eu that nobody runs, made where they are not there. */

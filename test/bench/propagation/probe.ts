@@ -32,6 +32,8 @@ export interface Note {
   /** `<account> <lane>`, and the record's number in it. */
   readonly log?: string;
   readonly seq?: number;
+  /** Of `signed`: registers that the record sets. */
+  readonly keys?: readonly string[];
   /** Of `built` and `reached`: what the build or the ACKs cover, log → record number. */
   readonly heads?: Readonly<Record<string, number>>;
 }
@@ -64,10 +66,14 @@ export function watchAgent(take: (note: Note) => void): void {
   behind(AgentCore, "facts", (_self, _answer, _args, startedMs) => take({ stage: "facts", atMs: startedMs }));
   const formed = new WeakMap<LaneWriter, Partial<Note>>();
   behind(LaneWriter, "next", (self, answer) => {
-    const header = (answer as ReturnType<LaneWriter["next"]>)?.record.header;
-    if (header === undefined) return;
-    formed.set(self, { log: `${header.source} ${header.lane}`, seq: header.seq });
-    note("signed", formed.get(self));
+    const record = (answer as ReturnType<LaneWriter["next"]>)?.record;
+    if (record === undefined) return;
+    const { source, lane, seq } = record.header;
+    const at = { log: `${source} ${lane}`, seq };
+    formed.set(self, at);
+    const atMs = nowMs();
+    const events = JSON.parse(Buffer.from(record.body).toString()) as readonly { readonly key: string }[];
+    take({ stage: "signed", atMs, ...at, keys: events.map(({ key }) => key) });
   });
   // Its head would tell as much, and costs a digest of all registers.
   behind(LaneWriter, "stored", (self) => note("stored", formed.get(self)));

@@ -6,6 +6,8 @@ import type { Note, Stage } from "./probe.ts";
 /** The source file is being replaced, or the API server is being asked. */
 export interface Change {
   readonly startMs: number;
+  /** Register that the change sets. Without it the next record has to be that of the change. */
+  readonly key?: string;
 }
 
 export interface StageTimes {
@@ -18,7 +20,7 @@ export interface StageTimes {
 }
 
 /**
- * Changes whose record another change shared, or which were never acknowledged, are left out. `lane`: of the record that
+ * Changes whose record cannot be told, or which were never acknowledged, are left out. `lane`: of the record that
  * an Envoy is told of: sums of another network's service, endpoints of one's own.
  */
 export function stagesOf(
@@ -27,14 +29,14 @@ export function stagesOf(
   reader: readonly Note[],
   lane: Lane = "sum",
 ): StageTimes[] {
-  return changes.flatMap(({ startMs }, index) => {
+  return changes.flatMap((change, index) => {
     const nextMs = changes[index + 1]?.startMs ?? Number.POSITIVE_INFINITY;
-    return stagesOfOne(startMs, nextMs, writer, reader, lane) ?? [];
+    return stagesOfOne(change, nextMs, writer, reader, lane) ?? [];
   });
 }
 
 function stagesOfOne(
-  startMs: number,
+  { startMs, key }: Change,
   nextMs: number,
   writer: readonly Note[],
   reader: readonly Note[],
@@ -48,9 +50,13 @@ function stagesOfOne(
   const signed = first(
     writer,
     startMs,
-    (note) => note.stage === "signed" && note.log?.endsWith(` ${lane}`) === true,
+    (note) =>
+      note.stage === "signed" &&
+      note.log?.endsWith(` ${lane}`) === true &&
+      (key === undefined || note.keys?.includes(key) === true),
   );
-  if (facts === undefined || signed === undefined || signed.atMs >= nextMs) return undefined;
+  if (facts === undefined || signed === undefined) return undefined;
+  if (key === undefined && signed.atMs >= nextMs) return undefined;
   const { log = "", seq = 0 } = signed;
   const covers = (note: Note): boolean => (note.heads?.[log] ?? 0) >= seq;
   const stored = first(writer, signed.atMs, is("stored", signed));

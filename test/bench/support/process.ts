@@ -1,5 +1,6 @@
 /** What other processes cost, as Linux counts it. */
 import { readdirSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { sleep } from "./numbers.ts";
 
 /** Linux gives times in ticks of 1/100 s to user space on every architecture. */
@@ -40,6 +41,47 @@ export async function cpuShare(pids: readonly number[], forMs: number): Promise<
   const before = pids.map(cpuSeconds);
   await sleep(forMs);
   return pids.map((pid, index) => (cpuSeconds(pid) - before[index]!) / (forMs / 1000));
+}
+
+export interface CpuShare {
+  readonly name: string;
+  readonly share: number;
+}
+
+/** Of each process under this one: its share of one core since the call, once the seconds since then are said. */
+export function cpuOfDescendants(): (seconds: number) => CpuShare[] {
+  const before = descendants();
+  return (seconds) =>
+    [...descendants()]
+      .map(([pid, { name, used }]) => ({ name, share: (used - (before.get(pid)?.used ?? 0)) / seconds }))
+      .sort((a, b) => b.share - a.share);
+}
+
+function descendants(): Map<string, { readonly name: string; readonly used: number }> {
+  const parents = new Map<string, string>();
+  for (const entry of readdirSync("/proc"))
+    if (/^\d+$/.test(entry)) parents.set(entry, statOf(entry)?.[1] ?? "");
+  const isUnder = (pid: string): boolean => {
+    const parent = parents.get(pid);
+    return parent !== undefined && (parent === String(process.pid) || isUnder(parent));
+  };
+  return new Map(
+    [...parents.keys()].filter(isUnder).map((pid) => {
+      const [user = 0, system = 0] = statOf(pid)?.slice(11, 13).map(Number) ?? [];
+      return [pid, { name: nameOf(pid), used: (user + system) / TICKS_PER_SECOND }];
+    }),
+  );
+}
+
+/** A service of Hansa's is called by its folder, any other program by its file. */
+function nameOf(pid: string): string {
+  try {
+    const [program = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    const service = args.map((each) => /services\/(\w+)\/src\/main\.ts$/.exec(each)?.[1]).find(Boolean);
+    return service ?? basename(program.split(" ")[0] ?? "");
+  } catch {
+    return "";
+  }
 }
 
 export function residentMib(pid: number): number {

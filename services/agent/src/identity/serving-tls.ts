@@ -42,6 +42,8 @@ interface State {
 export class ServingTls {
   readonly #options: ServingTlsOptions;
   #state: State;
+  /** Kept: to read a root takes a millisecond, and it is asked for all the time. */
+  #bundlePem = "";
   /** The bundle that the API server is known to have. */
   #published = "";
 
@@ -50,11 +52,12 @@ export class ServingTls {
     const stored = options.store.read(FILE);
     this.#state = stored === undefined ? { roots: [], active: 0 } : parse(stored);
     if (this.#state.roots.length === 0) this.#become({ roots: [this.#newRoot()], active: 0 });
+    else this.#readBundle();
   }
 
   /** PEM of every root that counts. */
   get bundlePem(): string {
-    return this.#state.roots.map((root) => this.#authority(root).certPem).join("");
+    return this.#bundlePem;
   }
 
   issue(): { readonly certPem: string; readonly keyPem: string } {
@@ -91,6 +94,11 @@ export class ServingTls {
   #become(state: State): void {
     this.#options.store.write(FILE, JSON.stringify(state));
     this.#state = state;
+    this.#readBundle();
+  }
+
+  #readBundle(): void {
+    this.#bundlePem = this.#state.roots.map((root) => this.#authority(root).certPem).join("");
   }
 
   #newRoot(): Root {

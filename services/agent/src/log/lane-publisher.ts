@@ -33,6 +33,7 @@ export class LanePublisher {
   readonly #options: LanePublisherOptions;
   #running = false;
   #again = false;
+  #offered: Promise<unknown> = Promise.resolve();
   #stopped = false;
   #elected = false;
   #delayMs = RETRY_FIRST_MS;
@@ -76,6 +77,11 @@ export class LanePublisher {
     });
   }
 
+  /** The record that is on its way, if any, has its outcome, good or bad. */
+  get offered(): Promise<unknown> {
+    return this.#offered;
+  }
+
   async #run(): Promise<void> {
     const { writer, outbox, ports, lane } = this.#options;
     while (!this.#stopped && this.#elected) {
@@ -85,7 +91,9 @@ export class LanePublisher {
       if (next === null) return;
       outbox.append(next.record, writer.position());
       const startMs = ports.clock.monotonicMs();
-      const outcome = await this.#options.bus.publish(next.record, next.expectedStreamSeq);
+      const publishing = this.#options.bus.publish(next.record, next.expectedStreamSeq);
+      this.#offered = publishing;
+      const outcome = await publishing;
       if (outcome.kind === "stored") {
         ports.metrics.observe("hansa_publish_seconds", (ports.clock.monotonicMs() - startMs) / 1000, {
           lane,

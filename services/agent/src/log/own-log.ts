@@ -69,6 +69,7 @@ export class OwnLog {
   #elected = false;
   #synced = false;
   #dirty = false;
+  #othersWait = false;
 
   constructor(options: OwnLogOptions) {
     this.#options = options;
@@ -205,10 +206,22 @@ export class OwnLog {
     return this.set([{ type, v: 1, key, at: this.#options.ports.clock.nowMs(), data } as RegisterEvent]);
   }
 
+  /**
+   * The urgent lane's record goes first; the other's is made durable when the server has answered: the disk would be busy
+   * with it, and this process wait for the disk, while the server syncs the first.
+   */
   #kick(): void {
-    const urgent = this.#options.urgent?.() ?? "sum";
-    const lanes = [...this.#lanes].sort(([a], [b]) => Number(b === urgent) - Number(a === urgent));
-    queueMicrotask(() => inTurns(lanes.map(([, { publisher }]) => publisher)));
+    const { publisher } = this.#lanes.get(this.#options.urgent?.() ?? "sum")!;
+    queueMicrotask(() => {
+      publisher.kick();
+      if (this.#othersWait) return;
+      this.#othersWait = true;
+      const rest = (): void => {
+        this.#othersWait = false;
+        for (const other of this.#lanes.values()) other.publisher.kick();
+      };
+      void publisher.offered.then(rest, rest);
+    });
   }
 
   /** A peer wants a snapshot. A wish that comes too soon after the last one is granted when its time has come. */
@@ -284,9 +297,3 @@ export class OwnLog {
 
 const sameData = (a: RegisterEvent, b: RegisterEvent): boolean =>
   a.type === b.type && sameJson(a.data, b.data);
-
-/** One lane's record leaves before the next lane's is made durable, which blocks: the bus client writes in a microtask. */
-function inTurns([first, ...others]: readonly LanePublisher[]): void {
-  first?.kick();
-  if (others.length > 0) queueMicrotask(() => inTurns(others));
-}

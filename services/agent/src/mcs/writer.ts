@@ -10,7 +10,6 @@ import {
   type KubeClient,
   type KubePorts,
   type McsVersion,
-  NAMESPACES,
   type Project,
   Reflector,
   type Resource,
@@ -21,10 +20,11 @@ import {
 import { exportVerdict, type FederationReader, importedNames } from "@hansa/model";
 import type { Validity } from "../source/kube/export-check.ts";
 import type { Json } from "../source/kube/json.ts";
-import { type ExportObject, isGoing } from "../source/kube/objects.ts";
+import type { ConditionObject, ExportObject } from "../source/kube/objects.ts";
 import { type ExportState, exportConditions } from "./conditions.ts";
 import type { EntryPlace } from "./entry.ts";
 import { EntryWriter } from "./entry-writer.ts";
+import type { EventWriter } from "./event-writer.ts";
 import type { Imports, ServiceName } from "./imports.ts";
 import { SLICE_MANAGED_BY, SLICE_MANAGER } from "./names.ts";
 import { type ActualImport, type ActualSlice, projectImport, projectMcsSlice } from "./objects.ts";
@@ -57,17 +57,18 @@ export interface ImportWriterOptions {
   readonly ownExports: () => Iterable<string>;
   readonly hash: (text: string) => string;
   readonly slices: "all" | "headless" | "none";
+  readonly events: EventWriter;
   /** Elected, and everything that is written from was read. */
   readonly mayWrite: () => boolean;
   /** Gateway mode: where local pods come in. */
   readonly entry?: EntryPlace | undefined;
+  readonly namespaces: () => Pick<Reflector<unknown>, "synced">;
   /** Namespaces and the ServiceImports of before were read. */
   readonly onRead: () => void;
 }
 
 export class ImportWriter {
   readonly #options: ImportWriterOptions;
-  readonly #namespaces: Reflector<string>;
   readonly #actual: Reflector<ActualImport>;
   readonly #slices: Reflector<ActualSlice>;
   /** Service → its slices by key. */
@@ -87,9 +88,6 @@ export class ImportWriter {
     this.#options = options;
     const { client, ports, version } = options;
     const mine = `${SLICE_MANAGED_BY}=${SLICE_MANAGER}`;
-    this.#namespaces = this.#reflector(NAMESPACES, projectNamespace, (changes) =>
-      this.#namespacesChanged(changes),
-    );
     this.#actual = this.#reflector(serviceImports(version), projectImport, (changes) => {
       for (const { key } of changes) this.#touch(key);
     });
@@ -107,15 +105,11 @@ export class ImportWriter {
 
   /** Everything that it writes over was read. */
   get synced(): boolean {
-    return this.reflectors.every(({ synced }) => synced);
-  }
-
-  hasNamespace(namespace: string): boolean {
-    return this.#namespaces.values.has(namespace);
+    return this.#options.namespaces().synced && this.reflectors.every(({ synced }) => synced);
   }
 
   get reflectors(): readonly Reflector<unknown>[] {
-    return [this.#namespaces, this.#actual, this.#slices] as readonly Reflector<unknown>[];
+    return [this.#actual, this.#slices] as readonly Reflector<unknown>[];
   }
 
   /** ServiceImports as they are. */
@@ -175,10 +169,14 @@ export class ImportWriter {
     this.#look();
   }
 
-  #namespacesChanged(changes: readonly Change<string>[]): void {
-    if (!this.#isRead) return;
+  /** They were made, or are gone; or they were read. */
+  namespacesChanged(namespaces: readonly string[]): void {
+    if (!this.#isRead) {
+      this.#listRead();
+      return;
+    }
     const { fed, cluster, imports } = this.#options;
-    const changed = new Set(changes.map(({ key }) => key));
+    const changed = new Set(namespaces);
     const known = [...importedNames(fed, cluster), ...imports.names()];
     const names = known.filter(({ namespace }) => changed.has(namespace));
     imports.refresh(names);
@@ -284,7 +282,7 @@ export class ImportWriter {
   }
 
   #send(key: string, writes: readonly Write[], exported: ExportObject | undefined): void {
-    const actualOf = ({ target: { resource, namespace, name } }: Write): unknown => {
+    const actualOf = ({ target: { resource, namespace, name } }: Write) => {
       if (resource.plural === "serviceexports") return exported;
       if (resource.plural === "serviceimports") return this.actual.get(key);
       return this.#slicesOf.get(key)?.get(`${namespace}/${name}`);
@@ -295,11 +293,16 @@ export class ImportWriter {
         code: "HSA7007",
         object,
       });
-    for (const write of due.writes)
-      void this.#applier.write(write).then((written) => this.#written(key, written));
+    for (const write of due.writes) {
+      const actual = actualOf(write);
+      const before = actual !== undefined && "conditions" in actual ? actual.conditions : [];
+      void this.#applier.write(write).then((written) => this.#written(key, write, before, written));
+    }
   }
 
-  #written(key: string, written: Written): void {
+  #written(key: string, write: Write, before: readonly ConditionObject[], written: Written): void {
+    if (written.outcome === "applied" && write.kind === "apply" && write.target.subresource === "status")
+      this.#options.events.statusApplied({ write, before, uid: written.uid });
     if ("problem" in written) this.#refused.add(key);
     if (written.outcome !== "not-writer" && written.outcome !== "full") return;
     this.#sent.forget(key);
@@ -328,5 +331,3 @@ export class ImportWriter {
 }
 
 export const keyOfName = ({ namespace, name }: ServiceName): string => `${namespace}/${name}`;
-
-const projectNamespace = (object: Json): string | undefined => (isGoing(object) ? undefined : "there");

@@ -1,5 +1,5 @@
 /** Which proxies this agent serves, from the document: one sidecar per replica that has one, and the gateways. Pure. */
-import { gatewayId, type SpiffeId, type TrustDomain, workloadId } from "@hansa/core";
+import { gatewayId, type SpiffeId, sameJson, type TrustDomain, workloadId } from "@hansa/core";
 import { portKeyOf } from "@hansa/events";
 import type { Inbound } from "@hansa/inject";
 import type { SourceDocument, SourceReplica, SourceService, SourceWorkload } from "../source/document.ts";
@@ -43,6 +43,12 @@ export interface Gateway {
 }
 
 export type LocalProxy = Sidecar | Gateway;
+
+export const sameProxy = (a: LocalProxy, b: LocalProxy): boolean => a === b || sameJson(flat(a), flat(b));
+
+/** Maps do not show in JSON. */
+const flat = (proxy: LocalProxy): unknown =>
+  proxy.kind === "sidecar" ? { ...proxy, apps: [...proxy.apps] } : proxy;
 
 export interface InventoryPlace {
   readonly trustDomain: TrustDomain;

@@ -10,7 +10,7 @@ import { Dirty, type Work } from "./dirty.ts";
 import { replaceChecked } from "./gate.ts";
 import { gatewayEndpoints, gatewayLayer } from "./gateway-layer.ts";
 import { Fronts } from "./gateway-mode.ts";
-import type { Gateway, LocalProxy, Sidecar } from "./inventory.ts";
+import { type Gateway, type LocalProxy, type Sidecar, sameProxy } from "./inventory.ts";
 import { Pace } from "./pace.ts";
 import type { PlaneOptions } from "./plane-options.ts";
 import { Propagation } from "./propagation.ts";
@@ -35,6 +35,7 @@ export class DataPlane {
   #proxies: ReadonlyMap<string, LocalProxy> = new Map();
   /** Those that have clusters of their zone's services. */
   #callers: readonly LocalProxy[] = [];
+  #callersZones: ReadonlySet<string> = new Set();
   #areProxiesNew = false;
   #bundles: TrustBundles = new Map();
   readonly #fronts: Fronts;
@@ -90,12 +91,11 @@ export class DataPlane {
   proxies(proxies: ReadonlyMap<string, LocalProxy>): void {
     for (const [id, proxy] of proxies) {
       const before = this.#proxies.get(id);
-      if (before === proxy) continue;
-      if (before === undefined || JSON.stringify(flat(before)) !== JSON.stringify(flat(proxy)))
-        this.#dirty.proxy(id);
+      if (before === undefined || !sameProxy(before, proxy)) this.#dirty.proxy(id);
     }
     this.#proxies = proxies;
     this.#callers = [...proxies.values()].filter((proxy) => this.#fronts.calls(proxy));
+    this.#callersZones = new Set(this.#callers.map(({ zone }) => zone));
     this.#areProxiesNew = true;
     this.#scheduleOwn();
   }
@@ -206,7 +206,7 @@ export class DataPlane {
 
   #buildZones(services: readonly ServiceKey[], work: Work): number {
     const { reader, ports, evidence, cluster, region, vips } = this.#options;
-    const wanted = new Set(this.#callers.map(({ zone }) => zone));
+    const wanted = this.#callersZones;
     for (const zone of this.#zones.keys()) if (!wanted.has(zone)) this.#zones.delete(zone);
     const input = {
       fed: reader,
@@ -332,7 +332,3 @@ export class DataPlane {
     this.propagation.reached(this.#served.acked(ids));
   }
 }
-
-/** Maps do not show in JSON. */
-const flat = (proxy: LocalProxy): unknown =>
-  proxy.kind === "sidecar" ? { ...proxy, apps: [...proxy.apps] } : proxy;

@@ -70,14 +70,14 @@ export interface KubeSourceOptions {
   readonly onFacts: (facts: ReadonlyMap<string, Fact>) => void;
   readonly onChanges: (changes: SourceChanges) => void;
   readonly onPod: (key: string, pod: PodObject | undefined) => void;
-  /** Where something depends on namespaces' labels: they are read too then. */
-  readonly onNamespace?: (name: string, namespace: NamespaceObject | undefined) => void;
+  readonly onNamespaces: (changes: readonly Change<NamespaceObject>[]) => void;
 }
 
 export class KubeSource {
   readonly facts: KubeFacts;
   readonly policies: PolicyFacts;
   readonly #options: KubeSourceOptions;
+  readonly namespaces: Reflector<unknown>;
   readonly reflectors: readonly Reflector<unknown>[];
   /** Address → Service that has it as ClusterIP. */
   readonly #clusterIps = new Map<string, string>();
@@ -89,6 +89,9 @@ export class KubeSource {
     const { place, trustDomain, version, policyKinds, expectedServices } = options;
     const expected = { expectedCount: expectedServices };
     this.facts = new KubeFacts(place, trustDomain);
+    this.namespaces = this.#reflector(NAMESPACES, projectNamespace, {}, (changes) =>
+      options.onNamespaces(changes as readonly Change<NamespaceObject>[]),
+    );
     this.reflectors = [
       this.#objects("service", SERVICES, projectService, expected),
       this.#objects("slice", ENDPOINT_SLICES, projectSlice, {
@@ -98,7 +101,7 @@ export class KubeSource {
       this.#objects("pod", PODS, projectPod, {}),
       this.#objects("export", serviceExports(version), projectExport, expected),
       ...policyKinds.map((kind) => this.#policies(kind)),
-      ...(options.onNamespace === undefined ? [] : [this.#namespaces(options.onNamespace)]),
+      this.namespaces,
     ];
     this.policies = new PolicyFacts({
       sight: {
@@ -148,13 +151,6 @@ export class KubeSource {
         if (kind === "service") this.policies.addressesChanged(change.key);
         if (kind === "slice") this.#endpointsChanged(change as Change<SliceObject>);
       }
-    });
-  }
-
-  #namespaces(onNamespace: NonNullable<KubeSourceOptions["onNamespace"]>): Reflector<unknown> {
-    return this.#reflector(NAMESPACES, projectNamespace, {}, (changes) => {
-      for (const change of changes)
-        onNamespace(change.key, change.kind === "set" ? (change.value as NamespaceObject) : undefined);
     });
   }
 
@@ -230,7 +226,7 @@ export class KubeSource {
     const changes = this.facts.take();
     const policies = this.policies.take();
     this.#loadedMs = ports.clock.nowMs();
-    this.#measure();
+    ports.metrics.gauge("hansa_kube_unmeshed_endpoints", this.facts.unmeshedCount);
     const judged = { exports: changes.exports, policies: policies.exports };
     if (this.#isRead) {
       onChanges({
@@ -243,10 +239,5 @@ export class KubeSource {
     this.#isRead = true;
     onFacts(new Map([...this.facts.all(), ...this.policies.all()]));
     onChanges({ set: [], gone: [], ...judged });
-  }
-
-  #measure(): void {
-    const unmeshed = this.facts.unmeshed().reduce((sum, { count }) => sum + count, 0);
-    this.#options.ports.metrics.gauge("hansa_kube_unmeshed_endpoints", unmeshed);
   }
 }

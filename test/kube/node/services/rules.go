@@ -5,6 +5,7 @@ package services
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -46,6 +47,10 @@ type Port struct {
 	Backends  []netip.AddrPort
 	// Sticky keeps a client with one backend while the backends stay the same.
 	Sticky bool
+}
+
+func (p Port) same(other Port) bool {
+	return slices.Equal(p.Frontends, other.Frontends) && slices.Equal(p.Backends, other.Backends) && p.Sticky == other.Sticky
 }
 
 // Rules are the nftables of one cluster. Not for use by two goroutines at once.
@@ -149,6 +154,10 @@ func (r *Rules) Set(port Port) error {
 		return r.Remove(port.Name)
 	}
 	before := r.ports[port.Name]
+	if before.same(port) {
+		// The kernel checks all chains of the table at each change.
+		return nil
+	}
 	chain := &nftables.Chain{Name: port.Name, Table: r.table}
 	r.conn.AddChain(chain)
 	r.conn.FlushChain(chain)
@@ -161,8 +170,11 @@ func (r *Rules) Set(port Port) error {
 	if err := r.conn.SetAddElements(r.hairpins, pairs(port.Backends)); err != nil {
 		return err
 	}
+	if err := r.conn.Flush(); err != nil {
+		return err
+	}
 	r.ports[port.Name] = port
-	return r.conn.Flush()
+	return nil
 }
 
 // Remove has a port refused from now on.
@@ -174,11 +186,14 @@ func (r *Rules) Remove(name string) error {
 	if err := r.change(before.Frontends, nil, name); err != nil {
 		return err
 	}
-	delete(r.ports, name)
 	chain := &nftables.Chain{Name: name, Table: r.table}
 	r.conn.FlushChain(chain)
 	r.conn.DelChain(chain)
-	return r.conn.Flush()
+	if err := r.conn.Flush(); err != nil {
+		return err
+	}
+	delete(r.ports, name)
+	return nil
 }
 
 // balance writes the one rule of a port: a number for each new connection, and the backend of that number.

@@ -52,16 +52,20 @@ export function endpointsOf(
   place: EndpointPlace,
 ): ServiceEndpoints {
   const byAddress = new Map<string, Found[]>();
+  const portsOf = portsOfSlices(ports);
   for (const slice of slices)
     for (const endpoint of slice.endpoints)
       for (const address of endpoint.addresses) {
         if (parseAddress(address)?.width !== (slice.family === "IPv4" ? 32 : 128)) continue;
         const pod = endpoint.pod === "" ? undefined : podOf(slice.namespace, endpoint.pod);
-        byAddress.set(address, [...(byAddress.get(address) ?? []), { slice, endpoint, pod }]);
+        const found = { slice, endpoint, pod };
+        const others = byAddress.get(address);
+        if (others === undefined) byAddress.set(address, [found]);
+        else others.push(found);
       }
   const endpoints = new Map<string, EndpointValue>();
   for (const address of [...byAddress.keys()].sort())
-    endpoints.set(address, endpointValue(address, byAddress.get(address)!, ports, place));
+    endpoints.set(address, endpointValue(address, byAddress.get(address)!, portsOf, place));
   const values = [...endpoints.values()];
   const dialed = new Set(values.filter(isMeshed).map(({ workload }) => workload));
   const pods = [...byAddress.values()].flat().flatMap(({ pod }) => (pod === undefined ? [] : [pod]));
@@ -87,20 +91,17 @@ const byWorth = (a: Found, b: Found): number =>
 function endpointValue(
   address: string,
   found: Found[],
-  ports: readonly ServicePort[],
+  portsOf: (slices: readonly SliceObject[]) => Ports,
   place: EndpointPlace,
 ): EndpointValue {
-  found.sort(byWorth);
+  if (found.length > 1) found.sort(byWorth);
   const { endpoint, pod, slice } = found[0]!;
-  const appPorts = appPortsOf(found, ports);
+  const { appPorts, meshPorts } = portsOf(found.map((each) => each.slice));
   // A dual-stack pod has an address in each family. Its proxy takes IPv4 alone; what comes by IPv6 its rules refuse.
   const isDialed = pod?.meshed === true && slice.family === "IPv4";
-  const meshed = ports.filter(
-    (port) => port.transport === undefined && appPorts[portKeyOf(port)] !== undefined,
-  );
   return {
     address,
-    ports: isDialed ? Object.fromEntries(meshed.map((port) => [portKeyOf(port), MESH_PORT])) : {},
+    ports: isDialed ? meshPorts : NO_PORTS,
     appPorts,
     ...(isLabel(endpoint.hostname) ? { hostname: endpoint.hostname } : {}),
     ready: endpoint.ready,
@@ -119,17 +120,38 @@ function zoneOf(zone: string, { zones }: EndpointPlace): string {
   return zones.includes(zone) ? zone : NO_ZONE;
 }
 
-/** Port key → number, of the Service's ports that a slice with this address serves. Slices name ports as Services do. */
-function appPortsOf(found: readonly Found[], ports: readonly ServicePort[]): Record<string, number> {
+/** Port key → number. */
+interface Ports {
+  readonly appPorts: Readonly<Record<string, number>>;
+  readonly meshPorts: Readonly<Record<string, number>>;
+}
+
+const NO_PORTS: Readonly<Record<string, number>> = {};
+
+/** What slices serve of a Service's ports. Endpoints of the same slices have the same: one object for all of them. */
+function portsOfSlices(ports: readonly ServicePort[]): (slices: readonly SliceObject[]) => Ports {
+  let before: { readonly slices: readonly SliceObject[]; readonly ports: Ports } | undefined;
+  return (slices) => {
+    if (
+      before?.slices.length !== slices.length ||
+      slices.some((each, index) => each !== before?.slices[index])
+    )
+      before = { slices, ports: portsOf(slices, ports) };
+    return before.ports;
+  };
+}
+
+/** Slices name ports as Services do. */
+function portsOf(slices: readonly SliceObject[], ports: readonly ServicePort[]): Ports {
   const numbers = new Map<string, number>();
-  for (const { slice } of found)
-    for (const { name, port } of slice.ports) if (!numbers.has(name)) numbers.set(name, port);
-  return Object.fromEntries(
-    ports.slice(0, SERVICE_PORTS_MAX).flatMap((port) => {
-      const number = numbers.get(port.name);
-      return number === undefined ? [] : [[portKeyOf(port), number]];
-    }),
-  );
+  for (const { name, port } of slices.flatMap((slice) => slice.ports))
+    if (!numbers.has(name)) numbers.set(name, port);
+  const served = ports.slice(0, SERVICE_PORTS_MAX).filter(({ name }) => numbers.has(name));
+  const meshed = served.filter(({ transport }) => transport === undefined);
+  return {
+    appPorts: Object.fromEntries(served.map((port) => [portKeyOf(port), numbers.get(port.name)!])),
+    meshPorts: Object.fromEntries(meshed.map((port) => [portKeyOf(port), MESH_PORT])),
+  };
 }
 
 /**

@@ -85,6 +85,7 @@ describe("facts of a cluster", () => {
         expect(text(facts)).toBe(fresh(changes, byName));
         expect(text(facts)).toBe(fresh(changes, (a, b) => byName(b, a)));
         expect(canonicalJson([...told].sort())).toBe(text(facts));
+        expect(facts.unmeshedCount).toBe(facts.unmeshed().reduce((sum, { count }) => sum + count, 0));
       }),
       { numRuns: 300 },
     );

@@ -55,6 +55,8 @@ export class KubeFacts {
   #gone = new Map<string, Fact>();
   /** Services computed since the start: what changes cost. */
   computedCount = 0;
+  /** Endpoints that the mesh cannot dial. */
+  unmeshedCount = 0;
 
   constructor(place: KubePlace, trustDomain: TrustDomain) {
     this.#place = place;
@@ -175,6 +177,7 @@ export class KubeFacts {
     }
     for (const [factKey, fact] of before?.byKey ?? []) if (!byKey.has(factKey)) this.#note(fact, false);
     const namespace = key.slice(0, key.indexOf("/"));
+    this.unmeshedCount += (now?.unmeshedCount ?? 0) - (before?.unmeshedCount ?? 0);
     for (const account of now?.serviceAccounts ?? []) this.#identity(namespace, account, 1);
     for (const account of before?.serviceAccounts ?? []) this.#identity(namespace, account, -1);
     if (now === undefined) this.#known.delete(key);

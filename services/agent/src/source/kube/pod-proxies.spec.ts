@@ -56,6 +56,8 @@ it("what did not change is the same object", () => {
   proxies.pod("shop/web-1", pod({ name: "web-1", uid: "u-2" }));
   const before = proxies.proxies();
   expect(proxies.proxies()).toBe(before);
+  proxies.fact(endpoint("pay", { ready: false }), true);
+  expect(proxies.proxies()).toBe(before);
   proxies.pod("shop/web-1", undefined);
   expect(proxies.proxies()).not.toBe(before);
   expect(one()).toBe(before.get("shop/pay-1"));

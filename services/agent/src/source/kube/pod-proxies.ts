@@ -5,7 +5,7 @@
 import { type TrustDomain, workloadId } from "@hansa/core";
 import type { EndpointValue } from "@hansa/events";
 import type { Inbound } from "@hansa/inject";
-import type { Sidecar } from "../../proxy/inventory.ts";
+import { type Sidecar, sameProxy } from "../../proxy/inventory.ts";
 import type { Fact } from "../facts.ts";
 import { MESH_PORT } from "./endpoints.ts";
 import type { NamespaceObject, PodObject } from "./objects.ts";
@@ -31,7 +31,7 @@ export class PodProxies {
   readonly #podOf = new Map<string, string>();
   readonly #namespaces = new Map<string, NamespaceObject>();
   readonly #dirty = new Set<string>();
-  #proxies = new Map<string, Sidecar>();
+  #proxies: ReadonlyMap<string, Sidecar> = new Map();
 
   constructor(options: PodProxiesOptions) {
     this.#options = options;
@@ -68,16 +68,20 @@ export class PodProxies {
 
   /** All of them; the same map as before where nothing changed. */
   proxies(): ReadonlyMap<string, Sidecar> {
-    if (this.#dirty.size === 0) return this.#proxies;
-    const proxies = new Map(this.#proxies);
+    let proxies: Map<string, Sidecar> | undefined;
     for (const key of this.#dirty) {
       const pod = this.#pods.get(key);
-      if (pod === undefined) proxies.delete(key);
-      else proxies.set(key, this.#sidecar(key, pod));
+      const before = this.#proxies.get(key);
+      const now = pod === undefined ? undefined : this.#sidecar(key, pod);
+      // An endpoint that is ready, or no longer, is served as before.
+      if (before === now || (before !== undefined && now !== undefined && sameProxy(before, now))) continue;
+      proxies ??= new Map(this.#proxies);
+      if (now === undefined) proxies.delete(key);
+      else proxies.set(key, now);
     }
     this.#dirty.clear();
-    this.#proxies = proxies;
-    return proxies;
+    this.#proxies = proxies ?? this.#proxies;
+    return this.#proxies;
   }
 
   #serve(pod: string, key: string, served: Served | undefined): void {
