@@ -74,7 +74,7 @@ export class ResourceLayer {
       const table = this.table(typeUrl);
       for (const [name, message] of changesOfType) {
         const previous = table.entries.get(name);
-        if (!this.put(table, typeUrl, name, message, revision)) continue;
+        if (!this.put(table, name, message, revision)) continue;
         changed.push({ table, name, previous });
       }
     }
@@ -130,13 +130,7 @@ export class ResourceLayer {
     return table;
   }
 
-  private put(
-    table: Table,
-    typeUrl: string,
-    name: string,
-    message: Uint8Array | null,
-    revision: number,
-  ): boolean {
+  private put(table: Table, name: string, message: Uint8Array | null, revision: number): boolean {
     const previous = table.entries.get(name);
     if (message === null) return table.entries.delete(name);
     if (previous !== undefined && equalBytes(previous.message, message)) return false;
