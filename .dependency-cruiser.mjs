@@ -12,6 +12,8 @@ const door = (name, packages, folder) => ({
   to: { path: `(^|/)node_modules/(${packages})(/|$)` },
 });
 
+const EVENTS_RIG = "^libs/events/src/rig\\.ts$";
+
 export default {
   forbidden: [
     {
@@ -74,7 +76,14 @@ export default {
       severity: "error",
       comment: "Another package is entered by its index.ts alone.",
       from: { path: "^(libs|services)/([^/]+)/" },
-      to: { path: "^libs/[^/]+/", pathNot: ["^libs/[^/]+/index\\.ts$", "^$1/$2/"] },
+      to: { path: "^libs/[^/]+/", pathNot: ["^libs/[^/]+/index\\.ts$", "^$1/$2/", EVENTS_RIG] },
+    },
+    {
+      name: "rigs-in-specs-only",
+      severity: "error",
+      comment: "What is made for specs is no part of what runs.",
+      from: { path: "^(libs|services)/", pathNot: [spec, "[/-]rig[^/]*\\.ts$"] },
+      to: { path: EVENTS_RIG },
     },
     door("nats-only-in-bus", "nats|@nats-io", "libs/bus"),
     {

@@ -45,6 +45,7 @@ const planted: readonly (readonly [file: string, specifier: string, rule?: strin
   ["services/agent/src/deep.ts", "@hansa/core/src/inner.ts", "must-resolve"],
   ["services/agent/src/past.ts", "../../../libs/core/src/inner.ts", "only-index-of-libs"],
   ["libs/model/src/past.ts", "../../core/src/inner.ts", "only-index-of-libs"],
+  ["services/hub/src/seed.ts", "../../../libs/events/src/rig.ts", "rigs-in-specs-only"],
   ["services/hub/src/nats.ts", "nats", "nats-only-in-bus"],
   ["libs/identity/src/jwt.ts", "@nats-io/jwt", "nats-only-in-bus"],
   ["services/agent/src/grpc.ts", "@grpc/grpc-js", "grpc-library-in-tests-only"],
@@ -102,6 +103,7 @@ function plantTree(): void {
   for (const name of services) plantPackage(`services/${name}`);
   plant("libs/core/src/inner.ts", "export const inner = 1;\n");
   plant("test/support.ts", "export const support = 1;\n");
+  plant("libs/events/src/rig.ts", "export const rig = 1;\n");
   for (const name of outside) {
     plant(`node_modules/${name}/package.json`, JSON.stringify({ name, version: "1.0.0", main: "index.js" }));
     plant(`node_modules/${name}/index.js`, "module.exports = {};\n");

@@ -3,6 +3,7 @@
  * (support/believer.ts), and to the fold. Mutated records by the thousand: libs/model/src/fold/properties-hostile.spec.ts.
  */
 import { type BundleValue, commandKey, membershipKey, signRecord, ZERO_HASH } from "@hansa/events";
+import { rigCrypto } from "@hansa/events/rig";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import {
   commandOf,
@@ -14,7 +15,6 @@ import {
   rawRecord,
   service,
 } from "../../libs/model/src/fold/rig.ts";
-import { rigCrypto } from "../../libs/model/src/fold/rig-crypto.ts";
 import { Believer } from "./support/believer.ts";
 import { type Cluster, League, PAY, world } from "./support/league.ts";
 

@@ -11,6 +11,7 @@ import {
   signHeartbeat,
   verifyHeartbeat,
 } from "@hansa/events";
+import { rigCrypto } from "@hansa/events/rig";
 import { createAuthority, newSvid, nodeRandom, toBundle, verifyChain } from "@hansa/identity";
 import { Federation, type FoldInput } from "@hansa/model";
 import { afterAll, describe, expect, it } from "vitest";
@@ -25,7 +26,6 @@ import {
   rigHub,
   service,
 } from "../../libs/model/src/fold/rig.ts";
-import { rigCrypto } from "../../libs/model/src/fold/rig-crypto.ts";
 import { FIRST_SEED, share, tell } from "../support/tier.ts";
 import { Dice, damaged, forged } from "./support/mutate.ts";
 

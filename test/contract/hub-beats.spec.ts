@@ -1,6 +1,7 @@
 /** The hub's heartbeats over its terms of office, and what it makes of members' claims. */
 import { noMetrics, silentLog } from "@hansa/core";
 import { decodeHeartbeat, type Heartbeat, isLaterBeat } from "@hansa/events";
+import { rigCrypto } from "@hansa/events/rig";
 import { describe, expect, it } from "vitest";
 import {
   admit,
@@ -13,7 +14,6 @@ import {
   rigHub,
   service,
 } from "../../libs/model/src/fold/rig.ts";
-import { rigCrypto } from "../../libs/model/src/fold/rig-crypto.ts";
 import type { LeaderContext } from "../../services/hub/src/context.ts";
 import { Beats } from "../../services/hub/src/leader/beats.ts";
 

@@ -1,4 +1,4 @@
-/** The chart hansa-hub installed for real: two replicas on a real Postgres and NATS, a cluster that joins, a leader that dies. */
+/** The chart hansa-hub installed for real: two replicas on a real Postgres and NATS, callers who meet either, a leader that dies. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { globSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,14 +12,14 @@ import { type Ran, runHansa, runProgram } from "./support/hansa.ts";
 const SYSTEM = ["-n", "hansa-system"];
 let rig: HubRig;
 let kube: Kube;
-let forward: ChildProcess | undefined;
-let context = "";
+/** One at a time. */
+let portForward: ChildProcess | undefined;
 /** Of the Service of the hub: the first that asks for one. */
 let hubAddress = "";
 
 const kubectl = (...args: string[]): Promise<string> =>
   kube.cluster("eu").kubectl.ok([...SYSTEM, ...args], { timeoutMs: 65_000 });
-const hansa = (...args: string[]): Promise<Ran> =>
+const hansaBy = (context: string, ...args: string[]): Promise<Ran> =>
   runHansa(args, { KUBECONFIG: kube.kubeconfig, HANSA_CONTEXT: context });
 
 beforeAll(async () => {
@@ -34,36 +34,78 @@ beforeAll(async () => {
   hubAddress = kube.cluster("eu").options.plan.loadBalancerCidr.replace(/0\/16$/, "1");
 }, 120_000);
 afterAll(async () => {
-  forward?.kill();
+  portForward?.kill();
   await kube?.close();
   await rig?.stop();
 }, 60_000);
 
-/** As a user of kubectl reaches a Service. */
-async function forwardHub(): Promise<string> {
+/** As a user of kubectl reaches a Service or a pod: the URL here. */
+async function forward(what: string): Promise<string> {
   const { binaries } = kube.cluster("eu").options;
-  const command = ["--context", "eu", ...SYSTEM, "port-forward", "service/hansa-hub", ":8443"];
-  forward?.kill();
-  forward = spawn(binaries.kubectl, command, {
+  const command = ["--context", "eu", ...SYSTEM, "port-forward", what, ":8443"];
+  const child = spawn(binaries.kubectl, command, {
     env: { ...process.env, KUBECONFIG: kube.kubeconfig },
     stdio: ["ignore", "pipe", "inherit"],
   });
+  portForward?.kill();
+  portForward = child;
   let said = "";
-  forward.stdout?.on("data", (chunk: Buffer) => {
+  child.stdout.on("data", (chunk: Buffer) => {
     said += chunk.toString();
   });
-  await expect.poll(() => said, { timeout: 15_000 }).toMatch(/127\.0\.0\.1:\d+/);
+  await expect.poll(() => said, { timeout: 30_000 }).toMatch(/127\.0\.0\.1:\d+/);
   return `https://${/127\.0\.0\.1:\d+/.exec(said)?.[0]}`;
 }
 
-async function writeContext(): Promise<void> {
+/** The context of an administrator who asks this Service or this pod. */
+async function contextOf(what: string): Promise<string> {
   const { caPem, token } = rig.target();
   const key = join(rig.folder, "operator.pem");
   writeFileSync(key, rig.operator.pkcs8, { mode: 0o600 });
-  const hub = { url: await forwardHub(), caPem, token };
-  context = join(rig.folder, "context.json");
+  const hub = { url: await forward(what), caPem, token };
+  const file = join(rig.folder, `${what.replace("/", "-")}.json`);
   const document = { federation: "lab.hansa", hub, agents: {}, operatorKeys: [key] };
-  writeFileSync(context, JSON.stringify(document), { mode: 0o600 });
+  writeFileSync(file, JSON.stringify(document), { mode: 0o600 });
+  return file;
+}
+
+interface Replicas {
+  readonly leader: string;
+  readonly standby: string;
+}
+
+const POD_NAMES = `go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}} {{end}}{{end}}`;
+
+/** Role → `pod/<name>`, as each says itself, once one leads, one stands by, and both are ready. */
+async function replicas(): Promise<Replicas> {
+  let found: Record<string, string> = {};
+  const roles = async () => {
+    found = {};
+    const names = await kubectl("get", "pods", "-l", "app.kubernetes.io/name=hansa-hub", "-o", POD_NAMES);
+    for (const name of names.trim().split(" ")) {
+      const path = `/api/v1/namespaces/hansa-system/pods/https:${name}:8443/proxy/readyz`;
+      const role = await kubectl("get", "--raw", path).then(
+        (said) => (JSON.parse(said) as { data: { role: string } }).data.role,
+        String,
+      );
+      found[role] = `pod/${name}`;
+    }
+    return Object.keys(found).sort();
+  };
+  await expect.poll(roles, { timeout: 60_000, interval: 500 }).toEqual(["leader", "standby"]);
+  return found as unknown as Replicas;
+}
+
+const GRANT = ["--region", "ap-1", "--cidrs", "10.9.0.0/16"];
+
+/** A member's administrator is served by whichever replica answers. */
+async function expectServed(what: string): Promise<void> {
+  const context = await contextOf(what);
+  const made = await hansaBy(context, "cluster", "token", "ap", ...GRANT);
+  expect([what, made.status, made.stderr]).toEqual([what, 0, expect.stringContaining("for ap, once")]);
+  const checked = await hansaBy(context, "check", "--category", "hub,bus");
+  expect([what, checked.status], checked.stdout).toEqual([what, 0]);
+  expect(checked.stdout).toContain("the hub is connected to NATS");
 }
 
 describe("the chart hansa-hub", () => {
@@ -98,51 +140,30 @@ describe("the chart hansa-hub", () => {
     expect(address).toBe(hubAddress);
   });
 
-  it("answers its administrator, by the check that the notes name", async () => {
-    await writeContext();
-    const { status, stdout } = await hansa("check", "--category", "hub,bus");
-    expect(status, stdout).toBe(0);
-    expect(stdout).toContain("the hub is connected to NATS");
+  it("answers its administrator at each replica and by the Service, as the notes say", async () => {
+    const { leader, standby } = await replicas();
+    for (const what of [standby, leader, "service/hansa-hub"]) await expectServed(what);
   });
 
   it("takes in a cluster that joins by the Service's address", async () => {
+    const { standby } = await replicas();
+    const context = await contextOf(standby);
     const { nodeIp, loadBalancerCidr } = kube.cluster("us").options.plan;
     const grant = ["--region", "us-1", "--cidrs", loadBalancerCidr];
-    const made = await hansa("cluster", "token", "us", ...grant);
+    const made = await hansaBy(context, "cluster", "token", "us", ...grant);
     expect(made.status, made.stderr).toBe(0);
+    const token = ["--token", made.stdout.trim()];
     const where = ["--hub", `https://${hubAddress}:8443`, "--nats", `nats://${nodeIp}:4222`];
-    const joined = await hansa(
-      ...[
-        "cluster",
-        "join",
-        "--context",
-        "us",
-        "--token",
-        made.stdout.trim(),
-        "--ephemeral",
-        ...grant,
-        ...where,
-      ],
-    );
+    const join = ["cluster", "join", "--context", "us", ...token, "--ephemeral", ...grant, ...where];
+    const joined = await hansaBy(context, ...join);
     expect(joined.status, joined.stderr).toBe(0);
-    const { stdout } = await hansa("get", "clusters");
+    const { stdout } = await hansaBy(context, "get", "clusters");
     expect(stdout).toMatch(/^us +us-1 .* active/m);
   });
 
   it("goes on under its other replica when the leader dies", async () => {
-    const leads = async (): Promise<string> => {
-      const pods = await kubectl("get", "pods", "-l", "app.kubernetes.io/name=hansa-hub", "-o", "name");
-      for (const pod of pods.trim().split("\n"))
-        if ((await kubectl("logs", pod, "-c", "hub")).includes("hub: leads")) return pod;
-      return "";
-    };
-    const leader = await leads();
-    expect(leader).not.toBe("");
-    await kubectl("delete", leader, "--grace-period=0", "--force");
-    await kubectl("rollout", "status", "deployment/hansa-hub", "--timeout=60s");
-    await writeContext();
-    const made = async (): Promise<number | null> =>
-      (await hansa("cluster", "token", "ap", "--region", "ap-1", "--cidrs", "10.9.0.0/16")).status;
-    await expect.poll(made, { timeout: 30_000 }).toBe(0);
+    await kubectl("delete", (await replicas()).leader, "--grace-period=0", "--force");
+    const { leader, standby } = await replicas();
+    for (const what of [standby, leader, "service/hansa-hub"]) await expectServed(what);
   });
 });

@@ -219,15 +219,17 @@ describe("check --context", () => {
 
 describe("leave", () => {
   it("drains, ends the membership, and removes what was installed", async () => {
+    await kubectl("us", "create", "namespace", "opted-in");
+    await kubectl("us", "label", "namespace", "opted-in", "hansa.dev/inject=enabled");
+    await kubectl("us", "-n", "opted-in", "wait", "--for=create", "configmap/hansa-roots", "--timeout=30s");
     const { stdout } = await followed("Leave");
     expect(stdout).toContain("us has left, and its agent is gone from us");
     expect(await corefile("us")).not.toContain("clusterset.local");
     const left = await kubectl(
       "us",
-      "-n",
-      "hansa-system",
       "get",
-      "statefulsets,configmaps,services,mutatingwebhookconfigurations",
+      "-A",
+      "statefulsets,configmaps,services,mutatingwebhookconfigurations,validatingwebhookconfigurations",
       "-o",
       "name",
     );

@@ -149,6 +149,9 @@ describe("a Service that both export", () => {
 });
 
 describe("an export that cannot be honoured", () => {
+  const described = (name: string): Promise<string> =>
+    rig.kube.cluster("eu").kubectl.ok(["-n", "shop", "describe", "serviceexport", name]);
+
   it.each([
     [
       "of an ExternalName",
@@ -162,12 +165,14 @@ describe("an export that cannot be honoured", () => {
     await rig.apply("eu", serviceExport(name));
     await rig.condition("eu", name, `Valid=False/${reason}`);
     expect(await rig.get("us", "serviceimport", name)).toBeUndefined();
+    await expect.poll(() => described(name), { timeout: 10_000 }).toMatch(`Warning  ${reason}`);
   });
 
   it("becomes valid with its Service", async () => {
     await rig.apply("eu", service("bad-noservice"));
     await rig.condition("eu", "bad-noservice", "Valid=True/Valid");
     await rig.import("us", "bad-noservice");
+    await expect.poll(() => described("bad-noservice"), { timeout: 10_000 }).toMatch(/Normal +Valid/);
   });
 });
 

@@ -8,6 +8,7 @@ import type { KubePorts } from "@hansa/kube";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { freePort } from "../../deploy/tools/child.ts";
 import type { KubeCluster } from "../../deploy/tools/kube/cluster.ts";
+import { kinds } from "../../deploy/tools/kube/kinds.ts";
 import { type Kube, startKube } from "../../deploy/tools/kube/kube.ts";
 import { OVERLAP_MS, ROOT_AGE_MS } from "../../services/agent/src/identity/serving-tls.ts";
 import { Sidecars, type SidecarsConfig } from "../../services/agent/src/sidecars.ts";
@@ -26,6 +27,7 @@ let own: KubePorts;
 beforeAll(async () => {
   kube = await startKube({ clusters: ["eu"] });
   eu = kube.cluster("eu");
+  await eu.apply(kinds());
   const account = await agentAccount(eu, clientOf(eu, ports(), { rights: undefined }));
   const token = await account.boundToken("agent-0");
   own = ports();
@@ -68,6 +70,10 @@ const open = (token: string): Sidecars =>
     cluster: "eu",
     ports: own,
     mayWrite: () => true,
+    admission: {
+      isMember: (cluster) => cluster === "eu",
+      refusesAddress: (address) => (address.startsWith("10.") ? undefined : `${address} is outside`),
+    },
   });
 
 interface Created {
@@ -103,6 +109,27 @@ describe("a pod", () => {
     const { stderr } = await create("in", {}, { hostNetwork: true });
     expect(stderr).toMatch(/HSA7031 spec\.hostNetwork/);
     expect((await create("some", inject("yes"))).stderr).toContain("HSA7031 metadata.annotations");
+  });
+});
+
+describe("a policy", () => {
+  const apply = (kind: string, spec: object) => {
+    const metadata = { name: "one", ...(kind === "MeshGateway" ? {} : { namespace: "out" }) };
+    const stdin = JSON.stringify({ apiVersion: "hansa.dev/v1alpha1", kind, metadata, spec });
+    return eu.kubectl.run(["apply", "-f", "-"], { stdin });
+  };
+
+  it("that can have no effect is refused with the code; one that has none yet is taken with a warning", async () => {
+    const outside = () => apply("MeshGateway", { addresses: ["192.0.2.1"], port: 15_443 });
+    await expect
+      .poll(async () => (await outside()).stderr, { timeout: 15_000 })
+      .toContain("HSA7033 spec.addresses: 192.0.2.1 is outside");
+    const from = [{ cluster: "us", namespace: "shop", serviceAccount: "web" }];
+    const { stderr, code } = await apply("AllowPolicy", { service: "pay", from });
+    expect([stderr, code]).toEqual([
+      expect.stringContaining("Warning: no cluster us is in the federation now"),
+      0,
+    ]);
   });
 });
 

@@ -4,7 +4,7 @@
  */
 
 import { Agent, request } from "node:https";
-import { type Code, HansaError, isCode } from "@hansa/core";
+import { type Code, HansaError, isCode, isHansaError, type Timers } from "@hansa/core";
 
 export interface ApiTarget {
   /** `https://host:port`. */
@@ -75,6 +75,29 @@ export function callApi(target: ApiTarget, call: ApiCall): Promise<unknown> {
     sent.on("error", unreachable);
     sent.end(payload);
   });
+}
+
+const LEADER_WAIT_MS = 10_000;
+const LEADER_PAUSE_MS = 500;
+
+/** As `callApi`. Waits ten seconds for a hub that says `details.retry`: it did nothing, for its leader is changing. */
+export async function callLeader(target: ApiTarget, call: ApiCall, timers: Timers): Promise<unknown> {
+  let isLate = false;
+  const deadline = timers.after(LEADER_WAIT_MS, () => {
+    isLate = true;
+  });
+  try {
+    for (;;) {
+      try {
+        return await callApi(target, call);
+      } catch (error) {
+        if (isLate || !isHansaError(error) || error.details.retry !== true) throw error;
+        await timers.sleep(LEADER_PAUSE_MS);
+      }
+    }
+  } finally {
+    deadline.cancel();
+  }
 }
 
 function agentFor(caPem: string): Agent {

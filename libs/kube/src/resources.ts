@@ -18,6 +18,7 @@ export const SERVICES = namespaced("", "v1", "services");
 export const PODS = namespaced("", "v1", "pods");
 export const SERVICE_ACCOUNTS = namespaced("", "v1", "serviceaccounts");
 export const CONFIG_MAPS = namespaced("", "v1", "configmaps");
+export const EVENTS = namespaced("", "v1", "events");
 export const NAMESPACES = clusterWide("", "v1", "namespaces");
 export const NODES = clusterWide("", "v1", "nodes");
 export const ENDPOINT_SLICES = namespaced("discovery.k8s.io", "v1", "endpointslices");
@@ -26,6 +27,11 @@ export const MUTATING_WEBHOOKS = clusterWide(
   "admissionregistration.k8s.io",
   "v1",
   "mutatingwebhookconfigurations",
+);
+export const VALIDATING_WEBHOOKS = clusterWide(
+  "admissionregistration.k8s.io",
+  "v1",
+  "validatingwebhookconfigurations",
 );
 export const TOKEN_REVIEWS = clusterWide("authentication.k8s.io", "v1", "tokenreviews");
 export const ALLOW_POLICIES = namespaced("hansa.dev", "v1alpha1", "allowpolicies");

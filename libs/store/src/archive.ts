@@ -24,8 +24,8 @@ export interface History {
 }
 
 export interface Archive extends History {
-  /** null where another hub leads. */
-  lead(): Promise<Leadership | null>;
+  /** null where another hub leads. `url`: where the others reach this one, "" for nowhere. */
+  lead(url?: string): Promise<Leadership | null>;
 
   now(): Promise<Now>;
   /** Committed ends of all logs. */

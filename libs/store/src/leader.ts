@@ -13,8 +13,8 @@ export interface Leadership {
   resign(): Promise<void>;
 }
 
-/** null where another hub leads. */
-export async function lead(db: Db): Promise<Leadership | null> {
+/** null where another hub leads. `url`: where other hubs reach this one, "" for nowhere. */
+export async function lead(db: Db, url: string): Promise<Leadership | null> {
   const client = await db.connect();
   const lost = new Promise<void>((resolve) => {
     client.once("end", () => resolve());
@@ -29,13 +29,21 @@ export async function lead(db: Db): Promise<Leadership | null> {
       return null;
     }
     const result = await client.query<{ epoch: number }>(
-      "update archive set leader_epoch = leader_epoch + 1 where id = 1 returning leader_epoch as epoch",
+      `update archive set leader_epoch = leader_epoch + 1, leader_url = $1
+        where id = 1 returning leader_epoch as epoch`,
+      [url],
     );
     return { epoch: Number(result.rows[0]?.epoch), lost, resign: () => client.end() };
   } catch (error) {
     await client.end().catch(() => {});
     throw databaseError(error);
   }
+}
+
+/** Of the hub that led last, "" where it announced none. Whether it still leads, only it can say. */
+export async function leaderUrl(db: Queryable): Promise<string> {
+  const rows = await db.query<{ url: string }>("select leader_url as url from archive where id = 1");
+  return rows[0]?.url ?? "";
 }
 
 export interface ArchiveRow {

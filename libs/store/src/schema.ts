@@ -23,6 +23,7 @@ const moment = (name: string) => timestamp(name, { withTimezone: true, mode: "da
 export const archive = pgTable("archive", {
   id: smallint("id").primaryKey(),
   leaderEpoch: count("leader_epoch").notNull(),
+  leaderUrl: text("leader_url").notNull(),
   position: count("position").notNull(),
   committedAt: moment("committed_at").notNull(),
 });

@@ -6,7 +6,7 @@ import { type Db, type DbOptions, openDb } from "./db.ts";
 import { archiveNow } from "./events.ts";
 import * as heads from "./heads.ts";
 import { nearestSnapshot, readRecords, saveSnapshot } from "./history.ts";
-import { lead } from "./leader.ts";
+import { lead, leaderUrl } from "./leader.ts";
 import { migrate } from "./migrate.ts";
 import { commit, readCheckpoint } from "./projector.ts";
 import { listRows, type Page, type PageRequest } from "./reads.ts";
@@ -16,6 +16,8 @@ export interface Store extends Archive {
   readonly db: Db;
   /** Answers the names of the files applied now. */
   migrate(directory: string): Promise<string[]>;
+  /** Of the hub that led last, "" where it announced none. */
+  leaderUrl(): Promise<string>;
   list(kind: ProjectionTable, request: PageRequest): Promise<Page>;
   close(): Promise<void>;
 }
@@ -27,7 +29,8 @@ export function openStore(options: DbOptions): Store {
     migrate: (directory) => migrate(db, directory),
     list: (kind, request) => db.withClient((client) => listRows(drizzle({ client }), kind, request)),
     close: () => db.close(),
-    lead: () => lead(db),
+    lead: (url = "") => lead(db, url),
+    leaderUrl: () => leaderUrl(db),
     nearestSnapshot: (position) => nearestSnapshot(db, position),
     records: (after, through) => readRecords(db, after, through),
     lostGaps: (after, through) => heads.readLostGaps(db, after, through),

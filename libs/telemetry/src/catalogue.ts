@@ -42,7 +42,7 @@ export const METRICS: Readonly<Record<string, MetricDefinition>> = {
     "Streams of pods' proxies by what became of their credential",
     "outcome",
   ),
-  hansa_inject_reviews_total: counter("Pods that the webhook was asked about", "outcome"),
+  hansa_admission_reviews_total: counter("Objects that the webhooks were asked about", "path", "outcome"),
   hansa_xds_inconsistent_total: counter("Snapshots that failed the consistency check and were not served"),
   hansa_certificate_expiry_seconds: gauge("Time until a certificate ends", "kind"),
   hansa_certificates_issued_total: counter("Certificates issued", "kind"),

@@ -17,8 +17,8 @@ import { measure } from "./gauges.ts";
 import { logSigner } from "./identity/keys.ts";
 import { SvidPool } from "./identity/svids.ts";
 import type { Membership } from "./join.ts";
+import { KubeCluster } from "./kube-cluster.ts";
 import type { KubeDoor } from "./kube-door.ts";
-import { Kubernetes } from "./kubernetes.ts";
 import { gatewayProber, gatewaysOf } from "./liveness/gateway-prober.ts";
 import { TrafficEvidence } from "./liveness/traffic.ts";
 import { LateRecords } from "./log/late-records.ts";
@@ -31,12 +31,11 @@ import { HostNames } from "./names/host-names.ts";
 import { nameServers } from "./names/lookup.ts";
 import type { Ports } from "./ports.ts";
 import { envoyPlaceOf } from "./proxy/admin-place.ts";
-import { gatewayProxies, type InventoryPlace, type LocalProxy } from "./proxy/inventory.ts";
+import type { InventoryPlace, LocalProxy } from "./proxy/inventory.ts";
 import { DataPlane } from "./proxy/plane.ts";
 import { ProxySockets } from "./proxy/sockets.ts";
-import { inboundIn, Sidecars, takenIn } from "./sidecars.ts";
-import { eventOf, eventsTo, type Fact, factOf, type Place, type WithoutAddress } from "./source/facts.ts";
-import { PodProxies } from "./source/kube/pod-proxies.ts";
+import { takenIn } from "./sidecars.ts";
+import { eventOf, factOf, type Place, type WithoutAddress } from "./source/facts.ts";
 
 const GAUGES_MS = 2000;
 
@@ -54,9 +53,7 @@ export class Agent implements AgentView {
   readonly authority: Authority;
   readonly outbox: Outbox;
   readonly sockets: ProxySockets;
-  readonly source: Kubernetes | FileCluster;
-  /** Undefined where the source is a file. */
-  readonly kubernetes: Kubernetes | undefined;
+  readonly source: KubeCluster | FileCluster;
   /** What this cluster imports, for DNS. */
   readonly imports: ImportIndex & { changed(changed: readonly RegisterRef[]): void };
   readonly #store: KeyStore;
@@ -67,10 +64,9 @@ export class Agent implements AgentView {
   /** One object for the life of the agent: facts and proxies are known again by it. */
   readonly #place: Place & InventoryPlace;
   readonly #election: Election;
-  readonly #pods: PodProxies;
-  readonly #sidecars: Sidecars | undefined;
   readonly #names: HostNames;
-  #knownPods: ReadonlyMap<string, LocalProxy> | undefined;
+  /** undefined where the source is a file. */
+  readonly #kube: KubeCluster | undefined;
   #stops: (() => void | Promise<void>)[] = [];
 
   constructor(parts: {
@@ -112,11 +108,6 @@ export class Agent implements AgentView {
         return asks ? (envoyPlaceOf(proxy, this) ?? []) : [];
       }),
     );
-    this.#pods = new PodProxies({
-      trustDomain: this.trustDomain,
-      zone: zones[0] ?? "default",
-      inbound: inboundIn(config.source),
-    });
     this.core = this.#makeCore(membership);
     this.plane = this.#makePlane(membership);
     this.#late = new LateRecords({
@@ -127,10 +118,9 @@ export class Agent implements AgentView {
       send: (records) =>
         sendRecords({ url: config.hub.url, caPem: membership.hubCa, token: membership.apiToken }, records),
     });
-    this.kubernetes = door === undefined ? undefined : this.#makeKubernetes(door, membership);
-    this.#sidecars = door === undefined ? undefined : this.#makeSidecars(door);
-    this.source = this.kubernetes ?? this.#makeFileCluster(membership);
-    this.imports = this.kubernetes ?? this.#makeImports();
+    this.#kube = door === undefined ? undefined : this.#makeKubeCluster(door, membership);
+    this.source = this.#kube ?? this.#makeFileCluster(membership);
+    this.imports = this.#kube?.kubernetes ?? this.#makeImports();
   }
 
   #makeImports(): CurrentImports {
@@ -156,7 +146,7 @@ export class Agent implements AgentView {
       gateway: { ...config.gateway, addresses: gatewayAddresses(config.gateway) ?? [] },
       own: core.own.registers,
       ...this.#gatewaySight(),
-      onProxies: (proxies) => this.plane.proxies(proxies),
+      onProxies: (proxies) => this.#proxiesRead(proxies),
       onFacts: (events) => this.#factsRead(events),
     });
   }
@@ -172,76 +162,29 @@ export class Agent implements AgentView {
     };
   }
 
-  #makeKubernetes(door: KubeDoor, { genesis }: Membership): Kubernetes {
-    const { core, ports, cluster, trustDomain, config } = this;
-    const nowMs = (): number => ports.clock.nowMs();
-    return new Kubernetes({
+  #makeKubeCluster(door: KubeDoor, { genesis }: Membership): KubeCluster {
+    const { config, ports, core, cluster, trustDomain } = this;
+    return new KubeCluster({
       door,
+      config,
       ports,
       core,
+      store: this.#store,
       cluster,
       federation: genesis.federation,
+      isLab: genesis.lab,
       trustDomain,
-      region: config.region,
-      zones: config.zones,
-      gateway: config.gateway,
+      place: this.#place,
       ...this.#gatewaySight(),
       isElected: () => this.#election.tryLock(),
       entryPort: (sni) => {
         this.plane.tcpPorts.ensure([sni]);
         return this.plane.tcpPorts.all().get(sni);
       },
-      onFacts: (facts) => {
-        this.#podsChanged(facts.values());
-        this.#factsRead(eventsTo(facts, core.own.registers, nowMs()));
-      },
-      onChanges: ({ set, gone }) => {
-        this.#podsChanged(set, gone);
-        core.facts([
-          ...set.map(({ type, key, value }) => eventOf(type, key, value, nowMs())),
-          ...gone.map(({ type, key }) => eventOf(type, key, null, nowMs())),
-        ]);
-      },
-      onPod: (key, pod) => {
-        this.#pods.pod(key, pod);
-        this.#sidecars?.pod(key, pod?.meshed === true);
-      },
-      onNamespace: (name, namespace) => {
-        this.#pods.namespace(name, namespace);
-        this.#sidecars?.namespace(name, namespace?.injects === true);
-      },
+      onProxies: (proxies) => this.#proxiesRead(proxies),
+      onFacts: (events) => this.#factsRead(events),
       onAddresses: () => this.plane.addressesChanged(),
     });
-  }
-
-  #makeSidecars({ config, client }: KubeDoor): Sidecars | undefined {
-    if (config.sidecars === undefined) return undefined;
-    const mayWrite = (): boolean => this.kubernetes?.mayWrite() === true;
-    const { ports, cluster } = this;
-    const { serviceAccount } = this.config.gateway;
-    const gateway =
-      serviceAccount === undefined ? undefined : { namespace: client.namespace, serviceAccount };
-    return new Sidecars({
-      config: config.sidecars,
-      client,
-      store: this.#store,
-      cluster,
-      ports,
-      mayWrite,
-      gateway,
-    });
-  }
-
-  /** The gateways that the configuration names, and the proxies of pods, where these can come. */
-  #podsChanged(set: Iterable<Fact>, gone: Iterable<Fact> = []): void {
-    for (const fact of gone) this.#pods.fact(fact, false);
-    for (const fact of set) this.#pods.fact(fact, true);
-    const pods = this.#pods.proxies();
-    if (this.#knownPods === pods) return;
-    this.#knownPods = pods;
-    const gateways = gatewayProxies(this.#place);
-    this.plane.proxies(this.#sidecars === undefined ? gateways : new Map([...gateways, ...pods]));
-    this.#keepSvids();
   }
 
   #makeCore(membership: Membership): AgentCore {
@@ -263,7 +206,7 @@ export class Agent implements AgentView {
         this.plane.changed(changed, (ref) => this.core.freshAt(ref), traceparent);
         this.imports.changed(changed);
       },
-      onFolded: (changed) => this.kubernetes?.changed(changed),
+      onFolded: (changed) => this.#kube?.kubernetes.changed(changed),
       onSynced: () => this.#serve(),
     });
   }
@@ -286,10 +229,10 @@ export class Agent implements AgentView {
       svid: (id: SpiffeId) => this.svids.get(id),
       evidence: (peer) => this.core.watch.link(peer),
       serve: (proxy, layers, onAck, onCome) =>
-        this.#sidecars?.serve(proxy, layers, onAck, onCome) ?? this.sockets.serve(proxy, layers, onAck),
+        this.#kube?.serve(proxy, layers, onAck, onCome) ?? this.sockets.serve(proxy, layers, onAck),
       ...takenIn(config.source, {
         of: (namespace, name) => this.imports.get(namespace, name)?.ips ?? [],
-        clusterIps: (namespace, name) => this.kubernetes?.clusterIps(namespace, name) ?? [],
+        clusterIps: (namespace, name) => this.#kube?.kubernetes.clusterIps(namespace, name) ?? [],
       }),
     });
   }
@@ -302,9 +245,8 @@ export class Agent implements AgentView {
   async start(): Promise<void> {
     this.#stops.push(...(await openAdmin(this, this.#store, this.metrics)));
     await this.#openDns();
-    await this.#sidecars?.start();
     this.svids.start();
-    this.source.start();
+    await this.source.start();
     await this.core.start();
     if (this.core.restored) this.#serve();
     this.#late.start();
@@ -336,7 +278,6 @@ export class Agent implements AgentView {
   async stop(): Promise<void> {
     await this.source.stop();
     this.#names.stop();
-    await this.#sidecars?.stop();
     this.svids.stop();
     this.#late.stop();
     this.core.stop();
@@ -351,6 +292,11 @@ export class Agent implements AgentView {
   #serve(): void {
     if (!this.core.sourceRead) return;
     this.plane.open();
+  }
+
+  #proxiesRead(proxies: ReadonlyMap<string, LocalProxy>): void {
+    this.plane.proxies(proxies);
+    this.#keepSvids();
   }
 
   #factsRead(facts: readonly RegisterEvent[]): void {

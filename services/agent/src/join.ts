@@ -15,6 +15,7 @@ import {
   parseFederationName,
   type Random,
   type Signer,
+  type Timers,
   type TrustDomain,
   trustDomainOf,
   utf8,
@@ -28,7 +29,7 @@ import {
   signRequest,
   verifyMembership,
 } from "@hansa/events";
-import { callApi, type KeyStore, nodeCrypto, toPem } from "@hansa/identity";
+import { callLeader, type KeyStore, nodeCrypto, toPem } from "@hansa/identity";
 import { z } from "zod";
 import type { AgentConfig } from "./config.ts";
 import { type BusIdentity, clusterAuthority } from "./identity/keys.ts";
@@ -126,7 +127,7 @@ export interface JoinParts {
   readonly store: KeyStore;
   readonly signer: Signer;
   readonly bus: BusIdentity;
-  readonly ports: { readonly clock: Clock; readonly random: Random };
+  readonly ports: { readonly clock: Clock; readonly timers: Timers; readonly random: Random };
 }
 
 /** The same request for the same token: an answer that got lost can be asked for again. */
@@ -209,7 +210,7 @@ async function join(parts: JoinParts, tokenHash: string): Promise<Membership> {
   const caPem = config.hub.caPem ?? (await fetchPinnedCa(url, ticket.caPin));
   const { request, requestSignature } = requestFor(parts, ticket, tokenHash);
   const bytes = utf8(request);
-  const answer = await callApi(
+  const answer = await callLeader(
     { url, caPem, token: "" },
     {
       method: "POST",
@@ -223,6 +224,7 @@ async function join(parts: JoinParts, tokenHash: string): Promise<Membership> {
         userProof: base64(signWithSeed(bus.userSeed, bytes)),
       },
     },
+    parts.ports.timers,
   );
   const joined = bodyOf(answer);
   check(joined, ticket, request);

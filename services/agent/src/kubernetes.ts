@@ -3,8 +3,8 @@
  * Owns the order in which they come up: facts as soon as they are read, imports once the logs are known too.
  */
 import { createHash } from "node:crypto";
-import { type ClusterName, type FederationName, sameJson, type TrustDomain } from "@hansa/core";
-import { portKeyOf, serviceKey } from "@hansa/events";
+import type { ClusterName, FederationName, TrustDomain } from "@hansa/core";
+import { portKeyOf } from "@hansa/events";
 import { Applier, LeaseElection } from "@hansa/kube";
 import { type ChangedRegister, serviceSni } from "@hansa/model";
 import { type AgentConfig, gatewayAddresses } from "./config.ts";
@@ -12,8 +12,9 @@ import type { AgentCore } from "./core.ts";
 import { readLists, writeJson } from "./disk.ts";
 import type { KubeDoor } from "./kube-door.ts";
 import { ClusterSetIps } from "./mcs/cluster-set-ips.ts";
-import type { ExportState } from "./mcs/conditions.ts";
 import type { EntryPlace } from "./mcs/entry.ts";
+import { EventWriter } from "./mcs/event-writer.ts";
+import { exportState } from "./mcs/export-state.ts";
 import { type ImportIndex, Imports, type ServedImport, type ServiceName } from "./mcs/imports.ts";
 import { isWithin, parsePool } from "./mcs/ip-pool.ts";
 import { ipsOf } from "./mcs/objects.ts";
@@ -153,6 +154,7 @@ export class Kubernetes implements ImportIndex {
     const { core, cluster, federation, trustDomain, region, zones, onFacts, onChanges } = this.#options;
     const { client } = door;
     const { exportTo, endpointSlices } = door.config;
+    const events = new EventWriter({ client, ports, mayWrite: this.#options.isElected });
     const writer = new ImportWriter({
       client,
       ports,
@@ -164,6 +166,7 @@ export class Kubernetes implements ImportIndex {
       ownExports: () => this.#source?.facts.exports().keys() ?? [],
       hash: (text) => createHash("sha256").update(text).digest("hex").slice(0, 16),
       slices: endpointSlices,
+      events,
       mayWrite: () => this.mayWrite(),
       entry: this.#entry(),
       namespaces: () => source.namespaces,
@@ -211,7 +214,7 @@ export class Kubernetes implements ImportIndex {
     });
     const mayWrite = (): boolean => source.synced && this.#options.isElected();
     const applier = new Applier({ client, ports, mayWrite });
-    const policyWriter = new PolicyWriter({ policies: source.policies, applier, ports, mayWrite });
+    const policyWriter = new PolicyWriter({ policies: source.policies, applier, events, ports, mayWrite });
     this.#writer = writer;
     this.#source = source;
     const record = ports.timers.every(RECORD_MS, () => this.#record());
@@ -221,6 +224,7 @@ export class Kubernetes implements ImportIndex {
       () => writer.stop(),
       () => policyWriter.stop(),
       () => applier.stop(),
+      () => events.stop(),
     );
     policyWriter.start();
     source.start();
@@ -328,24 +332,10 @@ export class Kubernetes implements ImportIndex {
     const facts = this.#source?.facts;
     const object = facts?.exports().get(key);
     const validity = facts?.validityOf(key);
+    const { core, cluster } = this.#options;
     return object === undefined || validity === undefined
       ? undefined
-      : { object, validity, state: this.#exportState(key) };
-  }
-
-  #exportState(key: string): ExportState {
-    const { core, cluster } = this.#options;
-    const [namespace = "", name = ""] = key.split("/");
-    const register = serviceKey(namespace, name);
-    const wanted = core.own.registers.get(register)?.data;
-    if (wanted === undefined) return { at: "pending" };
-    const effect = core.reader.effective(cluster, register, cluster);
-    if (effect?.type !== "ServiceSet" || effect.value.export === null)
-      return {
-        at: "refused",
-        message: `HSA3006: ${namespace}/${name} is outside what ${cluster} was granted to export, or beyond a quota; see hansa check`,
-      };
-    return sameJson(core.fed.get(cluster, register)?.value, wanted) ? { at: "exported" } : { at: "pending" };
+      : { object, validity, state: exportState(core, cluster, key) };
   }
 
   #record(): void {

@@ -4,7 +4,7 @@
  */
 import { type Door, openDoor, Streams } from "@hansa/ads";
 import { type KeyStore, nodeCrypto } from "@hansa/identity";
-import { type Inbound, type InjectSettings, TOKEN_AUDIENCE } from "@hansa/inject";
+import { DISABLED, ENABLED, INJECT, type Inbound, type InjectSettings, TOKEN_AUDIENCE } from "@hansa/inject";
 import { Applier, codeOf, type KubeClient, type KubePorts, reviewToken } from "@hansa/kube";
 import type { ResourceLayer } from "@hansa/xds";
 import type { AgentConfig } from "./config.ts";
@@ -15,9 +15,16 @@ import { ProxyDoor } from "./proxy/door/proxy-door.ts";
 import { TokenReviews } from "./proxy/door/token-reviews.ts";
 import type { PlaneOptions, ProxyServer } from "./proxy/plane-options.ts";
 import type { VipsOf } from "./proxy/zone-layer.ts";
-import { webhookConfiguration } from "./webhook/configuration.ts";
+import {
+  POLICIES_PATH,
+  policiesConfiguration,
+  SIDECARS_PATHS,
+  sidecarsConfiguration,
+} from "./webhook/configuration.ts";
+import { reviewPod } from "./webhook/pod-review.ts";
+import { type AdmissionSight, reviewPolicy } from "./webhook/policy-review.ts";
 import { SidecarRoots } from "./webhook/roots.ts";
-import { openWebhook, type WebhookServer } from "./webhook/server.ts";
+import { openWebhook, type WebhookOptions, type WebhookServer } from "./webhook/server.ts";
 
 export type SidecarsConfig = NonNullable<NonNullable<AgentConfig["source"]["kubernetes"]>["sidecars"]>;
 
@@ -28,6 +35,7 @@ export interface SidecarsOptions {
   readonly cluster: string;
   readonly ports: KubePorts;
   readonly mayWrite: () => boolean;
+  readonly admission: AdmissionSight;
   /** Whose pods are the cluster's gateway; absent: it is beside the agent. */
   readonly gateway?: GatewayAccount | undefined;
 }
@@ -110,12 +118,21 @@ export class Sidecars {
       this.#webhook = await openWebhook({
         ...config.webhook,
         tls,
-        settings: () => this.settings,
+        reviewers: this.#reviewers(),
         metrics: ports.metrics,
       });
     const turns = ports.timers.every(TURN_MS, () => this.turn());
     this.#stops.push(() => turns.cancel());
     this.turn();
+  }
+
+  #reviewers(): WebhookOptions["reviewers"] {
+    const { admission } = this.#options;
+    return {
+      [SIDECARS_PATHS.enabled]: (text) => reviewPod(text, { [INJECT]: ENABLED }, this.settings),
+      [SIDECARS_PATHS.annotated]: (text) => reviewPod(text, { [INJECT]: DISABLED }, this.settings),
+      [POLICIES_PATH]: (text) => reviewPolicy(text, admission),
+    };
   }
 
   async stop(): Promise<void> {
@@ -164,20 +181,25 @@ export class Sidecars {
     this.#isApplying = true;
     const { bundlePem } = this;
     const place = { host: advertised(config), port: config.webhook?.port ?? 0 };
-    const written =
+    const writes =
       config.webhook === undefined
-        ? ({ outcome: "applied" } as const)
-        : await this.#applier.write(webhookConfiguration(place, bundlePem, client.namespace));
+        ? []
+        : [
+            sidecarsConfiguration(place, bundlePem, client.namespace),
+            policiesConfiguration(place, bundlePem),
+          ];
+    const written = await Promise.all(writes.map((write) => this.#applier.write(write)));
     this.#isApplying = false;
-    if (written.outcome === "applied") {
-      this.#appliedMs = ports.clock.monotonicMs();
-      this.#applied = bundlePem;
-      this.#published();
-    } else if ("problem" in written)
-      ports.log.error("sidecars: the webhook's configuration cannot be written", {
-        code: codeOf(written.problem),
-        reason: written.problem.message,
-      });
+    for (const one of written)
+      if ("problem" in one)
+        ports.log.error("sidecars: a webhook's configuration cannot be written", {
+          code: codeOf(one.problem),
+          reason: one.problem.message,
+        });
+    if (!written.every(({ outcome }) => outcome === "applied")) return;
+    this.#appliedMs = ports.clock.monotonicMs();
+    this.#applied = bundlePem;
+    this.#published();
   }
 
   /** Lets the proxy in to these layers; undefined: it does not come by this door. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { isHansaError } from "@hansa/core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { stringify } from "yaml";
-import { readConfig } from "./config.ts";
+import { ownUrlOf, readConfig } from "./config.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -42,6 +42,17 @@ test("fills in defaults, takes the folder from the file's place and the URL from
 });
 
 test.each([
+  ["127.0.0.1", undefined, "https://127.0.0.1:8443"],
+  ["0.0.0.0", undefined, ""],
+  ["::", undefined, ""],
+  ["0.0.0.0", "10.1.2.3", "https://10.1.2.3:8443"],
+  ["::", "fd00::7", "https://[fd00::7]:8443"],
+])("a replica that listens on %s and is %s is reached at %j", (host, ownHost, url) => {
+  const file = fileOf({ ...good, api: { ...good.api, host } });
+  expect(ownUrlOf(readConfig(file, { HANSA_API_OWN_HOST: ownHost }))).toBe(url);
+});
+
+test.each([
   ["{", "hub.yaml"],
   ["", "(file)"],
   [{ ...good, colour: "red" }, "colour"],
@@ -49,6 +60,8 @@ test.each([
   [{ ...good, nats: { servers: [] } }, "nats.servers"],
   [{ ...good, nats: { servers: ["http://x"] } }, "nats.servers.0"],
   [{ ...good, api: { ...good.api, port: 0 } }, "api.port"],
+  [{ ...good, api: { ...good.api, ownHost: "10.1.2.3:8443" } }, "api.ownHost"],
+  [{ ...good, api: { ...good.api, ownHost: "me@elsewhere/" } }, "api.ownHost"],
 ])("names the place of a mistake: %j", (content, place) => {
   const problem = problemOf(content);
   expect(problem).toContain("HSA1004");

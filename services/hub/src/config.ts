@@ -1,5 +1,6 @@
 /** The hub's configuration file: what may stand in it, and errors that name the place. */
 import { readFileSync } from "node:fs";
+import { isIPv6 } from "node:net";
 import { resolve } from "node:path";
 import type { StreamSize } from "@hansa/bus";
 import { HansaError } from "@hansa/core";
@@ -8,6 +9,8 @@ import * as z from "zod";
 
 const url = (scheme: RegExp) => z.string().regex(scheme);
 const port = z.number().int().min(1).max(65_535);
+const urlOf = (host: string, onPort: number) => `https://${isIPv6(host) ? `[${host}]` : host}:${onPort}`;
+const WILDCARDS: readonly string[] = ["0.0.0.0", "::"];
 
 const schema = z.strictObject({
   /** Folder of genesis and keys, made by `init`; relative to the file. */
@@ -41,6 +44,12 @@ const schema = z.strictObject({
       .array(url(/^https:\/\//))
       .min(1)
       .optional(),
+    /** This replica's own name or address, as its others dial it. Default: `host`, where that is one. */
+    ownHost: z
+      .string()
+      .regex(/^[\w.:-]{1,253}$/)
+      .refine((host) => URL.canParse(urlOf(host, 443)), "not a host's name or address")
+      .optional(),
     /** Per credential. */
     requestsPerSecondMax: z.number().positive().default(200),
     /** Per address, for callers without a valid credential. */
@@ -63,7 +72,19 @@ export const streamSizeOf = ({
   ...(recordsPerLogMax === undefined ? {} : { recordsPerLogMax }),
 });
 
-/** Throws HSA1004 with file, place and reason. `HANSA_POSTGRES_URL` replaces the URL in the file. */
+/** Where this hub's other replicas reach it, "" where it listens on all addresses and names none. */
+export function ownUrlOf({ api: { host, ownHost, port: onPort } }: Pick<HubConfig, "api">): string {
+  if (ownHost === undefined && WILDCARDS.includes(host)) return "";
+  return urlOf(ownHost ?? host, onPort);
+}
+
+/** What differs between replicas that share a file, or is a secret: variable → its place in the file. */
+const OVERRIDES = {
+  HANSA_POSTGRES_URL: ["postgres", "url"],
+  HANSA_API_OWN_HOST: ["api", "ownHost"],
+} as const;
+
+/** Throws HSA1004 with file, place and reason. What `OVERRIDES` names in the environment replaces what the file says. */
 export function readConfig(file: string, env: NodeJS.ProcessEnv = {}): HubConfig {
   let value: unknown;
   try {
@@ -71,9 +92,11 @@ export function readConfig(file: string, env: NodeJS.ProcessEnv = {}): HubConfig
   } catch (error) {
     throw new HansaError("HSA1004", `${file}: ${error instanceof Error ? error.message : String(error)}`);
   }
-  const override = env.HANSA_POSTGRES_URL;
-  if (override && typeof value === "object" && value !== null)
-    value = { ...value, postgres: { ...(value as { postgres?: object }).postgres, url: override } };
+  for (const [variable, [section, name]] of Object.entries(OVERRIDES)) {
+    const given = env[variable];
+    if (given && typeof value === "object" && value !== null)
+      value = { ...value, [section]: { ...(value as Record<string, object>)[section], [name]: given } };
+  }
   const result = schema.safeParse(value);
   if (!result.success) {
     const problems = result.error.issues.map(

@@ -6,16 +6,15 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { connectHubBus } from "@hansa/bus";
-import { HansaError } from "@hansa/core";
 import { claimArchive, insertApiToken, openStore } from "@hansa/store";
 import type { Hub, Readiness } from "./api/hub.ts";
 import { routes } from "./api/routes.ts";
 import { serveApi } from "./api/server.ts";
-import { type HubConfig, streamSizeOf } from "./config.ts";
+import { type HubConfig, ownUrlOf, streamSizeOf } from "./config.ts";
 import type { HubContext, Ports } from "./context.ts";
 import { loadKeys } from "./keys.ts";
 import type { Leader } from "./leader/leader.ts";
-import { Terms } from "./leader/terms.ts";
+import { type Role, Terms } from "./leader/terms.ts";
 import { ArchiveReader } from "./read/archive-reader.ts";
 import { Commits } from "./read/commits.ts";
 
@@ -55,7 +54,7 @@ export async function startHub(config: HubConfig, ports: Ports): Promise<Running
   const running = new Running(context, () => {
     migrated = true;
   });
-  const server = await serveApi(context, routes(running)).catch(async (error: unknown) => {
+  const server = await serveApi(running, routes(running)).catch(async (error: unknown) => {
     await Promise.allSettled([bus.close(), store.close()]);
     throw error;
   });
@@ -110,6 +109,7 @@ class Running implements Hub {
     this.#terms = new Terms(context, {
       prepare: () => this.#prepare(),
       onCommit: (position) => this.commits.announce(position),
+      ownUrl: ownUrlOf(context.config),
     });
     this.bus.connection((up) => {
       this.#busUp = up;
@@ -117,14 +117,12 @@ class Running implements Hub {
     });
   }
 
-  leader(): Leader {
-    const { leader, role } = this.#terms;
-    if (leader === null)
-      throw new HansaError(
-        "HSA1012",
-        `hub: ${role === "standby" ? "standby; ask the hub that leads" : "starting; try again"}`,
-      );
-    return leader;
+  get leader(): Leader | null {
+    return this.#terms.leader;
+  }
+
+  get role(): Role {
+    return this.#terms.role;
   }
 
   async readiness(): Promise<Readiness> {
@@ -132,7 +130,7 @@ class Running implements Hub {
       () => true,
       () => false,
     );
-    const { leader, role } = this.#terms;
+    const { leader, role } = this;
     const current = leader === null || leader.recovered;
     const checks = { archive, bus: this.#busUp, current };
     return { ready: Object.values(checks).every(Boolean) && role !== "starting", role, checks };

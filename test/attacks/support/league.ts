@@ -12,6 +12,7 @@ import {
   verifyHeartbeat,
   type WireRecord,
 } from "@hansa/events";
+import { rigCrypto, rigSigner } from "@hansa/events/rig";
 import type { Federation } from "@hansa/model";
 import {
   admit,
@@ -22,7 +23,6 @@ import {
   rigHub,
   service,
 } from "../../../libs/model/src/fold/rig.ts";
-import { rigCrypto, rigSigner } from "../../../libs/model/src/fold/rig-crypto.ts";
 import { NatsWorld, retry } from "../../contract/log-bus.world.ts";
 
 export const world = await NatsWorld.create(64);

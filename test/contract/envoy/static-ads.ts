@@ -12,7 +12,7 @@ import {
 import {
   decodeDeltaRequest,
   encodeDeltaResponse,
-  encodeResourceField,
+  type NamedMessage,
   PUSH_ORDER,
   type Resources,
   TYPE_URL,
@@ -102,7 +102,7 @@ class Session {
   #send(typeUrl: TypeUrl | string, names: readonly string[], all: ReadonlyMap<string, Uint8Array>): void {
     const sent = this.#sent.get(typeUrl) ?? new Map<string, Uint8Array>();
     this.#sent.set(typeUrl, sent);
-    const resourceFields: Uint8Array[] = [];
+    const resources: NamedMessage[] = [];
     const removed: string[] = [];
     for (const name of names) {
       const bytes = all.get(name);
@@ -110,13 +110,13 @@ class Session {
         removed.push(name);
         sent.delete(name);
       } else {
-        resourceFields.push(encodeResourceField(typeUrl, name, versionOf(bytes), bytes));
+        resources.push({ name, version: versionOf(bytes), message: bytes });
         sent.set(name, bytes);
       }
     }
     const nonce = String(++this.#nonce);
     this.#open.add(nonce);
-    this.#stream.write(Buffer.from(encodeDeltaResponse({ typeUrl, nonce, resourceFields, removed })));
+    this.#stream.write(Buffer.from(encodeDeltaResponse({ typeUrl, nonce, resources, removed })));
   }
 }
 

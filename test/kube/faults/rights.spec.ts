@@ -156,6 +156,7 @@ describe("an agent with the chart's roles", () => {
     );
     await rig.apply("us", service("theirs"), slice("theirs", ["10.242.0.1"]), serviceExport("theirs"));
     await rig.condition("eu", "pay", "Ready=True/Exported");
+    await rig.apply("eu", serviceExport("of-nothing"));
     for (const [kind, name] of [
       ["allowpolicy", "allow"],
       ["failoverpolicy", "pay"],

@@ -90,8 +90,15 @@ export const KUBERNETES_CODES = {
     "bad-admission-review",
     65,
     400,
-    "What came to the webhook is no AdmissionReview of version v1 for a Pod, or is larger than one can be.",
-    "Look at the MutatingWebhookConfiguration: it sends Pods on creation, as version v1.",
+    "What came to a webhook is no AdmissionReview of version v1 for a kind that it knows, or is larger than one can be.",
+    "Look at the webhook configurations `hansa-sidecars` and `hansa-policies`: the agent writes them anew each minute.",
+  ),
+  HSA7033: entry(
+    "policy-not-admitted",
+    65,
+    422,
+    "This policy or gateway could never have effect as it is written, and was not stored.",
+    "Change the field named in the message; `kubectl explain` says what each one takes.",
   ),
   HSA7040: entry(
     "kube-preflight",

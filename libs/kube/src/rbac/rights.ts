@@ -52,6 +52,13 @@ export const AGENT_RULES: readonly Rule[] = [
     why: "the roots by which sidecars and gateways know their agent, in the namespaces that have some",
   },
   {
+    group: "",
+    resource: "events",
+    verbs: APPLY,
+    scope: "cluster",
+    why: "what is wrong with an export or a policy, where kubectl describe shows it",
+  },
+  {
     group: "discovery.k8s.io",
     resource: "endpointslices",
     verbs: [...READ, ...APPLY, "delete"],
@@ -109,6 +116,13 @@ export const AGENT_RULES: readonly Rule[] = [
     verbs: APPLY,
     scope: "cluster",
     why: "the webhook that injects sidecars, and the roots of its certificate",
+  },
+  {
+    group: "admissionregistration.k8s.io",
+    resource: "validatingwebhookconfigurations",
+    verbs: APPLY,
+    scope: "cluster",
+    why: "the webhook that looks at policies before they are stored",
   },
   {
     group: "coordination.k8s.io",

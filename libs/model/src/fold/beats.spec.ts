@@ -1,6 +1,7 @@
 /** Heartbeats against the fold. */
 import type { ClusterName } from "@hansa/core";
 import { evidenceOf, type Head, type Heartbeat, recordHashes, ZERO_HASH } from "@hansa/events";
+import { rigCrypto, rigSigner } from "@hansa/events/rig";
 import { beforeEach, describe, expect, it } from "vitest";
 import { Federation } from "./federation.ts";
 import {
@@ -15,7 +16,6 @@ import {
   rigHub,
   service,
 } from "./rig.ts";
-import { rigCrypto, rigSigner } from "./rig-crypto.ts";
 
 let fed: Federation;
 let hub: RigSource;

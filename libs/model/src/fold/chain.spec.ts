@@ -1,6 +1,7 @@
 /** Where a record stands in its log: gaps, late records, poison and forks, seen from outside. */
 import { utf8 } from "@hansa/core";
 import { type BusRecord, ZERO_HASH } from "@hansa/events";
+import { rigSigner } from "@hansa/events/rig";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Federation } from "./federation.ts";
 import {
@@ -15,7 +16,6 @@ import {
   rigHub,
   wantBody,
 } from "./rig.ts";
-import { rigSigner } from "./rig-crypto.ts";
 
 let fed: Federation;
 let eu: RigSource;

@@ -1,6 +1,7 @@
 /** What no member and no input can do to the fold (design §3, §8 "any one cluster hostile"). */
 import { base64 } from "@hansa/core";
 import { type BusRecord, endpointKey, type RecordHeader, serviceKey, wantKey } from "@hansa/events";
+import { rigSigner } from "@hansa/events/rig";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import type { Federation } from "./federation.ts";
@@ -17,7 +18,6 @@ import {
   rigHub,
   service,
 } from "./rig.ts";
-import { rigSigner } from "./rig-crypto.ts";
 import { NAMES, play, type Step } from "./rig-history.ts";
 
 vi.setConfig({ testTimeout: 300_000 });

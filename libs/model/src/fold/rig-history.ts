@@ -1,8 +1,8 @@
 /** For specs only: random histories of a federation, played through real writers. */
 import { base64 } from "@hansa/core";
 import { type BusRecord, endpointKey, serviceKey } from "@hansa/events";
+import { rigSigner } from "@hansa/events/rig";
 import { admit, command, endpoint, type RigSource, rigCluster, rigHub, service } from "./rig.ts";
-import { rigSigner } from "./rig-crypto.ts";
 
 export const NAMES = ["eu", "us", "ap"];
 

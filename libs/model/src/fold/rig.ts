@@ -24,8 +24,8 @@ import {
   signRecord,
   signRequest,
 } from "@hansa/events";
+import { rigAccount, rigCrypto, rigSigner } from "@hansa/events/rig";
 import { Federation } from "./federation.ts";
-import { rigAccount, rigCrypto, rigSigner } from "./rig-crypto.ts";
 import type { FoldLimits } from "./types.ts";
 
 export const HUB = rigAccount("hub");

@@ -1,5 +1,6 @@
 /** Snapshots: what is swept, and what forbids sweeping (design §3 "Snapshot"). */
 import { endpointKey, laneDigest, serviceKey, valueHash, ZERO_HASH } from "@hansa/events";
+import { rigCrypto } from "@hansa/events/rig";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Federation } from "./federation.ts";
 import {
@@ -15,7 +16,6 @@ import {
   service,
   wantBody,
 } from "./rig.ts";
-import { rigCrypto } from "./rig-crypto.ts";
 
 let fed: Federation;
 let eu: RigSource;

@@ -1,6 +1,7 @@
 /** Names, keys, members and operators (design §4): what the hub may do, and what only operators may. */
 import { base64, type ClusterName } from "@hansa/core";
 import { membershipKey, type OperatorOrder, serviceKey } from "@hansa/events";
+import { rigAccount, rigSigner } from "@hansa/events/rig";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Federation } from "./federation.ts";
 import {
@@ -18,7 +19,6 @@ import {
   rigHub,
   service,
 } from "./rig.ts";
-import { rigAccount, rigSigner } from "./rig-crypto.ts";
 
 const EU = "eu" as ClusterName;
 const PAY = serviceKey("shop", "pay");

@@ -1,9 +1,9 @@
 /** The writer against a bus that refuses, forgets and stays silent: every fold ends with what the writer wanted. */
 import { type BusRecord, endpointKey, LaneWriter } from "@hansa/events";
+import { rigCrypto } from "@hansa/events/rig";
 import fc from "fast-check";
 import { expect, it, vi } from "vitest";
 import { admit, feed, fingerprint, hashOf, newFederation, rigCluster, rigHub } from "./rig.ts";
-import { rigCrypto } from "./rig-crypto.ts";
 
 type Turn =
   | { readonly do: "set" | "remove"; readonly n: number; readonly value: number }

@@ -4,19 +4,14 @@
  * that a change costs as much as there are streams that want it. Knows nothing of nonces or ACKs.
  */
 import { assert, base64, equalBytes, type Sha256 } from "@hansa/core";
-import { encodeResourceField } from "../encode/delta-response.ts";
+import type { NamedMessage } from "../encode/delta-response.ts";
 
 /** One version of one resource. */
-export interface Entry {
-  readonly name: string;
+export interface Entry extends NamedMessage {
   /** Prefix of SHA-256 over the message: equal content, equal version, on every replica. */
   readonly version: string;
   /** Of the commit that brought it; orders changes within this process only. */
   readonly revision: number;
-  /** The serialised message (Any.value). */
-  readonly message: Uint8Array;
-  /** The same as a field of DeltaDiscoveryResponse, ready to be copied into a response. */
-  readonly field: Uint8Array;
 }
 
 /** Told of every committed change of a name it watches. Must not commit from inside these calls. */
@@ -148,13 +143,7 @@ export class ResourceLayer {
     const digest = this.sha256(message);
     assert(digest.length >= VERSION_BYTES, "sha256 gives at least 12 bytes");
     const version = base64(digest.subarray(0, VERSION_BYTES));
-    table.entries.set(name, {
-      name,
-      version,
-      revision,
-      message,
-      field: encodeResourceField(typeUrl, name, version, message),
-    });
+    table.entries.set(name, { name, version, revision, message });
     return true;
   }
 

@@ -5,6 +5,7 @@
  */
 import { assert } from "@hansa/core";
 import type { DeltaRequest } from "../encode/delta-request.ts";
+import { resourceBytesMax } from "../encode/delta-response.ts";
 import { type Part, sharedResponse } from "../encode/shared-response.ts";
 import { PUSH_ORDER, TYPE_URL } from "../type-urls.ts";
 import { type Entry, LayerStack } from "./layer.ts";
@@ -195,7 +196,7 @@ export class DeltaStream {
         subscription.mark(name, { held, ...at, asked: false, parked: true });
       }
       if (!isolate) {
-        const good = held?.field === undefined ? undefined : (held as Entry);
+        const good = held?.message === undefined ? undefined : (held as Entry);
         const { version, revision } = entry;
         const { code: status, message } = error;
         this.memory.reject({ typeUrl, name, version, revision, good, status, message, atMs });
@@ -255,7 +256,7 @@ export class DeltaStream {
 
   /** False = the response is full; the rest waits for the next one. */
   private add(draft: Draft, name: string, dirty: Dirty, entry: Entry | undefined): boolean {
-    const size = entry === undefined ? name.length : entry.field.length;
+    const size = entry === undefined ? name.length : resourceBytesMax(entry);
     if (draft.resources.length > 0 && draft.sizeBytes + size > this.limits.responseBytesMax) return false;
     draft.sizeBytes += size;
     draft.resources.push({ name, held: dirty.held, entry });

@@ -9,7 +9,7 @@ import type { Entry, LayerStack, ResourceLayer, Watcher } from "./layer.ts";
 import type { ProxyMemory, Rejection } from "./rejections.ts";
 
 /** What the client has: a version; null = it knows there is none; undefined = unknown, so it must be told either way. */
-export type Held = { readonly version: string; readonly field?: Uint8Array } | null | undefined;
+export type Held = { readonly version: string; readonly message?: Uint8Array } | null | undefined;
 
 export interface Dirty {
   readonly held: Held;

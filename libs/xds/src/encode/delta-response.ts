@@ -1,18 +1,27 @@
 /**
- * Hand encoder of DeltaDiscoveryResponse. A resource is encoded once per version as a whole field of the response
- * (`encodeResourceField`); a response is those shared bytes joined, plus type, nonce and removals.
+ * Hand encoder of DeltaDiscoveryResponse. A message is encoded once per version, by its builder; a response copies it
+ * between the few bytes that name it, so that nothing but the message is held.
  */
 import { ReverseWriter } from "./reverse-writer.ts";
 
 const writer = new ReverseWriter(65_536);
 
+export interface NamedMessage {
+  readonly name: string;
+  readonly version: string;
+  /** The serialised message (Any.value). */
+  readonly message: Uint8Array;
+}
+
+/** Type, version, tags and lengths. */
+const AROUND_BYTES = 160;
+
+/** What a resource takes in a response, at most: names are ASCII. */
+export const resourceBytesMax = ({ name, message }: NamedMessage): number =>
+  message.length + name.length + AROUND_BYTES;
+
 /** Field 2 of DeltaDiscoveryResponse: Resource{version = 1, resource = 2 Any{type_url, value}, name = 3}. */
-export function encodeResourceField(
-  typeUrl: string,
-  name: string,
-  version: string,
-  message: Uint8Array,
-): Uint8Array<ArrayBuffer> {
+function writeResource(typeUrl: string, { name, version, message }: NamedMessage): void {
   const resource = writer.written;
   writer.string(3, name);
   const any = writer.written;
@@ -21,14 +30,12 @@ export function encodeResourceField(
   writer.nested(2, any);
   writer.string(1, version);
   writer.nested(2, resource);
-  return writer.finish();
 }
 
 export interface DeltaResponse {
   readonly typeUrl: string;
   readonly nonce: string;
-  /** Results of encodeResourceField. */
-  readonly resourceFields: readonly Uint8Array[];
+  readonly resources: readonly NamedMessage[];
   readonly removed: readonly string[];
 }
 
@@ -54,6 +61,6 @@ function write(response: DeltaResponse): void {
     writer.presentString(6, response.removed[index] as string);
   writer.string(5, response.nonce);
   writer.string(4, response.typeUrl);
-  for (let index = response.resourceFields.length - 1; index >= 0; index -= 1)
-    writer.raw(response.resourceFields[index] as Uint8Array);
+  for (let index = response.resources.length - 1; index >= 0; index -= 1)
+    writeResource(response.typeUrl, response.resources[index] as NamedMessage);
 }

@@ -11,14 +11,19 @@ const LENGTH_DELIMITED = 2;
 /** Messages above this are a mistake of the caller: Envoy and gRPC clients would refuse them. */
 export const MESSAGE_BYTES_MAX = 64 << 20;
 
+/** A longer buffer is not kept for the next message: one fleet's first response would hold its size for ever. */
+const KEPT_BYTES_MAX = 1 << 20;
+
 /** Up to here a loop is cheaper than the call. */
 const SHORT_COPY_BYTES = 24;
 
 export class ReverseWriter {
   private buffer: Uint8Array<ArrayBuffer>;
   private start: number;
+  private readonly initialBytes: number;
 
   constructor(initialBytes = 16_384) {
+    this.initialBytes = initialBytes;
     this.buffer = new Uint8Array(initialBytes);
     this.start = initialBytes;
   }
@@ -31,6 +36,7 @@ export class ReverseWriter {
   /** Everything written, as a copy of exactly that size; the writer is empty again and may be reused. */
   finish(): Uint8Array<ArrayBuffer> {
     const result = this.buffer.slice(this.start);
+    if (this.buffer.length > KEPT_BYTES_MAX) this.buffer = new Uint8Array(this.initialBytes);
     this.start = this.buffer.length;
     return result;
   }

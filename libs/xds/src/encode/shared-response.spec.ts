@@ -1,11 +1,10 @@
 import { expect, test } from "vitest";
 import { DeltaDiscoveryResponseSchema, fromBinary } from "../../gen/index.ts";
 import { TYPE_URL } from "../type-urls.ts";
-import { encodeResourceField } from "./delta-response.ts";
 import { type SharedResponse, sharedResponse } from "./shared-response.ts";
 
 const { cluster, endpoint } = TYPE_URL;
-const entry = (name: string) => ({ field: encodeResourceField(endpoint, name, "v", new Uint8Array(3)) });
+const entry = (name: string) => ({ name, version: "v", message: new Uint8Array(3) });
 const decode = ({ frame }: SharedResponse) => {
   const message = frame.subarray(5);
   expect([frame[0], Buffer.from(frame).readUInt32BE(1)]).toEqual([0, message.length]);

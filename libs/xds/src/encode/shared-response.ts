@@ -3,10 +3,10 @@
  * the bytes, so it is a number of the process, and what is kept may be used again by streams that have not had it.
  */
 import { isTypeUrl } from "../type-urls.ts";
-import { encodeResponseFrame } from "./delta-response.ts";
+import { encodeResponseFrame, type NamedMessage } from "./delta-response.ts";
 
 /** A resource that is sent, or the name of one that is removed. */
-export type Part = { readonly field: Uint8Array } | string;
+export type Part = NamedMessage | string;
 
 export interface SharedResponse {
   /** Higher than that of every response made before. */
@@ -24,15 +24,15 @@ const newest = new Map<string, SharedResponse & { readonly parts: readonly Part[
 export function sharedResponse(typeUrl: string, parts: readonly Part[], after: number): SharedResponse {
   const kept = newest.get(typeUrl);
   if (kept !== undefined && kept.nonce > after && sameParts(kept.parts, parts)) return kept;
-  const resourceFields: Uint8Array[] = [];
+  const resources: NamedMessage[] = [];
   const removed: string[] = [];
   for (const part of parts) {
     if (typeof part === "string") removed.push(part);
-    else resourceFields.push(part.field);
+    else resources.push(part);
   }
   lastNonce += 1;
   const nonceText = String(lastNonce);
-  const frame = encodeResponseFrame({ typeUrl, nonce: nonceText, resourceFields, removed });
+  const frame = encodeResponseFrame({ typeUrl, nonce: nonceText, resources, removed });
   const made = { nonce: lastNonce, nonceText, frame, parts };
   // Clients may name any type; only those that are served are kept.
   if (isTypeUrl(typeUrl)) newest.set(typeUrl, made);

@@ -20,10 +20,11 @@ import {
 import { exportVerdict, type FederationReader, importedNames } from "@hansa/model";
 import type { Validity } from "../source/kube/export-check.ts";
 import type { Json } from "../source/kube/json.ts";
-import type { ExportObject } from "../source/kube/objects.ts";
+import type { ConditionObject, ExportObject } from "../source/kube/objects.ts";
 import { type ExportState, exportConditions } from "./conditions.ts";
 import type { EntryPlace } from "./entry.ts";
 import { EntryWriter } from "./entry-writer.ts";
+import type { EventWriter } from "./event-writer.ts";
 import type { Imports, ServiceName } from "./imports.ts";
 import { SLICE_MANAGED_BY, SLICE_MANAGER } from "./names.ts";
 import { type ActualImport, type ActualSlice, projectImport, projectMcsSlice } from "./objects.ts";
@@ -56,6 +57,7 @@ export interface ImportWriterOptions {
   readonly ownExports: () => Iterable<string>;
   readonly hash: (text: string) => string;
   readonly slices: "all" | "headless" | "none";
+  readonly events: EventWriter;
   /** Elected, and everything that is written from was read. */
   readonly mayWrite: () => boolean;
   /** Gateway mode: where local pods come in. */
@@ -280,7 +282,7 @@ export class ImportWriter {
   }
 
   #send(key: string, writes: readonly Write[], exported: ExportObject | undefined): void {
-    const actualOf = ({ target: { resource, namespace, name } }: Write): unknown => {
+    const actualOf = ({ target: { resource, namespace, name } }: Write) => {
       if (resource.plural === "serviceexports") return exported;
       if (resource.plural === "serviceimports") return this.actual.get(key);
       return this.#slicesOf.get(key)?.get(`${namespace}/${name}`);
@@ -291,11 +293,16 @@ export class ImportWriter {
         code: "HSA7007",
         object,
       });
-    for (const write of due.writes)
-      void this.#applier.write(write).then((written) => this.#written(key, written));
+    for (const write of due.writes) {
+      const actual = actualOf(write);
+      const before = actual !== undefined && "conditions" in actual ? actual.conditions : [];
+      void this.#applier.write(write).then((written) => this.#written(key, write, before, written));
+    }
   }
 
-  #written(key: string, written: Written): void {
+  #written(key: string, write: Write, before: readonly ConditionObject[], written: Written): void {
+    if (written.outcome === "applied" && write.kind === "apply" && write.target.subresource === "status")
+      this.#options.events.statusApplied({ write, before, uid: written.uid });
     if ("problem" in written) this.#refused.add(key);
     if (written.outcome !== "not-writer" && written.outcome !== "full") return;
     this.#sent.forget(key);

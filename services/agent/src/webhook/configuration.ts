@@ -1,12 +1,14 @@
 /**
- * The MutatingWebhookConfiguration as it should be. `failurePolicy: Fail`, because a pod that wants a sidecar and comes
- * up without one would speak and be spoken to past every policy; and nobody else is ever asked about: not namespaces
- * without the label, not pods that opt out, not what the agent and the cluster themselves run on.
+ * The webhooks' configurations as they should be. For sidecars `failurePolicy: Fail`, because a pod that wants one and comes
+ * up without would speak and be spoken to past every policy; and nobody else is ever asked about: not namespaces
+ * without the label, not pods that opt out, not what the agent and the cluster themselves run on. For policies `Ignore`:
+ * what is stored while no agent is there to ask is judged by its status.
  */
 import { DISABLED, ENABLED, INJECT } from "@hansa/inject";
-import { MUTATING_WEBHOOKS, type Write } from "@hansa/kube";
+import { MUTATING_WEBHOOKS, type ObjectTarget, VALIDATING_WEBHOOKS, type Write } from "@hansa/kube";
 
-export const CONFIGURATION = "hansa-sidecars";
+export const SIDECARS_PATHS = { enabled: "/inject/enabled", annotated: "/inject/annotated" } as const;
+export const POLICIES_PATH = "/policies";
 const MANAGER = "hansa-sidecars";
 /** What has to start without an agent. */
 const NEVER = ["kube-system", "kube-public", "kube-node-lease"];
@@ -28,12 +30,43 @@ const clientConfig = ({ host, port }: WebhookPlace, path: string, bundlePem: str
 
 const annotation = `object.metadata.?annotations[?"${INJECT}"]`;
 
+const ASKED = { sideEffects: "None", timeoutSeconds: TIMEOUT_S, admissionReviewVersions: ["v1"] };
+
+const applied = (target: ObjectTarget, objectKind: string, webhooks: readonly object[]): Write => ({
+  kind: "apply",
+  target,
+  objectKind,
+  fieldManager: MANAGER,
+  force: true,
+  fields: { webhooks },
+});
+
+export const policiesConfiguration = (place: WebhookPlace, bundlePem: string): Write =>
+  applied({ resource: VALIDATING_WEBHOOKS, name: "hansa-policies" }, "ValidatingWebhookConfiguration", [
+    {
+      name: "policies.hansa.dev",
+      clientConfig: clientConfig(place, POLICIES_PATH, bundlePem),
+      rules: [
+        {
+          apiGroups: ["hansa.dev"],
+          apiVersions: ["v1alpha1"],
+          operations: ["CREATE", "UPDATE"],
+          resources: ["allowpolicies", "failoverpolicies", "meshgateways"],
+          scope: "*",
+        },
+      ],
+      failurePolicy: "Ignore",
+      matchPolicy: "Equivalent",
+      ...ASKED,
+    },
+  ]);
+
 /** `ownNamespace`: the agent's, which must come up by itself. */
-export function webhookConfiguration(place: WebhookPlace, bundlePem: string, ownNamespace: string): Write {
+export function sidecarsConfiguration(place: WebhookPlace, bundlePem: string, ownNamespace: string): Write {
   const never = { key: "kubernetes.io/metadata.name", operator: "NotIn", values: [...NEVER, ownNamespace] };
-  const webhook = (kind: string, label: string, expression: string): object => ({
+  const webhook = (kind: "enabled" | "annotated", label: string, expression: string): object => ({
     name: `${kind}.sidecars.hansa.dev`,
-    clientConfig: clientConfig(place, `/inject/${kind}`, bundlePem),
+    clientConfig: clientConfig(place, SIDECARS_PATHS[kind], bundlePem),
     rules: [
       {
         apiGroups: [""],
@@ -49,21 +82,10 @@ export function webhookConfiguration(place: WebhookPlace, bundlePem: string, own
     // Another webhook may add a container or a probe after it; an injected pod is left as it is.
     reinvocationPolicy: "IfNeeded",
     matchPolicy: "Equivalent",
-    sideEffects: "None",
-    timeoutSeconds: TIMEOUT_S,
-    admissionReviewVersions: ["v1"],
+    ...ASKED,
   });
-  return {
-    kind: "apply",
-    target: { resource: MUTATING_WEBHOOKS, name: CONFIGURATION },
-    objectKind: "MutatingWebhookConfiguration",
-    fieldManager: MANAGER,
-    force: true,
-    fields: {
-      webhooks: [
-        webhook("enabled", ENABLED, `${annotation}.orValue("") != "${DISABLED}"`),
-        webhook("annotated", DISABLED, `${annotation}.orValue("${DISABLED}") != "${DISABLED}"`),
-      ],
-    },
-  };
+  return applied({ resource: MUTATING_WEBHOOKS, name: "hansa-sidecars" }, "MutatingWebhookConfiguration", [
+    webhook("enabled", ENABLED, `${annotation}.orValue("") != "${DISABLED}"`),
+    webhook("annotated", DISABLED, `${annotation}.orValue("${DISABLED}") != "${DISABLED}"`),
+  ]);
 }

@@ -1,13 +1,12 @@
 /**
- * The mutating webhook's HTTPS server. Whoever reaches it learns what the injector would do with a pod of his own, and
- * nothing else: it holds no secret and changes nothing, so it asks nobody who he is. Owns the limits of that.
+ * The webhooks' HTTPS server. Whoever reaches it learns what would become of an object of his own, and nothing else:
+ * it holds no secret and changes nothing, so it asks nobody who he is. Owns the limits of that.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { HansaError, type Metrics } from "@hansa/core";
-import { DISABLED, ENABLED, INJECT, type InjectSettings } from "@hansa/inject";
-import { review } from "./review.ts";
+import type { Reviewed } from "./admission.ts";
 
 export interface WebhookTls {
   readonly certPem: string;
@@ -19,8 +18,8 @@ export interface WebhookOptions {
   /** 0 = any free port. */
   readonly port: number;
   readonly tls: WebhookTls;
-  /** As of now: the bundle in it changes. */
-  readonly settings: () => InjectSettings;
+  /** Path → what answers a review that comes by it. */
+  readonly reviewers: Readonly<Record<string, (text: string) => Reviewed>>;
   readonly metrics: Metrics;
 }
 
@@ -35,12 +34,6 @@ export const REVIEW_BYTES_MAX = 4 << 20;
 /** API servers keep a few connections each. */
 const CONNECTIONS_MAX = 256;
 const REQUEST_MS_MAX = 10_000;
-
-/** Path → label of the namespaces whose pods come by it: a review does not show them. */
-export const PATHS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  "/inject/enabled": { [INJECT]: ENABLED },
-  "/inject/annotated": { [INJECT]: DISABLED },
-};
 
 /** Listens when the promise resolves. Throws HSA1012 where the address is taken. */
 export async function openWebhook(options: WebhookOptions): Promise<WebhookServer> {
@@ -72,9 +65,14 @@ const contextOf = ({ certPem, keyPem }: WebhookTls) =>
   ({ cert: certPem, key: keyPem, minVersion: "TLSv1.2" }) as const;
 
 function answer(request: IncomingMessage, response: ServerResponse, options: WebhookOptions): void {
-  const { settings, metrics } = options;
+  const { reviewers, metrics } = options;
+  const path = (request.url ?? "").split("?", 1)[0] ?? "";
+  const reviewer = Object.hasOwn(reviewers, path) ? reviewers[path] : undefined;
   const say = (outcome: string, status: number, body: unknown): void => {
-    metrics.count("hansa_inject_reviews_total", { outcome });
+    metrics.count("hansa_admission_reviews_total", {
+      path: reviewer === undefined ? "other" : path,
+      outcome,
+    });
     response.writeHead(status, { "content-type": "application/json" });
     response.end(JSON.stringify(body));
   };
@@ -83,9 +81,8 @@ function answer(request: IncomingMessage, response: ServerResponse, options: Web
     say("malformed", status, { code: "HSA7032", message: `HSA7032 AdmissionReview: ${what}` });
     request.resume();
   };
-  const labels = PATHS[(request.url ?? "").split("?", 1)[0] ?? ""];
-  if (labels === undefined || request.method !== "POST") {
-    refuse(404, `comes by POST to ${Object.keys(PATHS).join(" or ")}`);
+  if (reviewer === undefined || request.method !== "POST") {
+    refuse(404, `comes by POST to ${Object.keys(reviewers).join(" or ")}`);
     return;
   }
   const pieces: Buffer[] = [];
@@ -98,7 +95,7 @@ function answer(request: IncomingMessage, response: ServerResponse, options: Web
   request.on("error", () => {});
   request.on("end", () => {
     if (response.headersSent) return;
-    const { outcome, status, body } = review(Buffer.concat(pieces).toString(), labels, settings());
+    const { outcome, status, body } = reviewer(Buffer.concat(pieces).toString());
     say(outcome, status, body);
   });
 }

@@ -1,7 +1,7 @@
 /** Categories gateways, proxies and services: does the data plane carry what the log says? Pure. */
 import { silentImporters } from "../mesh/cluster-state.ts";
 import { answering, type ExportFacts, type Facts, type Link, present } from "./facts.ts";
-import { unknown } from "./judge-reach.ts";
+import { unknown, untold } from "./judge-reach.ts";
 import { type Check, fail, none, ok, warn } from "./report.ts";
 
 export function judgeGateways({ links, members }: Facts): Check[] {
@@ -63,7 +63,7 @@ function linksTo(to: string, incoming: readonly Link[], importers: readonly stri
 
 export function judgeProxies({ agents }: Facts): Check[] {
   const told = answering(agents).filter(({ proxies }) => proxies !== null);
-  if (told.length === 0) return [unknown("agents tell of their proxies")];
+  if (told.length === 0) return [untold("agents tell of their proxies", agents)];
   return told.flatMap(({ cluster, proxies }) => {
     const all = proxies ?? [];
     const next = `hansa proxy status ${cluster}`;

@@ -131,7 +131,7 @@ export function judgePaths({ agents }: Facts): Check[] {
   const checks = answering(agents).flatMap(({ cluster, paths }) =>
     paths === null ? [] : [pathCheck(`${cluster}'s agent`, paths)],
   );
-  return checks.length > 0 ? checks : [unknown("packets of full size pass")];
+  return checks.length > 0 ? checks : [untold("packets of full size pass", agents)];
 }
 
 export const pathCheck = (who: string, paths: readonly PathFacts[]): Check =>
@@ -151,6 +151,17 @@ export const unknown = (description: string): Check =>
     "neither the hub nor any agent answers this",
     "hansa check --category context,hub",
   );
+
+/** Of what agents alone know: those in Kubernetes are in no context file, and are asked one by one. */
+export const untold = (description: string, agents: Facts["agents"]): Check =>
+  agents.length > 0
+    ? unknown(description)
+    : warn(
+        description,
+        "HSA1012",
+        "the context names no agent that could tell",
+        "hansa check --context NAME, for each cluster of kubectl's",
+      );
 
 export function judgeClock({ hub, agents }: Facts): Check[] {
   const clocks: { who: string; offsetMs: number }[] = [];

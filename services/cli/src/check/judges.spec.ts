@@ -273,6 +273,7 @@ const BREAKS: readonly (readonly [string, Change, CategoryName, Code, "fail" | "
     "HSA1012",
     "warn",
   ],
+  ["the context names no agent", (facts) => ({ ...facts, agents: [] }), "proxies", "HSA1012", "warn"],
   [
     "a NACK",
     us((one) => ({

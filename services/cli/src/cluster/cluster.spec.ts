@@ -250,6 +250,25 @@ describe("cluster token", () => {
       },
     });
   });
+  it("waits while the hub's leader changes, and for nothing else", async () => {
+    const flags = ["cluster", "token", "tokyo", "--region", "r1", "--cidrs", "10.7.0.0/16"];
+    const details = { retry: true };
+    const answers: unknown[] = [
+      new HansaError("HSA1012", "hub: the leader is changing", { details }),
+      new HansaError("HSA2010", "hub: the bus was not reached", { details }),
+      { id: "t1", token: "hansa1.abc", expiresAt: "2026-11-23T07:00:00Z" },
+      new HansaError("HSA1012", "hub: what was asked may be done"),
+    ];
+    hub.set({
+      "POST /v1/tokens": () => {
+        const answer = answers.shift();
+        if (answer instanceof HansaError) throw answer;
+        return answer;
+      },
+    });
+    expect((await here.run(...flags, "-o", "table")).stdout).toBe("hansa1.abc\n");
+    expect((await here.run(...flags)).stderr).toContain("may be done");
+  });
   it("passes the hub's refusal on", async () => {
     hub.set({
       "POST /v1/tokens": () => {

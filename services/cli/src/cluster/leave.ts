@@ -1,5 +1,6 @@
 /** `hansa cluster leave NAME`: drains it, then the hub ends its membership. Its name stays pinned to its key. */
-import { callApi } from "@hansa/identity";
+import { systemTimers } from "@hansa/core";
+import { callApi, callLeader } from "@hansa/identity";
 import { memberNamed } from "../mesh/federation.ts";
 import { placeOfWrite, placeText } from "../mesh/positions.ts";
 import { answerOf } from "../shell/api.ts";
@@ -26,10 +27,8 @@ export const action: Action = async (shell, [name], options) => {
     say(`${cluster} is drained (${elapsedMs} ms)`);
   } else await tellLosses(context, cluster);
   const importers = await importersBut(context, cluster);
-  const { data } = answerOf(
-    await callApi(context.hub, { method: "POST", path: `/v1/clusters/${cluster}/leave`, body: {} }),
-    "hub",
-  );
+  const call = { method: "POST", path: `/v1/clusters/${cluster}/leave`, body: {} } as const;
+  const { data } = answerOf(await callLeader(context.hub, call, systemTimers), "hub");
   const place = placeOfWrite(data);
   const effect = await waitForEffect(context, {
     cluster,

@@ -1,6 +1,6 @@
 /** `hansa cluster token NAME`: a join token with everything that the cluster will be granted. stdout is the token alone. */
-import { HansaError } from "@hansa/core";
-import { callApi } from "@hansa/identity";
+import { HansaError, systemTimers } from "@hansa/core";
+import { callLeader } from "@hansa/identity";
 import { answerOf, text } from "../shell/api.ts";
 import { durationOption } from "../shell/moment.ts";
 import { clusterName } from "../shell/names.ts";
@@ -13,11 +13,9 @@ export const action: Action = async (shell, [name], options) => {
   const cluster = clusterName(name);
   const grant = grantOf(cluster, options);
   const ttlMs = durationOption("--ttl", options.ttl, 1000, TTL_MAX_MS);
-  const answer = await callApi(shell.context().hub, {
-    method: "POST",
-    path: "/v1/tokens",
-    body: { kind: "join", cluster, ttlSeconds: Math.ceil(ttlMs / 1000), uses: 1, grant },
-  });
+  const body = { kind: "join", cluster, ttlSeconds: Math.ceil(ttlMs / 1000), uses: 1, grant };
+  const call = { method: "POST", path: "/v1/tokens", body } as const;
+  const answer = await callLeader(shell.context().hub, call, systemTimers);
   const { id, token, expiresAt } = answerOf(answer, "hub").data;
   say(`for ${cluster}, once, until ${text(expiresAt)}; on its machine:`);
   say("  hansa cluster join --token TOKEN --config agent.yaml");

@@ -181,19 +181,22 @@ const labelled = (manifest: Manifest): Manifest => ({
   metadata: { ...manifest.metadata, labels: ownLabels(manifest.metadata.labels ?? {}) },
 });
 
-/** The agent makes it itself. Without its agent it would keep pods from being made. */
-export const WEBHOOK: Manifest = {
-  apiVersion: "admissionregistration.k8s.io/v1",
-  kind: "MutatingWebhookConfiguration",
-  metadata: { name: "hansa-sidecars" },
-};
+/** The agent makes these itself. Without its agent the first would keep pods from being made. */
+export const MADE_BY_AGENT: readonly Manifest[] = [
+  {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "MutatingWebhookConfiguration",
+    metadata: { name: "hansa-sidecars" },
+  },
+  {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingWebhookConfiguration",
+    metadata: { name: "hansa-policies" },
+  },
+];
 
-/** So is this, for gateways (services/agent/src/webhook/roots.ts). */
-export const ROOTS: Manifest = {
-  apiVersion: "v1",
-  kind: "ConfigMap",
-  metadata: { name: "hansa-roots", namespace: NAMESPACE },
-};
+/** So are ConfigMaps of this name, in namespaces with sidecars or gateways (services/agent/src/webhook/roots.ts). */
+export const ROOTS = "hansa-roots";
 
 export const joinSecret = (token: string): Manifest => ({
   apiVersion: "v1",

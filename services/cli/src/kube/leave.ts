@@ -6,14 +6,16 @@ import { HansaError } from "@hansa/core";
 import type { Resource } from "@hansa/kube";
 import { action as leaveAction } from "../cluster/leave.ts";
 import { memberNamed } from "../mesh/federation.ts";
+import { list, object, text } from "../shell/api.ts";
 import { loadContext } from "../shell/context.ts";
 import { say } from "../shell/output.ts";
 import type { Action, Shell } from "../shell/program.ts";
 import { remove } from "./apply.ts";
 import { unforwardClusterSet } from "./cluster-dns.ts";
-import { openDoor } from "./door.ts";
-import { isBefore, joinSecret, ROOTS, readBase, WEBHOOK } from "./installation.ts";
+import { type KubeDoor, openDoor } from "./door.ts";
+import { isBefore, joinSecret, MADE_BY_AGENT, ROOTS, readBase } from "./installation.ts";
 import { mustBeInstalled } from "./installed.ts";
+import { type Manifest, resourceOf } from "./objects.ts";
 import { AGENT, NAMESPACE } from "./place.ts";
 
 const CLAIMS: Resource = { group: "", version: "v1", plural: "persistentvolumeclaims", namespaced: true };
@@ -45,8 +47,8 @@ export const action: Action = async (shell, [name], options) => {
     const { agent } = readBase();
     const objects = [
       ...agent.filter((one) => !isBefore(one)),
-      WEBHOOK,
-      ROOTS,
+      ...MADE_BY_AGENT,
+      ...(await rootsEverywhere(door)),
       joinSecret(""),
       ...agent.filter(isBefore),
     ];
@@ -66,7 +68,18 @@ export const action: Action = async (shell, [name], options) => {
   }
 };
 
-async function purged(door: Awaited<ReturnType<typeof openDoor>>): Promise<boolean> {
+async function rootsEverywhere(door: KubeDoor): Promise<Manifest[]> {
+  const resource = resourceOf({ apiVersion: "v1", kind: "ConfigMap" });
+  const query = { fieldSelector: `metadata.name=${ROOTS}` };
+  const found = await door.send({ method: "GET", target: { resource }, query });
+  return list(found.items).map(({ metadata }) => ({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: ROOTS, namespace: text(object(metadata).namespace) },
+  }));
+}
+
+async function purged(door: KubeDoor): Promise<boolean> {
   const target = { resource: CLAIMS, namespace: NAMESPACE, name: `data-${AGENT}-0` };
   if ((await door.read(target)) === undefined) return false;
   await door.send({ method: "DELETE", target, body: { apiVersion: "v1", kind: "DeleteOptions" } });

@@ -30,6 +30,7 @@ const plurals: Readonly<Record<string, readonly [plural: string, namespaced: boo
   HorizontalPodAutoscaler: ["horizontalpodautoscalers", true],
   NetworkPolicy: ["networkpolicies", true],
   MutatingWebhookConfiguration: ["mutatingwebhookconfigurations", false],
+  ValidatingWebhookConfiguration: ["validatingwebhookconfigurations", false],
   PodDisruptionBudget: ["poddisruptionbudgets", true],
 };
 

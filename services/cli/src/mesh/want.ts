@@ -1,5 +1,6 @@
 /** `hansa want SOURCE`: asks a source for a whole snapshot of its log (at most one per 30 s is sent). */
-import { callApi } from "@hansa/identity";
+import { systemTimers } from "@hansa/core";
+import { callApi, callLeader } from "@hansa/identity";
 import { answerOf, isSilent } from "../shell/api.ts";
 import { agentOf } from "../shell/context.ts";
 import { clusterName } from "../shell/names.ts";
@@ -19,7 +20,8 @@ export const action: Action = async (shell, [source = ""]) => {
     };
   };
   try {
-    const answer = await callApi(context.hub, { method: "POST", path: "/v1/wants", body: { cluster } });
+    const call = { method: "POST", path: "/v1/wants", body: { cluster } } as const;
+    const answer = await callLeader(context.hub, call, systemTimers);
     return result("hub", answerOf(answer, "hub").data);
   } catch (error) {
     if (!isSilent(error)) throw error;

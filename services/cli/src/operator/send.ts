@@ -1,7 +1,7 @@
 /** Sends a signed command: to the hub, or where it is silent to any agent, whose log carries it just as well. */
-import { HansaError } from "@hansa/core";
+import { HansaError, systemTimers } from "@hansa/core";
 import type { CommandValue } from "@hansa/events";
-import { callApi } from "@hansa/identity";
+import { callApi, callLeader } from "@hansa/identity";
 import { federationFacts } from "../mesh/federation.ts";
 import { answerOf, isSilent } from "../shell/api.ts";
 import { agentOf, type Context } from "../shell/context.ts";
@@ -34,7 +34,7 @@ export async function sendCommand(
   if (via !== undefined) return await toAgent(via);
   const silent: string[] = [];
   try {
-    return { by: "hub", data: answerOf(await callApi(context.hub, call), "hub").data };
+    return { by: "hub", data: answerOf(await callLeader(context.hub, call, systemTimers), "hub").data };
   } catch (error) {
     if (!isSilent(error)) throw error;
     silent.push(error.message);

@@ -99,8 +99,9 @@ export class FakeApi {
       return { status: 200, body: { apiVersion: "hansa/v1", kind: "Spec", data, ...stamp } };
     } catch (error) {
       if (!isHansaError(error)) throw error;
-      const { code, message } = error;
-      return { status: error.httpStatus, body: { kind: "Error", code, message, todo: CODES[code].todo } };
+      const { code, message, details } = error;
+      const body = { kind: "Error", code, message, details, todo: CODES[code].todo };
+      return { status: error.httpStatus, body };
     }
   }
 }

@@ -9,8 +9,9 @@ import type { Commits } from "../read/commits.ts";
 export interface Hub extends HubContext {
   readonly reader: ArchiveReader;
   readonly commits: Commits;
-  /** Throws HSA1012 where this hub does not lead. */
-  leader(): Leader;
+  /** null where this hub does not lead. */
+  readonly leader: Leader | null;
+  readonly role: Role;
   readiness(): Promise<Readiness>;
 }
 

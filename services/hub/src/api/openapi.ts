@@ -29,7 +29,10 @@ const ERROR = {
     code: { enum: Object.keys(CODES) },
     message: { type: "string" },
     todo: { type: "string" },
-    details: { type: "object" },
+    details: {
+      type: "object",
+      properties: { retry: { const: true, description: "nothing was done; ask again in a second" } },
+    },
   },
 };
 

@@ -5,6 +5,7 @@
 import type { HansaError } from "@hansa/core";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type * as z from "zod";
+import type { Leader } from "../leader/leader.ts";
 
 /** `none`: no credential at all. `secret`: the body carries its own (join). */
 export type Access = "none" | "secret" | "agent" | "viewer" | "operator" | "admin";
@@ -44,7 +45,7 @@ export interface Answer {
   readonly committedMs?: number;
 }
 
-export interface Route {
+interface Entry {
   readonly method: "GET" | "POST" | "DELETE";
   /** Fastify path, `:name` for parameters. */
   readonly path: string;
@@ -59,5 +60,16 @@ export interface Route {
   readonly codes?: readonly HansaError["code"][];
   /** Answers as it likes (metrics, streams, documents of another format) and returns undefined. */
   readonly raw?: boolean;
+}
+
+/** Any replica answers it. */
+interface HandledRoute extends Entry {
   handle(call: Call): Promise<Answer | undefined>;
 }
+
+/** Only the leader answers it; the others pass it on (pass-on.ts). */
+interface LeaderRoute extends Entry {
+  lead(call: Call, leader: Leader): Promise<Answer | undefined>;
+}
+
+export type Route = HandledRoute | LeaderRoute;

@@ -6,8 +6,9 @@ import { CODES, HansaError, isHansaError } from "@hansa/core";
 import { findApiToken } from "@hansa/store";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type * as z from "zod";
-import type { HubContext } from "../context.ts";
+import type { Hub } from "./hub.ts";
 import { RateLimit } from "./limits.ts";
+import { PassOn } from "./pass-on.ts";
 import { type Access, type Answer, allows, type Call, type Principal, type Route } from "./route.ts";
 
 export const API_VERSION = "hansa/v1";
@@ -25,7 +26,7 @@ export interface ApiServer {
 }
 
 /** Throws HSA1012 where the address is taken. */
-export async function serveApi(hub: HubContext, routes: readonly Route[]): Promise<ApiServer> {
+export async function serveApi(hub: Hub, routes: readonly Route[]): Promise<ApiServer> {
   const { config, keys, timers, log } = hub;
   const certificate = () => keys.tls.issueServer(config.api.hosts);
   const first = certificate();
@@ -47,7 +48,8 @@ export async function serveApi(hub: HubContext, routes: readonly Route[]): Promi
       key: keyPem,
     });
   });
-  const gate = new Gate(hub);
+  const passOn = new PassOn(hub);
+  const gate = new Gate(hub, passOn);
   server.setErrorHandler((error, request, reply) => {
     const known = asHansaError(error);
     if (known.code === "HSA1011")
@@ -71,7 +73,7 @@ export async function serveApi(hub: HubContext, routes: readonly Route[]): Promi
       done(new HansaError("HSA1004", "body: not JSON"));
     }
   });
-  for (const route of routes) addRoute(server as unknown as FastifyInstance, hub, gate, route);
+  for (const route of routes) addRoute(server as unknown as FastifyInstance, { hub, gate, passOn }, route);
   try {
     await server.listen({ host: config.api.host, port: config.api.port });
   } catch (error) {
@@ -92,7 +94,13 @@ export async function serveApi(hub: HubContext, routes: readonly Route[]): Promi
   };
 }
 
-function addRoute(server: FastifyInstance, hub: HubContext, gate: Gate, route: Route): void {
+interface Parts {
+  readonly hub: Hub;
+  readonly gate: Gate;
+  readonly passOn: PassOn;
+}
+
+function addRoute(server: FastifyInstance, { hub, gate, passOn }: Parts, route: Route): void {
   const { metrics } = hub;
   server.route({
     method: route.method,
@@ -108,6 +116,12 @@ function addRoute(server: FastifyInstance, hub: HubContext, gate: Gate, route: R
       metrics.observe("hansa_http_seconds", reply.elapsedTime / 1000, labels);
     },
     handler: async (request, reply) => {
+      const { leader } = hub;
+      const handle =
+        "lead" in route
+          ? leader && ((call: Call) => route.lead(call, leader))
+          : (call: Call) => route.handle(call);
+      if (handle === null) return passOn.send(request, reply);
       const call: Call = {
         principal: (request as { principal?: Principal | null }).principal ?? null,
         params: (request.params ?? {}) as Record<string, string>,
@@ -116,7 +130,7 @@ function addRoute(server: FastifyInstance, hub: HubContext, gate: Gate, route: R
         request,
         reply,
       };
-      const answer = await route.handle(call);
+      const answer = await handle(call);
       if (answer === undefined) return reply;
       return reply.send(envelope(route.kind, answer));
     },
@@ -142,13 +156,15 @@ function check(schema: z.ZodType | undefined, value: unknown, what: string): unk
 }
 
 class Gate {
-  readonly #hub: HubContext;
+  readonly #hub: Hub;
+  readonly #passOn: PassOn;
   readonly #known: RateLimit;
   readonly #strangers: RateLimit;
 
-  constructor(hub: HubContext) {
+  constructor(hub: Hub, passOn: PassOn) {
     const { requestsPerSecondMax: known, strangersPerSecondMax: strangers } = hub.config.api;
     this.#hub = hub;
+    this.#passOn = passOn;
     this.#known = new RateLimit(hub.clock, known, known * BURST_SECONDS);
     this.#strangers = new RateLimit(hub.clock, strangers, strangers * BURST_SECONDS);
   }
@@ -156,6 +172,8 @@ class Gate {
   /** null for routes without a credential. */
   async admit(request: FastifyRequest, access: Access): Promise<Principal | null> {
     if (access === "none") return this.#limited(this.#known, request.ip, null);
+    // The replica that passed it on has held its caller to the limit.
+    if (access === "secret" && this.#passOn.isPassedOn(request.headers)) return null;
     if (access === "secret") return this.#limited(this.#strangers, request.ip, null);
     const secret = /^Bearer ([\x21-\x7e]{1,512})$/.exec(request.headers.authorization ?? "")?.[1];
     const token = secret === undefined ? null : await findApiToken(this.#hub.store.db, secret);
@@ -194,7 +212,7 @@ function asHansaError(error: unknown): HansaError {
 
 export function sendError(reply: FastifyReply, error: HansaError): FastifyReply {
   const { code, message, details } = error;
-  const { status, ...shown } = details as { status?: number };
+  const { status, ...shown } = details as { status?: number; retry?: boolean };
   const body = {
     apiVersion: API_VERSION,
     kind: "Error",
@@ -203,7 +221,7 @@ export function sendError(reply: FastifyReply, error: HansaError): FastifyReply 
     todo: CODES[code].todo,
     ...(Object.keys(shown).length > 0 ? { details: shown } : {}),
   };
-  if (status === 429) reply.header("retry-after", "1");
+  if (status === 429 || shown.retry === true) reply.header("retry-after", "1");
   if (error.httpStatus === 401) reply.header("www-authenticate", 'Bearer realm="hansa"');
   return reply.status(status ?? error.httpStatus).send(body);
 }

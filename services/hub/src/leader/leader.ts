@@ -337,7 +337,9 @@ export class Leader {
 
   #mayWrite(): void {
     if (!this.#compared)
-      throw new HansaError("HSA2010", "hub: the bus was not reached since the start; try again");
+      throw new HansaError("HSA2010", "hub: the bus was not reached since the start; try again", {
+        details: { retry: true },
+      });
     if (this.#missing !== null) throw new HansaError("HSA2012", `hub: read-only: ${this.#missing}`);
   }
 

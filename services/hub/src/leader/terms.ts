@@ -11,6 +11,8 @@ export interface TermsOptions {
   /** Before each attempt: an archive that is missing its tables gets them. */
   readonly prepare: () => Promise<void>;
   readonly onCommit: (position: number) => void;
+  /** Where other hubs reach this one; default: nowhere. */
+  readonly ownUrl?: string;
 }
 
 export class Terms {
@@ -57,7 +59,7 @@ export class Terms {
   async #term(): Promise<void> {
     const { store, log } = this.#context;
     await this.#options.prepare();
-    const leadership = await store.lead();
+    const leadership = await store.lead(this.#options.ownUrl);
     if (leadership === null) {
       this.#role = "standby";
       return;

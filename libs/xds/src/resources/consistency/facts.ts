@@ -18,6 +18,14 @@ export interface Facts {
   readonly passedNames: readonly string[];
 }
 
+const NONE: readonly never[] = [];
+
+/** Most lists are empty, and facts are kept for each resource: these share one. */
+const kept = <Item>(items: Iterable<Item>): readonly Item[] => {
+  const list = [...items];
+  return list.length === 0 ? NONE : list;
+};
+
 /** Collects while a resource is read. */
 export class Collector {
   readonly problems: string[] = [];
@@ -43,16 +51,16 @@ export class Collector {
 
   facts(): Facts {
     return {
-      problems: this.problems,
-      clusters: [...this.clusters],
-      endpoints: [...this.endpoints],
-      routes: [...this.routes],
-      secrets: [...this.secrets],
-      extensionConfigs: [...this.extensionConfigs],
-      trust: this.trust,
-      matches: [...this.matches],
-      domains: [...this.domains],
-      passedNames: [...this.passedNames],
+      problems: kept(this.problems),
+      clusters: kept(this.clusters),
+      endpoints: kept(this.endpoints),
+      routes: kept(this.routes),
+      secrets: kept(this.secrets),
+      extensionConfigs: kept(this.extensionConfigs),
+      trust: kept(this.trust),
+      matches: kept(this.matches),
+      domains: kept(this.domains),
+      passedNames: kept(this.passedNames),
     };
   }
 }

@@ -9,6 +9,7 @@ import {
   type ObjectTarget,
   type Resource,
 } from "@hansa/kube";
+import type { EventWriter } from "../../mcs/event-writer.ts";
 import { STATUS_MANAGER } from "../../mcs/names.ts";
 import { acceptedCondition } from "./policy-conditions.ts";
 import type { JudgedPolicy, PolicyFacts } from "./policy-facts.ts";
@@ -27,6 +28,7 @@ export const POLICY_RESOURCES: Readonly<Record<PolicyObjectKind, Resource>> = {
 export interface PolicyWriterOptions {
   readonly policies: PolicyFacts;
   readonly applier: Pick<Applier, "write">;
+  readonly events: Pick<EventWriter, "statusApplied">;
   readonly ports: KubePorts;
   readonly mayWrite: () => boolean;
 }
@@ -102,19 +104,20 @@ export class PolicyWriter {
       subresource: "status",
     };
     const status = { conditions: [condition], ...(object.kind === "MeshGateway" ? { addresses } : {}) };
-    void this.#options.applier
-      .write({
-        kind: "apply",
-        target,
-        objectKind: object.kind,
-        fieldManager: STATUS_MANAGER,
-        force: true,
-        fields: { status },
-      })
-      .then((written) => {
-        if ("problem" in written) this.#refused.add(id);
-        if (written.outcome === "not-writer" || written.outcome === "full") this.#again(id);
-      });
+    const write = {
+      kind: "apply",
+      target,
+      objectKind: object.kind,
+      fieldManager: STATUS_MANAGER,
+      force: true,
+      fields: { status },
+    } as const;
+    void this.#options.applier.write(write).then((written) => {
+      if (written.outcome === "applied")
+        this.#options.events.statusApplied({ write, before: object.conditions, uid: written.uid });
+      if ("problem" in written) this.#refused.add(id);
+      if (written.outcome === "not-writer" || written.outcome === "full") this.#again(id);
+    });
   }
 
   #again(id: string): void {

@@ -22,8 +22,8 @@ export const commandRoutes = (hub: Hub): Route[] => [
     summary: "Puts an operator-signed command into the hub's log",
     access: "operator",
     body: command,
-    handle: async ({ body, principal }) => {
-      const at = await hub.leader().command(principal?.name ?? "", body as CommandValue);
+    lead: async ({ body, principal }, leader) => {
+      const at = await leader.command(principal?.name ?? "", body as CommandValue);
       return { data: { accepted: true, at }, ...(await hub.reader.now()) };
     },
   },
@@ -34,9 +34,9 @@ export const commandRoutes = (hub: Hub): Route[] => [
     summary: "Asks a source for a snapshot",
     access: "operator",
     body: z.strictObject({ cluster: name }),
-    handle: async ({ body, principal }) => {
+    lead: async ({ body, principal }, leader) => {
       const { cluster } = body as { cluster: string };
-      const at = await hub.leader().want(principal?.name ?? "", cluster);
+      const at = await leader.want(principal?.name ?? "", cluster);
       return { data: { cluster, at }, ...(await hub.reader.now()) };
     },
   },

@@ -23,8 +23,8 @@ export const joinRoutes = (hub: Hub): Route[] => [
     summary: "Admits a cluster: the body carries a join token's secret and the cluster's signed request",
     access: "secret",
     body: joinBody,
-    handle: async ({ body }) => {
-      const joined = await hub.leader().join(body as JoinBody);
+    lead: async ({ body }, leader) => {
+      const joined = await leader.join(body as JoinBody);
       return { data: joined, ...(await hub.reader.now()) };
     },
   },
@@ -35,7 +35,7 @@ export const joinRoutes = (hub: Hub): Route[] => [
     summary: "Ends a membership; the cluster's own agent may, and operators",
     access: "agent",
     body: z.strictObject({}),
-    handle: async ({ params, principal }) => {
+    lead: async ({ params, principal }, leader) => {
       const cluster = params.cluster ?? "";
       const isOwn = principal?.role === "agent" && principal.cluster === cluster;
       if (principal === null || (!isOwn && !allows(principal.role, "operator")))
@@ -43,7 +43,7 @@ export const joinRoutes = (hub: Hub): Route[] => [
           "HSA3002",
           `leave of ${cluster} needs its own agent's token or the role operator`,
         );
-      const at = await hub.leader().leave(principal.name, cluster);
+      const at = await leader.leave(principal.name, cluster);
       return { data: { cluster, state: "left", at }, ...(await hub.reader.now()) };
     },
   },

@@ -13,6 +13,7 @@ import {
   readGaps,
 } from "@hansa/store";
 import * as z from "zod";
+import type { Leader } from "../../leader/leader.ts";
 import { publishedBundles } from "../../read/bundle-map.ts";
 import { parseMoment } from "../../read/moment.ts";
 import type { Hub } from "../hub.ts";
@@ -128,8 +129,7 @@ async function federation(hub: Hub, query: Query): Promise<Answer> {
 }
 
 /** Committed ends of all logs, and how far the proxies of each importer have come. */
-async function positions(hub: Hub): Promise<Answer> {
-  const leader = hub.leader();
+async function positions(hub: Hub, leader: Leader): Promise<Answer> {
   const now = await hub.reader.now();
   const fed = await leader.ready();
   const named = <Head extends { readonly source: string }>(head: Head) => ({
@@ -238,7 +238,7 @@ export const readRoutes = (hub: Hub): Route[] => [
     kind: "Positions",
     summary: "Committed ends of all logs and what each importer's proxies have ACKed",
     access: "agent",
-    handle: () => positions(hub),
+    lead: (_call, leader) => positions(hub, leader),
   },
   {
     method: "GET",

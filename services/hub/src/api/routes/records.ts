@@ -29,10 +29,10 @@ export const recordRoutes = (hub: Hub): Route[] => [
     access: "agent",
     body: late,
     bodyBytesMax: BODY_BYTES_MAX,
-    handle: async ({ body, principal }) => {
+    lead: async ({ body, principal }, leader) => {
       const bringer = principal?.role === "agent" ? principal.cluster : null;
       const { records } = body as z.output<typeof late>;
-      const { outcome, results } = await takeLate(hub, hub.leader(), bringer, records);
+      const { outcome, results } = await takeLate(hub, leader, bringer, records);
       return {
         data: { results, recordsNew: outcome.recordsNew },
         position: outcome.position,

@@ -2,6 +2,7 @@
 import { HansaError } from "@hansa/core";
 import { listTokens } from "@hansa/store";
 import * as z from "zod";
+import type { Leader } from "../../leader/leader.ts";
 import { QUOTAS_DEFAULT } from "../../membership/grant.ts";
 import { endToken, makeApiToken, makeJoinToken } from "../../membership/tokens.ts";
 import type { Hub } from "../hub.ts";
@@ -50,10 +51,10 @@ const apiOrder = z.strictObject({
     .optional(),
 });
 
-async function make(hub: Hub, { body, principal }: Call): Promise<Answer> {
+async function make(hub: Hub, { body, principal }: Call, leader: Leader): Promise<Answer> {
   const order = body as z.output<typeof joinOrder> | z.output<typeof apiOrder>;
   const actor = principal?.name ?? "";
-  const epoch = hub.leader().mayWrite();
+  const epoch = leader.mayWrite();
   if (order.kind === "join") {
     const made = await makeJoinToken(hub, epoch, actor, {
       cluster: order.cluster,
@@ -114,7 +115,7 @@ export const tokenRoutes = (hub: Hub): Route[] => [
     summary: "Makes a join token (operator) or an API token (admin); the secret is shown once",
     access: "operator",
     body: z.union([apiOrder, joinOrder]),
-    handle: (call) => make(hub, call),
+    lead: (call, leader) => make(hub, call, leader),
   },
   {
     method: "GET",
@@ -130,9 +131,9 @@ export const tokenRoutes = (hub: Hub): Route[] => [
     kind: "Token",
     summary: "Revokes a token",
     access: "operator",
-    handle: async ({ params, principal }) => {
+    lead: async ({ params, principal }, leader) => {
       const id = params.id ?? "";
-      await endToken(hub, hub.leader().mayWrite(), principal?.name ?? "", id);
+      await endToken(hub, leader.mayWrite(), principal?.name ?? "", id);
       return { data: { id, revoked: true } };
     },
   },

@@ -1,7 +1,7 @@
 import { applyPatch, INJECT, type PatchOperation, type Pod } from "@hansa/inject";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { review } from "./review.ts";
+import { reviewPod } from "./pod-review.ts";
 
 const settings = {
   cluster: "eu",
@@ -35,7 +35,7 @@ interface Response {
   };
 }
 const responseOf = (text: string): Response["response"] =>
-  (review(text, enabled, settings).body as Response).response;
+  (reviewPod(text, enabled, settings).body as Response).response;
 
 describe("a review", () => {
   it("is answered with the injector's patch, under its own uid", () => {
@@ -67,7 +67,7 @@ describe("a review", () => {
     ["an update", asked({}, { operation: "UPDATE" })],
     ["another object", asked({}, { kind: { group: "apps", version: "v1", kind: "Deployment" } })],
   ])("that is %s is refused", (_what, text) => {
-    expect(review(text, enabled, settings)).toMatchObject({
+    expect(reviewPod(text, enabled, settings)).toMatchObject({
       outcome: "malformed",
       status: 400,
       body: { code: "HSA7032" },
@@ -77,7 +77,7 @@ describe("a review", () => {
   it("of anything at all has an answer", () => {
     fc.assert(
       fc.property(fc.jsonValue(), (object) => {
-        const { outcome } = review(asked({}, { object }), enabled, settings);
+        const { outcome } = reviewPod(asked({}, { object }), enabled, settings);
         expect(["refused", "left", "injected"]).toContain(outcome);
       }),
     );
