@@ -13,14 +13,14 @@
  */
 import { assert } from "@hansa/core";
 import { type PreparedEvent, prepareEvent } from "../decode.ts";
-import { LaneDigest, valueHash } from "../digest.ts";
+import { LaneDigest } from "../digest.ts";
 import type { Head, RegisterEvent } from "../event.ts";
 import { laneOf } from "../keys.ts";
 import { EVENTS_PER_RECORD_MAX } from "../limits.ts";
 import type { BusRecord } from "../log-bus.ts";
 import { keyIdOf, recordHash, signRecord, ZERO_HASH } from "../record.ts";
 import { currentVersion } from "../upcast.ts";
-import { Batch, type Outgoing } from "./batch.ts";
+import { Batch, type Outgoing, outgoingOf } from "./batch.ts";
 import type { InFlight, OpenSnapshot } from "./progress.ts";
 import { SnapshotCadence } from "./snapshot-cadence.ts";
 import type { LanePosition, LaneState, LaneWriterOptions, Publication } from "./types.ts";
@@ -172,7 +172,7 @@ export class LaneWriter {
   /** A snapshot within the present epoch. Nothing where one is under way. */
   requestSnapshot(): void {
     if (this.#snapshot === undefined) this.#beginSnapshot([]);
-    this.#snapshot!.isCalm = false;
+    else this.#snapshot.isCalm = false;
   }
 
   #beginSnapshot(first: readonly string[], isCalm = false): void {
@@ -272,15 +272,9 @@ export class LaneWriter {
     const batch = new Batch();
     const { source, lane, signer, fingerprint, crypto } = this.#options;
     const isCalm = this.#fill(batch);
-    const header = {
-      source,
-      lane,
-      epoch: this.#epoch,
-      seq: this.#seq + 1,
-      prev: this.#hash,
-      key: this.#keyId,
-      traceparent: this.#options.traceparent?.() ?? "",
-    };
+    const place = { source, lane, epoch: this.#epoch, seq: this.#seq + 1, prev: this.#hash };
+    const traceparent = this.#options.traceparent?.() ?? "";
+    const header = { ...place, key: this.#keyId, traceparent };
     const record = signRecord(header, batch.body(), signer, fingerprint, crypto);
     const hash = recordHash(record, crypto);
     this.#seq += 1;
@@ -298,8 +292,8 @@ export class LaneWriter {
       batch.addMarker({ type: "SnapshotBegin", v: 1, key: "", at: this.#lastAt, data: { id: snapshot.id } });
     }
     const isPatient = snapshot?.isCalm === true && !this.#cadence.isLate;
-    const share = snapshot === undefined ? 0 : isPatient ? CALM_SHARE : SNAPSHOT_SHARE;
-    const freshMax = EVENTS_PER_RECORD_MAX - share;
+    const share = isPatient ? CALM_SHARE : SNAPSHOT_SHARE;
+    const freshMax = EVENTS_PER_RECORD_MAX - (snapshot === undefined ? 0 : share);
     for (const outgoing of this.#pending.values())
       if (batch.changes.length >= freshMax || !this.#take(batch, outgoing)) break;
     if (snapshot === undefined) return false;
@@ -341,14 +335,8 @@ export class LaneWriter {
   }
 
   #outgoing(prepared: PreparedEvent): Outgoing {
-    const { event, json, sizeBytes, canonical } = prepared;
-    this.#lastAt = Math.max(this.#lastAt, event.at);
-    return {
-      event,
-      json,
-      sizeBytes,
-      hash: event.data === null ? null : valueHash(canonical, this.#options.crypto),
-    };
+    this.#lastAt = Math.max(this.#lastAt, prepared.event.at);
+    return outgoingOf(prepared, this.#options.crypto);
   }
 
   #restore(event: RegisterEvent): void {
