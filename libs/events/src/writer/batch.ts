@@ -1,6 +1,7 @@
 /** Fills the body of one record up to the limits of the log. */
-import { utf8 } from "@hansa/core";
-import { encodeEvent } from "../decode.ts";
+import { type Crypto, utf8 } from "@hansa/core";
+import { encodeEvent, type PreparedEvent } from "../decode.ts";
+import { valueHash } from "../digest.ts";
 import type { MarkerEvent, RegisterEvent } from "../event.ts";
 import { EVENTS_PER_RECORD_MAX, RECORD_BYTES_MAX } from "../limits.ts";
 
@@ -11,6 +12,16 @@ export interface Outgoing {
   readonly sizeBytes: number;
   readonly hash: string | null;
 }
+
+export const outgoingOf = (
+  { event, json, sizeBytes, canonical }: PreparedEvent,
+  crypto: Pick<Crypto, "sha256">,
+): Outgoing => ({
+  event,
+  json,
+  sizeBytes,
+  hash: event.data === null ? null : valueHash(canonical, crypto),
+});
 
 /** Room that is kept for a SnapshotComplete. */
 const MARKER_BYTES = 512;

@@ -51,7 +51,7 @@ describe("after a refused or unknown outcome", () => {
     const second = take(writer);
     writer.set(want("xx"));
     expect(writer.refused(onBus(first, 12))).toBe("retry");
-    expect(writer.next()).toEqual({ record: second, expectedStreamSeq: 12 });
+    expect(writer.next()).toEqual({ record: second, expectedStreamSeq: 12, isCalm: false });
   });
 
   it("a wiped or aged-out subject begins a new epoch with a snapshot", () => {
@@ -83,7 +83,7 @@ describe("after a refused or unknown outcome", () => {
     next.open(rivalRecord(4, 9), 4);
     const record = take(next);
     expect(next.refused(rivalRecord(4, 9))).toBe("retry");
-    expect(next.next()).toEqual({ record, expectedStreamSeq: 40 });
+    expect(next.next()).toEqual({ record, expectedStreamSeq: 40, isCalm: false });
   });
 
   it.each([
@@ -164,7 +164,7 @@ describe("after a refused or unknown outcome", () => {
     const noise = rivalRecord(99, 1);
     const forged = { ...noise.record.header, sig: record.header.sig };
     expect(writer.refused({ ...noise, record: { ...noise.record, header: forged } })).toBe("retry");
-    expect(writer.next()).toEqual({ record, expectedStreamSeq: 40 });
+    expect(writer.next()).toEqual({ record, expectedStreamSeq: 40, isCalm: false });
   });
 });
 

@@ -141,6 +141,29 @@ describe("snapshots that nobody asked for", () => {
     expect(cost + first).toBeLessThan(1024 + cost);
   });
 
+  it("leave changes their room, until they are late or somebody asks", () => {
+    for (let peer = 0; peer < 3000; peer++) writer.set(want(`p${peer}`));
+    writer.startEpoch(1);
+    let seq = 0;
+    const next = () => {
+      const publication = writer.next();
+      writer.stored(++seq);
+      return { count: eventsOf(publication!.record).length, isCalm: publication!.isCalm };
+    };
+    expect(next()).toMatchObject({ isCalm: false });
+    while (writer.snapshotOpen) next();
+    const change = () => writer.set(want("ap", String(seq)));
+    for (change(); !writer.snapshotOpen; change()) next();
+    expect(next()).toEqual({ count: 11, isCalm: false });
+    expect(next()).toEqual({ count: EVENTS_PER_RECORD_MAX - 1, isCalm: true });
+    let calmCount = 0;
+    for (change(); next().count === 11; change()) calmCount += 1;
+    expect(calmCount).toBeGreaterThan(80);
+    expect(calmCount).toBeLessThan(110);
+    writer.requestSnapshot();
+    expect(next()).toMatchObject({ isCalm: false });
+  });
+
   it("do not come while nothing changes", () => {
     settled();
     snapshotsIn(99);

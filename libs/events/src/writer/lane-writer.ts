@@ -13,21 +13,23 @@
  */
 import { assert } from "@hansa/core";
 import { type PreparedEvent, prepareEvent } from "../decode.ts";
-import { LaneDigest, valueHash } from "../digest.ts";
+import { LaneDigest } from "../digest.ts";
 import type { Head, RegisterEvent } from "../event.ts";
 import { laneOf } from "../keys.ts";
 import { EVENTS_PER_RECORD_MAX } from "../limits.ts";
 import type { BusRecord } from "../log-bus.ts";
 import { keyIdOf, recordHash, signRecord, ZERO_HASH } from "../record.ts";
 import { currentVersion } from "../upcast.ts";
-import { Batch, type Outgoing } from "./batch.ts";
+import { Batch, type Outgoing, outgoingOf } from "./batch.ts";
 import type { InFlight, OpenSnapshot } from "./progress.ts";
 import { SnapshotCadence } from "./snapshot-cadence.ts";
 import type { LanePosition, LaneState, LaneWriterOptions, Publication } from "./types.ts";
 import { judge, type LastRecord, readLast } from "./verdict.ts";
 
-/** Of a record, while a snapshot is under way: so that neither fresh changes nor the snapshot wait for the other. */
-const FRESH_SHARE = EVENTS_PER_RECORD_MAX / 2;
+/** Of a record with changes, while a snapshot is under way: so that neither they nor the snapshot wait for the other. */
+const SNAPSHOT_SHARE = EVENTS_PER_RECORD_MAX / 2;
+/** Of one that nobody waits for. */
+const CALM_SHARE = 10;
 
 export class LaneWriter {
   readonly #options: LaneWriterOptions;
@@ -170,11 +172,12 @@ export class LaneWriter {
   /** A snapshot within the present epoch. Nothing where one is under way. */
   requestSnapshot(): void {
     if (this.#snapshot === undefined) this.#beginSnapshot([]);
+    else this.#snapshot.isCalm = false;
   }
 
-  #beginSnapshot(first: readonly string[]): void {
+  #beginSnapshot(first: readonly string[], isCalm = false): void {
     const remaining = new Set([...first, ...this.#wanted.keys(), ...this.#pending.keys()]);
-    this.#snapshot = { id: `${this.#epoch}.${this.#seq}`, remaining, begun: false };
+    this.#snapshot = { id: `${this.#epoch}.${this.#seq}`, remaining, begun: false, isCalm };
   }
 
   /** True until the last requested snapshot is in a record. */
@@ -191,7 +194,8 @@ export class LaneWriter {
     const inFlight = this.#inFlight;
     if (inFlight === undefined || inFlight.offered) return null;
     inFlight.offered = true;
-    return { record: inFlight.record, expectedStreamSeq: this.#streamSeq };
+    const { record, isCalm } = inFlight;
+    return { record, expectedStreamSeq: this.#streamSeq, isCalm };
   }
 
   stored(streamSeq: number): void {
@@ -264,45 +268,47 @@ export class LaneWriter {
 
   #form(): void {
     if (this.#pending.size === 0 && this.#snapshot === undefined) return;
-    if (this.#snapshot === undefined && this.#cadence.isDue) this.#beginSnapshot([]);
+    if (this.#snapshot === undefined && this.#cadence.isDue) this.#beginSnapshot([], true);
     const batch = new Batch();
     const { source, lane, signer, fingerprint, crypto } = this.#options;
-    this.#fill(batch);
-    const header = {
-      source,
-      lane,
-      epoch: this.#epoch,
-      seq: this.#seq + 1,
-      prev: this.#hash,
-      key: this.#keyId,
-      traceparent: this.#options.traceparent?.() ?? "",
-    };
+    const isCalm = this.#fill(batch);
+    const place = { source, lane, epoch: this.#epoch, seq: this.#seq + 1, prev: this.#hash };
+    const traceparent = this.#options.traceparent?.() ?? "";
+    const header = { ...place, key: this.#keyId, traceparent };
     const record = signRecord(header, batch.body(), signer, fingerprint, crypto);
     const hash = recordHash(record, crypto);
     this.#seq += 1;
     this.#hash = hash;
     this.#cadence.formed();
-    this.#inFlight = { record, hash, changes: batch.changes, offered: false };
+    this.#inFlight = { record, hash, changes: batch.changes, isCalm, offered: false };
   }
 
-  #fill(batch: Batch): void {
+  /** Whether it holds a calm snapshot's part alone. */
+  #fill(batch: Batch): boolean {
     const snapshot = this.#snapshot;
     if (snapshot !== undefined && !snapshot.begun) {
       snapshot.begun = true;
       this.#cadence.began();
       batch.addMarker({ type: "SnapshotBegin", v: 1, key: "", at: this.#lastAt, data: { id: snapshot.id } });
     }
-    const freshMax = snapshot === undefined ? EVENTS_PER_RECORD_MAX : FRESH_SHARE;
+    const isPatient = snapshot?.isCalm === true && !this.#cadence.isLate;
+    const share = isPatient ? CALM_SHARE : SNAPSHOT_SHARE;
+    const freshMax = EVENTS_PER_RECORD_MAX - (snapshot === undefined ? 0 : share);
     for (const outgoing of this.#pending.values())
       if (batch.changes.length >= freshMax || !this.#take(batch, outgoing)) break;
-    if (snapshot === undefined) return;
+    if (snapshot === undefined) return false;
+    const freshCount = batch.changes.length;
+    const isCalm = isPatient && freshCount === 0;
+    const countMax = isPatient && !isCalm ? freshCount + CALM_SHARE : EVENTS_PER_RECORD_MAX;
     for (const key of snapshot.remaining) {
+      if (batch.changes.length >= countMax) return false;
       // What readers sweep because it was not repeated must be gone from the writer's digest too.
       const outgoing = this.#wanted.get(key) ?? this.#pending.get(key);
       if (outgoing === undefined) snapshot.remaining.delete(key);
-      else if (!this.#take(batch, outgoing)) return;
+      else if (!this.#take(batch, outgoing)) return isCalm;
     }
     this.#complete(batch, snapshot);
+    return false;
   }
 
   #take(batch: Batch, outgoing: Outgoing): boolean {
@@ -329,14 +335,8 @@ export class LaneWriter {
   }
 
   #outgoing(prepared: PreparedEvent): Outgoing {
-    const { event, json, sizeBytes, canonical } = prepared;
-    this.#lastAt = Math.max(this.#lastAt, event.at);
-    return {
-      event,
-      json,
-      sizeBytes,
-      hash: event.data === null ? null : valueHash(canonical, this.#options.crypto),
-    };
+    this.#lastAt = Math.max(this.#lastAt, prepared.event.at);
+    return outgoingOf(prepared, this.#options.crypto);
   }
 
   #restore(event: RegisterEvent): void {

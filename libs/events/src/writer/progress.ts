@@ -6,6 +6,7 @@ export interface InFlight {
   readonly record: WireRecord;
   readonly hash: string;
   readonly changes: readonly Outgoing[];
+  readonly isCalm: boolean;
   offered: boolean;
 }
 
@@ -14,4 +15,6 @@ export interface OpenSnapshot {
   /** Registers of its beginning that no record since has set. */
   readonly remaining: Set<string>;
   begun: boolean;
+  /** Nobody waits for it: changes go before it, and it leaves them room. */
+  isCalm: boolean;
 }

@@ -6,7 +6,7 @@
 /** The stream keeps 2048 records of a log in production and 256 in the lab; in between, a snapshot's cost decides. */
 const EVERY_MIN = 100;
 const EVERY_MAX = 1000;
-const COST_FACTOR = 3;
+const COST_FACTOR = 10;
 
 export class SnapshotCadence {
   /** Records formed since the last snapshot began. */
@@ -30,6 +30,11 @@ export class SnapshotCadence {
   /** The record that is being formed completes it. */
   completed(): void {
     this.#cost = this.#since + 1;
+  }
+
+  /** The one that has begun has to come to its end, before its beginning is out of the stream. */
+  get isLate(): boolean {
+    return this.#since >= EVERY_MIN;
   }
 
   get isDue(): boolean {

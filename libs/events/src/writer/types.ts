@@ -39,4 +39,6 @@ export interface Publication {
   readonly record: WireRecord;
   /** Stream position of the subject's last record, 0 where it has none: the fence. */
   readonly expectedStreamSeq: number;
+  /** Part of a snapshot that nobody waits for, and nothing else: the next one should leave changes a while to go first. */
+  readonly isCalm: boolean;
 }

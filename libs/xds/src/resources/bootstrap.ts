@@ -117,6 +117,9 @@ export function envoyBootstrap(input: BootstrapInput): object {
       ],
     },
     layered_runtime: { layers: [{ name: "hansa", static_layer: RUNTIME }] },
+    // At each flush the main thread goes through all statistics: of 5000 clusters 140 ms in which it takes in nothing,
+    // by default every 5 s. Nobody is sent them; counters are read as they are, histograms as of the last flush.
+    stats_flush_interval: "60s",
     stats_config: { use_all_default_tags: false },
   };
 }

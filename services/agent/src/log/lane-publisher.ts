@@ -13,6 +13,8 @@ const RETRY_MAX_MS = 2000;
 const FENCED_MS = 10_000;
 /** A claim that the own log goes further is looked into at most this often: each can cost a snapshot. */
 const CLAIM_MS = 15_000;
+/** Between parts of a snapshot that nobody waits for: as long as the server and the readers take for one, and more. */
+const CALM_MS = 50;
 
 export interface LanePublisherOptions {
   readonly lane: Lane;
@@ -34,6 +36,7 @@ export class LanePublisher {
   #running = false;
   #again = false;
   #offered: Promise<unknown> = Promise.resolve();
+  #endRest: (() => void) | undefined;
   #stopped = false;
   #elected = false;
   #delayMs = RETRY_FIRST_MS;
@@ -51,6 +54,7 @@ export class LanePublisher {
 
   stop(): void {
     this.#stopped = true;
+    this.#endRest?.();
   }
 
   /** A peer holds a record of this lane at `position`. Where that was never written here, this writer lost its memory. */
@@ -68,6 +72,7 @@ export class LanePublisher {
   kick(): void {
     if (this.#stopped || !this.#elected) return;
     this.#again = this.#running;
+    this.#endRest?.();
     if (this.#running) return;
     this.#running = true;
     void this.#run().finally(() => {
@@ -100,11 +105,24 @@ export class LanePublisher {
         });
         this.#delayMs = RETRY_FIRST_MS;
         this.#stored(next.record, outcome.streamSeq, next.expectedStreamSeq);
+        if (next.isCalm && writer.pendingCount === 0) await this.#rest();
         continue;
       }
       if (outcome.kind === "refused") ports.metrics.count("hansa_publish_refused_total", { lane });
       await this.#decide(next.record, outcome.kind === "refused" ? "refused" : outcome.reason);
     }
+  }
+
+  /** Until it is over, or something is to be said. */
+  #rest(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#options.ports.timers.after(CALM_MS, () => this.#endRest?.());
+      this.#endRest = () => {
+        this.#endRest = undefined;
+        timer.cancel();
+        resolve();
+      };
+    });
   }
 
   #stored(record: WireRecord, streamSeq: number, previousStreamSeq: number): void {
