@@ -327,7 +327,7 @@ export class LaneWriter {
     const data = { id: snapshot.id, digest: this.#digest.digest(), count: this.#digest.count };
     batch.addMarker({ type: "SnapshotComplete", v: 1, key: "", at: this.#lastAt, data });
     this.#snapshot = undefined;
-    this.#cadence.completed();
+    this.#cadence.completed(data.count);
   }
 
   #applyToDigest(changes: readonly Outgoing[]): void {

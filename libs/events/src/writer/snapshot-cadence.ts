@@ -1,17 +1,22 @@
 /**
  * When a writer says everything again although nobody asked: before its last snapshot is half-way out of the stream
- * (design §3), so that who comes later finds a whole one even where the source is dead by then.
+ * (design §3), so that who comes later finds a whole one even where the source is dead by then. The lab's short stream keeps
+ * that promise for lanes of some 2000 registers; for larger ones its reader asks the writer.
  */
+
+import { EVENTS_PER_RECORD_MAX } from "../limits.ts";
 
 /** The stream keeps 2048 records of a log in production and 256 in the lab; in between, a snapshot's cost decides. */
 const EVERY_MIN = 100;
 const EVERY_MAX = 1000;
-const COST_FACTOR = 10;
+const COST_FACTOR = 5;
+/** A snapshot that nobody waits for leaves changes their room for so many records. */
+const CALM_MAX = 25;
 
 export class SnapshotCadence {
   /** Records formed since the last snapshot began. */
   #since: number;
-  /** Records that it took. */
+  /** Records that it would take alone. */
   #cost = 0;
 
   /** `since`: records that may have been formed after the last one. */
@@ -27,14 +32,14 @@ export class SnapshotCadence {
     this.#since += 1;
   }
 
-  /** The record that is being formed completes it. */
-  completed(): void {
-    this.#cost = this.#since + 1;
+  /** Of so many registers. */
+  completed(count: number): void {
+    this.#cost = Math.ceil(count / EVENTS_PER_RECORD_MAX);
   }
 
   /** The one that has begun has to come to its end, before its beginning is out of the stream. */
   get isLate(): boolean {
-    return this.#since >= EVERY_MIN;
+    return this.#since >= CALM_MAX;
   }
 
   get isDue(): boolean {
