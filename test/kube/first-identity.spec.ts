@@ -87,7 +87,7 @@ async function start(pod: Pod): Promise<string> {
   const streams = new Streams({ layers: [layer], owner: `default/${name}`, ...own });
   proxies.add({
     pod: { namespace: "default", name, uid, serviceAccount: "default" },
-    streams,
+    streams: () => streams,
     onCome: () => {},
   });
   return uid;
@@ -211,7 +211,7 @@ describe("an Envoy in a pod", () => {
     const streams = new Streams({ layers: [layer], owner: "default/meshed", ...own });
     proxies.add({
       pod: { namespace: "default", name: "meshed", uid, serviceAccount: "default" },
-      streams,
+      streams: () => streams,
       onCome: () => {},
     });
     await eu.kubectl.ok(["wait", "pod/meshed", "--for=condition=Ready", "--timeout=25s"]);

@@ -2,7 +2,7 @@
  * Proxies in pods of one Kubernetes cluster: the door by which sidecars and gateways come for their configuration, the webhook that
  * injects sidecars, and the TLS of both. Any agent answers; only the elected one writes what tells the cluster of its roots.
  */
-import { type Door, openDoor, Streams } from "@hansa/ads";
+import { type AdsStatus, type Door, openDoor, Streams } from "@hansa/ads";
 import { type KeyStore, nodeCrypto } from "@hansa/identity";
 import { DISABLED, ENABLED, INJECT, type Inbound, type InjectSettings, TOKEN_AUDIENCE } from "@hansa/inject";
 import { Applier, codeOf, type KubeClient, type KubePorts, reviewToken } from "@hansa/kube";
@@ -49,6 +49,8 @@ const REPEAT_MS = 60_000;
 const RENEW_MS = 86_400_000;
 /** A stream ends after an hour at most, as long as a projected token lives, and its proxy shows the next one. */
 const STREAM_AGE_MS_MAX = 3_600_000;
+
+const NO_STREAMS: AdsStatus = { streams: 0, types: [] };
 
 export class Sidecars {
   readonly #options: SidecarsOptions;
@@ -213,15 +215,23 @@ export class Sidecars {
     }
     if (proxy.pod === undefined) return undefined;
     const { pod } = proxy;
-    const streams = open(`${pod.namespace}/${pod.name}`);
-    const known = { pod, streams, onCome };
+    // Most pods of a large cluster ask another agent, or none.
+    let streams: Streams | undefined;
+    const known = {
+      pod,
+      streams: () => {
+        streams ??= open(`${pod.namespace}/${pod.name}`);
+        return streams;
+      },
+      onCome,
+    };
     this.#proxies.add(known);
     return {
-      ackedRevision: () => streams.ackedRevision(),
-      status: () => streams.status(),
+      ackedRevision: () => streams?.ackedRevision(),
+      status: () => streams?.status() ?? NO_STREAMS,
       close: async () => {
         this.#proxies.remove(known);
-        streams.close();
+        streams?.close();
       },
     };
   }

@@ -5,7 +5,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { GATEWAY_PODS_MAX, GatewayPods } from "./gateway-pods.ts";
 import { ProxyDoor, UNKNOWN_WAIT_MS, UNKNOWN_WAITING_MAX } from "./proxy-door.ts";
 
-const streams = {} as Streams;
+const opened = {} as Streams;
+const streams = (): Streams => opened;
 const pod = { namespace: "shop", name: "pay-1", uid: "u-1", serviceAccount: "pay" };
 const owner = (more: object = {}): TokenVerdict => ({
   authenticated: true,
@@ -46,7 +47,7 @@ async function admitted(authorization: string | undefined = "Bearer t"): Promise
 }
 
 it("a pod's own token opens streams of its proxy", async () => {
-  expect(await admitted()).toEqual({ kind: "admitted", streams });
+  expect(await admitted()).toEqual({ kind: "admitted", streams: opened });
   expect(due).toBeUndefined();
   expect(come).toBe(1);
 });

@@ -10,7 +10,7 @@ import { GATEWAY_PODS_MAX, type GatewayPods } from "./gateway-pods.ts";
 
 export interface DoorProxy {
   readonly pod: PodIdentity;
-  readonly streams: Streams;
+  readonly streams: () => Streams;
   /** A stream is about to be let in. */
   readonly onCome: () => void;
 }
@@ -97,7 +97,7 @@ export class ProxyDoor {
     if (proxy.pod.serviceAccount !== owner.serviceAccount)
       return refused("PERMISSION_DENIED", `pod ${key} does not run as ${owner.serviceAccount}`);
     proxy.onCome();
-    return { kind: "admitted", streams: proxy.streams };
+    return { kind: "admitted", streams: proxy.streams() };
   }
 
   #isKnown({ podUid }: TokenOwner, key: string): boolean {
