@@ -59,7 +59,8 @@ describe("a newer version of the kinds", () => {
     await rig.apply("eu", service("second"), serviceExport("second"));
     await rig.import("us", "second");
     await rig.condition("eu", "second", "Ready=True/Exported");
-    expect(await problems()).toBe("");
+    // Watches of before are over: each kind is listed once more.
+    await expect.poll(problems, WAIT).toBe("");
   });
 
   it("alone is told by kind; nothing is withdrawn, and endpoints go on", async () => {
