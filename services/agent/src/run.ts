@@ -6,6 +6,7 @@ import { nodeRandom } from "@hansa/identity";
 import { createLog, createMetrics, startTracing } from "@hansa/telemetry";
 import { type AgentConfig, parseConfig } from "./config.ts";
 import { createAgent } from "./create-agent.ts";
+import { giveBack } from "./give-back.ts";
 
 const USAGE = "usage: main.ts --config FILE";
 
@@ -64,6 +65,7 @@ async function main(): Promise<void> {
   process.on("SIGTERM", () => stop("SIGTERM"));
   process.on("SIGINT", () => stop("SIGINT"));
   await agent.start();
+  giveBack(systemTimers);
 }
 
 main().catch((error: unknown) => {
