@@ -16,7 +16,7 @@ import type { PlaneOptions } from "./plane-options.ts";
 import { Propagation } from "./propagation.ts";
 import { PushTraces } from "./push-traces.ts";
 import type { ResourceSet } from "./resource-set.ts";
-import { ServedProxies } from "./served-proxies.ts";
+import { ServedProxies, sleeps } from "./served-proxies.ts";
 import { readBundles, ServingCache } from "./serving-cache.ts";
 import { sidecarLayer } from "./sidecar-layer.ts";
 import { TcpPorts } from "./tcp-ports.ts";
@@ -36,6 +36,8 @@ export class DataPlane {
   /** Those that have clusters of their zone's services. */
   #callers: readonly LocalProxy[] = [];
   #callersZones: ReadonlySet<string> = new Set();
+  /** A caller of these has been awake; the others' resources are not made. */
+  readonly #askedZones = new Set<string>();
   #areProxiesNew = false;
   #bundles: TrustBundles = new Map();
   readonly #fronts: Fronts;
@@ -96,6 +98,7 @@ export class DataPlane {
     this.#proxies = proxies;
     this.#callers = [...proxies.values()].filter((proxy) => this.#fronts.calls(proxy));
     this.#callersZones = new Set(this.#callers.map(({ zone }) => zone));
+    for (const proxy of this.#callers) if (!sleeps(proxy)) this.#askedZones.add(proxy.zone);
     this.#areProxiesNew = true;
     this.#scheduleOwn();
   }
@@ -207,7 +210,11 @@ export class DataPlane {
   #buildZones(services: readonly ServiceKey[], work: Work): number {
     const { reader, ports, evidence, cluster, region, vips } = this.#options;
     const wanted = this.#callersZones;
-    for (const zone of this.#zones.keys()) if (!wanted.has(zone)) this.#zones.delete(zone);
+    for (const zone of this.#zones.keys()) {
+      if (wanted.has(zone)) continue;
+      this.#zones.delete(zone);
+      this.#askedZones.delete(zone);
+    }
     const input = {
       fed: reader,
       evidence,
@@ -216,14 +223,16 @@ export class DataPlane {
     };
     let revision = 0;
     for (const name of wanted) {
-      const known = this.#zones.get(name);
-      const zone = known ?? new ZoneLayer({ cluster, region, zone: name }, ports.crypto, ports, vips);
+      const zone =
+        this.#zones.get(name) ?? new ZoneLayer({ cluster, region, zone: name }, ports.crypto, ports, vips);
       this.#zones.set(name, zone);
-      const whole = work.all || known === undefined;
+      if (!this.#askedZones.has(name)) continue;
+      const { isMade } = zone;
+      const whole = work.all || !isMade;
       const tcpBefore = this.#fronts.listenersKey(zone);
       const keys = whole && !work.all ? serviceKeys(reader, cluster) : services;
       revision = Math.max(revision, zone.update(keys, whole, input, this.#bundles));
-      if (this.#fronts.listenersKey(zone) === tcpBefore && known !== undefined) continue;
+      if (this.#fronts.listenersKey(zone) === tcpBefore && isMade) continue;
       this.tcpPorts.ensure(this.#fronts.listeners(zone).map(({ sni }) => sni));
       for (const proxy of this.#callers) if (proxy.zone === name) work.proxies.add(proxy.id);
     }
@@ -318,6 +327,8 @@ export class DataPlane {
   /** Its Envoy is here: its resources are made now, and from now on. */
   #wake(id: string): void {
     if (this.#stopped || !this.#served.wake(id)) return;
+    const proxy = this.#proxies.get(id);
+    if (proxy !== undefined && this.#fronts.calls(proxy)) this.#askedZones.add(proxy.zone);
     this.#dirty.proxy(id);
     this.#build(this.#dirty.take(this.#pace.isWaiting));
   }

@@ -77,7 +77,7 @@ export class ServedProxies {
       () => onCome(id),
     );
     this.#served.set(id, { proxy, layer, server });
-    if (podOf(proxy) === undefined) this.#awake.add(id);
+    if (!sleeps(proxy)) this.#awake.add(id);
   }
 
   #end(id: string, { server }: Served): void {
@@ -108,6 +108,9 @@ export class ServedProxies {
     if (acked < Math.max(...layers.map(({ revision }) => revision))) this.#behind.set(id, acked);
   }
 }
+
+/** Until its Envoy comes. */
+export const sleeps = (proxy: LocalProxy): boolean => podOf(proxy) !== undefined;
 
 const podOf = (proxy: LocalProxy): string | undefined =>
   proxy.kind === "sidecar" ? proxy.pod?.uid : undefined;

@@ -76,6 +76,7 @@ export class ZoneLayer {
   readonly #report: GateReport;
   readonly #vipsOf: VipsOf;
   readonly #clusterIpsOf: ClusterIpsOf;
+  #isMade = false;
   #routesChanged = true;
   #tcp: { readonly key: string; readonly views: readonly ServicePortView[] } | undefined;
 
@@ -91,6 +92,11 @@ export class ZoneLayer {
     this.#report = report;
     this.layer = new ResourceLayer({ sha256: crypto.sha256 });
     this.layer.update(TYPE_URL.cluster, [[BLACK_HOLE, blackHoleCluster()]]);
+  }
+
+  /** All its services were computed once; until then it has none. */
+  get isMade(): boolean {
+    return this.#isMade;
   }
 
   views(): readonly ServicePortView[] {
@@ -130,6 +136,7 @@ export class ZoneLayer {
     input: Omit<ViewInput, "self" | "memory">,
     bundles: TrustBundles,
   ): number {
+    this.#isMade ||= whole;
     const changes = new Map<string, Changes>([
       [TYPE_URL.cluster, new Map()],
       [TYPE_URL.endpoint, new Map()],
