@@ -290,6 +290,7 @@ export class Agent implements AgentView {
 
   /** Envoys are answered once there is something worth telling: what is empty for now must not look like a removal. */
   #serve(): void {
+    this.#kube?.kubernetes.recall();
     if (!this.core.sourceRead) return;
     this.plane.open();
   }

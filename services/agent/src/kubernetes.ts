@@ -9,7 +9,6 @@ import { Applier, LeaseElection } from "@hansa/kube";
 import { type ChangedRegister, serviceSni } from "@hansa/model";
 import { type AgentConfig, gatewayAddresses } from "./config.ts";
 import type { AgentCore } from "./core.ts";
-import { readLists, writeJson } from "./disk.ts";
 import type { KubeDoor } from "./kube-door.ts";
 import { ClusterSetIps } from "./mcs/cluster-set-ips.ts";
 import type { EntryPlace } from "./mcs/entry.ts";
@@ -18,6 +17,7 @@ import { exportState } from "./mcs/export-state.ts";
 import { type ImportIndex, Imports, type ServedImport, type ServiceName } from "./mcs/imports.ts";
 import { isWithin, parsePool } from "./mcs/ip-pool.ts";
 import { ipsOf } from "./mcs/objects.ts";
+import { RememberedImports } from "./mcs/remembered-imports.ts";
 import { touchedImports } from "./mcs/touched.ts";
 import { ImportWriter, keyOfName, type OwnExport } from "./mcs/writer.ts";
 import type { Ports } from "./ports.ts";
@@ -32,7 +32,6 @@ import { reachOf } from "./source/kube/reach.ts";
 import { type Asking, servedMcsVersion, servedPolicies } from "./source/kube/served.ts";
 import { KubeSource, type SourceChanges } from "./source/kube-source.ts";
 
-const IPS_FILE = "cluster-set-ips.json";
 const RECORD_MS = 1000;
 
 export interface KubernetesOptions {
@@ -64,13 +63,12 @@ export class Kubernetes implements ImportIndex {
   readonly #options: KubernetesOptions;
   readonly #ips: ClusterSetIps;
   readonly #imports: Imports;
+  readonly #remembered: RememberedImports;
   #source: KubeSource | undefined;
   #writer: ImportWriter | undefined;
   #isStopped = false;
   #isRead = false;
   #waitsFor = "the MCS API was not read yet";
-  /** Change of the addresses that is on the disk. */
-  #recorded = 0;
   #stops: (() => void)[] = [];
 
   constructor(options: KubernetesOptions) {
@@ -90,8 +88,13 @@ export class Kubernetes implements ImportIndex {
       },
       ips: this.#ips,
       isSynced: () => this.synced,
-      hasNamespace: (namespace) => this.#source?.namespaces.values.has(namespace) === true,
+      hasNamespace: (namespace) => !this.#isRead || this.#source?.namespaces.values.has(namespace) === true,
       monotonicMs: () => options.ports.clock.monotonicMs(),
+    });
+    this.#remembered = new RememberedImports({
+      disk: options.ports.disk,
+      ips: this.#ips,
+      imports: this.#imports,
     });
   }
 
@@ -217,7 +220,9 @@ export class Kubernetes implements ImportIndex {
     const policyWriter = new PolicyWriter({ policies: source.policies, applier, events, ports, mayWrite });
     this.#writer = writer;
     this.#source = source;
-    const record = ports.timers.every(RECORD_MS, () => this.#record());
+    const record = ports.timers.every(RECORD_MS, () => {
+      if (this.#isRead) this.#remembered.record();
+    });
     this.#stops.push(
       () => record.cancel(),
       () => source.stop(),
@@ -289,18 +294,21 @@ export class Kubernetes implements ImportIndex {
   changed(changed: readonly ChangedRegister[]): void {
     const { core, cluster } = this.#options;
     const touched = touchedImports(changed, core.reader, cluster);
-    if (this.#isRead && touched.length > 0) this.#refresh(touched);
+    if (touched.length === 0) return;
+    if (this.#isRead) this.#refresh(touched);
+    else this.#remembered.changed(touched);
   }
 
-  /** Addresses of before count first: those that ServiceImports show, then those that only this agent remembers. */
+  /** The logs are known. Until the API server is, DNS answers what was imported when this agent last ran. */
+  recall(): void {
+    if (!this.#isRead) this.#remembered.recall();
+  }
+
   #read(): void {
-    const actual = this.#writer?.actual ?? new Map();
-    for (const key of [...actual.keys()].sort()) {
-      const known = actual.get(key);
-      if (known?.ours === true) this.#ips.restore(key, ipsOf(known));
-    }
-    for (const [key, ips] of Object.entries(readLists(this.#options.ports.disk, IPS_FILE)))
-      this.#ips.restore(key, ips);
+    const ours = [...(this.#writer?.actual ?? [])]
+      .filter(([, known]) => known.ours)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    this.#remembered.replaced(ours.map(([key, known]) => [key, ipsOf(known)]));
     this.#isRead = true;
     this.#refreshAll();
   }
@@ -336,13 +344,5 @@ export class Kubernetes implements ImportIndex {
     return object === undefined || validity === undefined
       ? undefined
       : { object, validity, state: exportState(core, cluster, key) };
-  }
-
-  #record(): void {
-    if (!this.#isRead) return;
-    const { changeCount } = this.#ips;
-    if (changeCount === this.#recorded) return;
-    this.#recorded = changeCount;
-    writeJson(this.#options.ports.disk, IPS_FILE, this.#ips.record());
   }
 }

@@ -1,7 +1,8 @@
 /** An API server that is away for long, and one that was set back to a backup: what the other cluster sees of both. */
+import { Resolver } from "node:dns/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SOAK, tell } from "../../support/tier.ts";
-import { McsRig, namespace, service, serviceExport, slice } from "../mcs-rig.ts";
+import { DNS_PORT, McsRig, namespace, service, serviceExport, slice } from "../mcs-rig.ts";
 import { counted, endpointsOf, statusOf, withdrawn } from "./sight.ts";
 
 /** Longer than the back-off takes to its longest step. */
@@ -63,6 +64,37 @@ describe("an API server that is away", () => {
     });
     process.stderr.write(`a change right after the return of the API server: ${blindMs} ms\n`);
   }, 700_000);
+
+  it("while an agent starts anew: names keep their addresses, and none is denied", async () => {
+    const headless = { clusterIP: "None", ipFamilyPolicy: "SingleStack" };
+    const heads = service("heads", headless);
+    await rig.apply("us", service("far"), slice("far", ["10.242.0.1"]), serviceExport("far"));
+    await rig.apply("us", heads, slice("heads", ["10.242.0.2"]), serviceExport("heads"));
+    const dns = new Resolver({ timeout: 1000, tries: 1 });
+    dns.setServers([`${rig.agents.address("eu", 2)}:${DNS_PORT}`]);
+    const ask = (name: string) =>
+      dns.resolve4(`${name}.shop.svc.clusterset.local`).catch((error: { code: string }) => error.code);
+    const asked = () => Promise.all(["far", "heads", "hello", "unknown", "newer"].map(ask));
+    const { ips } = (await rig.import("eu", "far")).spec;
+    const own = (await rig.import("eu", "hello")).spec.ips;
+    await expect.poll(asked, WAIT).toEqual([ips, ["10.242.0.2"], own, "ENOTFOUND", "ENOTFOUND"]);
+    // A second, and the agent's memory is on its disk.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+
+    await rig.kube.cluster("eu").killApiServer();
+    await rig.agents.end("eu");
+    const started = rig.agents.agent("eu");
+    await expect.poll(asked, WAIT).toEqual([ips, ["10.242.0.2"], own, "ESERVFAIL", "ESERVFAIL"]);
+    // The logs go on: what they say of a known name is heard, what they say of another waits for an address.
+    await rig.apply("us", slice("heads", ["10.242.0.3"]), service("newer"), serviceExport("newer"));
+    await expect.poll(asked, WAIT).toEqual([ips, ["10.242.0.3"], own, "ESERVFAIL", "ESERVFAIL"]);
+
+    await rig.kube.cluster("eu").startApiServer();
+    await started;
+    const late = (await rig.import("eu", "newer")).spec.ips;
+    await expect.poll(asked, WAIT).toEqual([ips, ["10.242.0.3"], own, "ENOTFOUND", late]);
+    expect((await rig.import("eu", "far")).spec.ips).toEqual(ips);
+  }, 120_000);
 });
 
 describe("an API server that was set back to a backup", () => {

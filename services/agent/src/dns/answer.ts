@@ -20,9 +20,10 @@ export function answerOf(zone: Zone, query: Query): Answer {
   if (!query.inClass || !isInZone(name))
     return { rcode: RCODE.refused, authoritative: false, extended: EDE.notAuthoritative };
   if (TRANSFERS.has(type)) return { rcode: RCODE.refused, authoritative: false };
-  // Nothing is told to be missing before everything was read: a resolver would remember it.
-  if (!zone.synced) return { rcode: RCODE.servFail, authoritative: false, extended: EDE.notReady };
   const node = zone.find(name);
+  // Nothing is told to be missing before everything was read: a resolver would remember it.
+  if (node === undefined && !zone.synced)
+    return { rcode: RCODE.servFail, authoritative: false, extended: EDE.notReady };
   const authority = { record: zone.soa, skipped: name.length - APEX.length };
   if (node === undefined) return { rcode: RCODE.nxDomain, authoritative: true, authority };
   const records = type === TYPE.ANY && node.types.size > 0 ? ANYTHING : node.of(type);

@@ -213,10 +213,12 @@ describe("the zone itself", () => {
     "notclusterset.local",
   ])("is not asked for %s: REFUSED", (name) => expect(code(index, name)).toBe("REFUSED "));
 
-  it("says nothing of what is missing before the view is whole", () => {
+  it("says nothing of what is missing before the view is whole, and answers what it knows", () => {
     const early = new TestIndex(clusterSetIp());
     early.synced = false;
-    for (const name of [PAY, "web.shop.svc.clusterset.local"]) {
+    expect(answers(early, PAY, "A")).toEqual(answers(new TestIndex(clusterSetIp()), PAY, "A"));
+    expect(code(early, PAY, "MX")).toBe(NODATA);
+    for (const name of [`x.${PAY}`, "web.shop.svc.clusterset.local", "late.svc.clusterset.local"]) {
       const { rcode, additionals } = ask(early, name, "A");
       expect(rcode).toBe("SERVFAIL");
       expect(additionals).toMatchObject([

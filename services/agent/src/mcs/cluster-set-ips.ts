@@ -72,6 +72,13 @@ export class ClusterSetIps {
       this.#release(key, family, address, nowMs);
   }
 
+  /** Nobody holds anything: what was restored is restored anew, from a better source. */
+  forget(): void {
+    this.#ofService.clear();
+    this.#holder.clear();
+    this.#resting.clear();
+  }
+
   of(key: string): readonly string[] {
     return [...(this.#ofService.get(key)?.values() ?? [])];
   }

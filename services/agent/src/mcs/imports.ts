@@ -16,7 +16,7 @@ export interface ImportIndex {
   get(namespace: string, name: string): ServedImport | undefined;
   /** Some import lies in it. */
   hasNamespace(namespace: string): boolean;
-  /** False until the logs were read: what is not known yet is no reason to deny that it exists. */
+  /** False until all was read: what is not known yet is no reason to deny that it exists. */
   readonly synced: boolean;
 }
 
@@ -40,6 +40,8 @@ export class Imports implements ImportIndex {
   readonly #options: ImportsOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #namespaces = new Map<string, number>();
+  /** +1 for each import that comes or goes. */
+  changeCount = 0;
 
   constructor(options: ImportsOptions) {
     this.#options = options;
@@ -117,6 +119,7 @@ export class Imports implements ImportIndex {
   }
 
   #count(namespace: string, by: 1 | -1): void {
+    this.changeCount += 1;
     const count = (this.#namespaces.get(namespace) ?? 0) + by;
     if (count === 0) this.#namespaces.delete(namespace);
     else this.#namespaces.set(namespace, count);
