@@ -58,17 +58,16 @@ async function up(): Promise<void> {
     ending ??= (async () => {
       progress("ending the lab");
       await lab.down();
-      control.close();
-      control.closeAllConnections();
-      claim.close();
-      rmSync(paths.sockets, { recursive: true, force: true });
       // Another lab may get these addresses: who asks for this one must hear that it is gone.
       rmSync(paths.credentials, { force: true });
+      claim.close();
+      // The control's socket is in here: `lab down` waits until nobody answers there, so it goes last.
+      rmSync(paths.sockets, { recursive: true, force: true });
       process.exit(status);
     })();
     return ending;
   };
-  const control = serveControl(lab, paths.control, () => void end(0));
+  serveControl(lab, paths.control, () => void end(0));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void end(0));
   try {
     await lab.up();

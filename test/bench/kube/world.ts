@@ -3,7 +3,7 @@
  * with a real Envoy that the webhook injected; only eu has nodes, so that nothing writes the rules of us's Services, which
  * in a real cluster is the work of other machines. Real agents, hub, NATS and Postgres; both agents note the stages of a change.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { endpointKey } from "@hansa/events";
@@ -17,11 +17,11 @@ import {
   serviceExports,
 } from "@hansa/kube";
 import type { Child } from "../../../deploy/tools/child.ts";
-import type { KubeCluster } from "../../../deploy/tools/kube/cluster.ts";
 import { kinds } from "../../../deploy/tools/kube/kinds.ts";
 import { type Kube, startKube } from "../../../deploy/tools/kube/kube.ts";
 import { root } from "../../../deploy/tools/paths.mjs";
 import { AgentRig } from "../../contract/agent-rig.ts";
+import { asPod, inPod } from "../../kube/support/as-pod.ts";
 import { clientOf, ports } from "../../kube/support/client.ts";
 import { each, sure } from "../../kube/support/slices.ts";
 import type { Note } from "../propagation/probe.ts";
@@ -230,23 +230,6 @@ export class KubeWorld {
 
 /** Where pods' proxies come for their configuration. */
 const doorOf = (rig: AgentRig, name: Cluster): string => `127.${rig.octet}.9.${name === "eu" ? 1 : 2}:${ADS}`;
-
-const inPod = ({ options: { address, plan } }: KubeCluster): NodeJS.ProcessEnv => ({
-  KUBERNETES_SERVICE_HOST: address,
-  KUBERNETES_SERVICE_PORT: String(plan.port),
-});
-
-/** A command line that runs another where a pod finds its service account. Nothing of it is seen outside. */
-function asPod(cluster: KubeCluster, folder: string): string[] {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const account = { "ca.crt": cluster.caPem, token: cluster.adminToken, namespace: "default" };
-  for (const [name, text] of Object.entries(account))
-    writeFileSync(join(folder, name), text, { mode: 0o600 });
-  const place = "/run/secrets/kubernetes.io/serviceaccount";
-  const script = `mount -t tmpfs none /run && mkdir -p ${place} && cp ${folder}/* ${place}/ && exec "$@"`;
-  const asRoot = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
-  return ["unshare", ...asRoot, "--mount", "--", "sh", "-c", script, "sh"];
-}
 
 const EXPORTS = serviceExports("v1beta1");
 const HOOK_OBJECT = "mutatingwebhookconfiguration/hansa-sidecars";
