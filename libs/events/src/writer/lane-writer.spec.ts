@@ -158,8 +158,8 @@ describe("snapshots that nobody asked for", () => {
     expect(next()).toEqual({ count: EVENTS_PER_RECORD_MAX - 1, isCalm: true });
     let calmCount = 0;
     for (change(); next().count === 11; change()) calmCount += 1;
-    expect(calmCount).toBeGreaterThan(15);
-    expect(calmCount).toBeLessThan(30);
+    expect(calmCount).toBeGreaterThan(50);
+    expect(calmCount).toBeLessThan(65);
     writer.requestSnapshot();
     expect(next()).toMatchObject({ isCalm: false });
   });

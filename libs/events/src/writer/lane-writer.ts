@@ -288,7 +288,7 @@ export class LaneWriter {
     const snapshot = this.#snapshot;
     if (snapshot !== undefined && !snapshot.begun) {
       snapshot.begun = true;
-      this.#cadence.began();
+      this.#cadence.began(snapshot.remaining.size);
       batch.addMarker({ type: "SnapshotBegin", v: 1, key: "", at: this.#lastAt, data: { id: snapshot.id } });
     }
     const isPatient = snapshot?.isCalm === true && !this.#cadence.isLate;
@@ -327,7 +327,6 @@ export class LaneWriter {
     const data = { id: snapshot.id, digest: this.#digest.digest(), count: this.#digest.count };
     batch.addMarker({ type: "SnapshotComplete", v: 1, key: "", at: this.#lastAt, data });
     this.#snapshot = undefined;
-    this.#cadence.completed(data.count);
   }
 
   #applyToDigest(changes: readonly Outgoing[]): void {

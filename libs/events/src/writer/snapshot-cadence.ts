@@ -9,14 +9,18 @@ import { EVENTS_PER_RECORD_MAX } from "../limits.ts";
 /** The stream keeps 2048 records of a log in production and 256 in the lab; in between, a snapshot's cost decides. */
 const EVERY_MIN = 100;
 const EVERY_MAX = 1000;
-const COST_FACTOR = 5;
-/** A snapshot that nobody waits for leaves changes their room for so many records. */
-const CALM_MAX = 25;
+const COST_FACTOR = 10;
+/**
+ * A snapshot that nobody waits for leaves changes their room for so many records, or twice as many as it takes alone: what
+ * is left then comes without a pause, and readers of a large lane do nothing else for as long.
+ */
+const [CALM_MIN, CALM_MAX] = [25, 400];
+const CALM_FACTOR = 2;
 
 export class SnapshotCadence {
   /** Records formed since the last snapshot began. */
   #since: number;
-  /** Records that it would take alone. */
+  /** Records that the last one took alone, or would have. */
   #cost = 0;
 
   /** `since`: records that may have been formed after the last one. */
@@ -24,22 +28,19 @@ export class SnapshotCadence {
     this.#since = since;
   }
 
-  began(): void {
+  /** Of so many registers. */
+  began(count: number): void {
     this.#since = 0;
+    this.#cost = Math.ceil(count / EVENTS_PER_RECORD_MAX);
   }
 
   formed(): void {
     this.#since += 1;
   }
 
-  /** Of so many registers. */
-  completed(count: number): void {
-    this.#cost = Math.ceil(count / EVENTS_PER_RECORD_MAX);
-  }
-
   /** The one that has begun has to come to its end, before its beginning is out of the stream. */
   get isLate(): boolean {
-    return this.#since >= CALM_MAX;
+    return this.#since >= Math.min(CALM_MAX, Math.max(CALM_MIN, CALM_FACTOR * this.#cost));
   }
 
   get isDue(): boolean {

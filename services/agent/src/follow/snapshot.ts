@@ -11,7 +11,7 @@ const FILE = "federation.json";
 const SOON_MS = 50;
 const SAVE_EVERY_MS = 30_000;
 /** A dump stops the loop for as long as it takes: so at most for this part of the time, the journal has the rest. */
-const SAVE_TIME_SHARE = 1 / 300;
+const SAVE_TIME_SHARE = 1 / 2000;
 /** Some 50 000 records, which a restart folds again. */
 export const JOURNAL_BYTES_MAX = 64 * 1024 * 1024;
 

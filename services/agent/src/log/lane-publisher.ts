@@ -13,8 +13,8 @@ const RETRY_MAX_MS = 2000;
 const FENCED_MS = 10_000;
 /** A claim that the own log goes further is looked into at most this often: each can cost a snapshot. */
 const CLAIM_MS = 15_000;
-/** Between parts of a snapshot that nobody waits for: as long as the server and the readers take for one, and more. */
-const CALM_MS = 50;
+/** Between parts of a snapshot that nobody waits for: many times what bus, hub and readers take for one. */
+const CALM_MS = 100;
 
 export interface LanePublisherOptions {
   readonly lane: Lane;
